@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/base.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void buf_free(struct buf *b)
+{
+	free(b->p);
+	*b = BUF_INIT(b->max);
+}
+
+void buf_reset(struct buf *b)
+{
+	b->len = 0;
+	b->failed = false;
+}
+
+char *buf_reserve(struct buf *b, size_t len)
+{
+	size_t size = b->size ? b->size : 256;
+	char *p;
+
+	if (b->failed || len > b->max || b->len > b->max - len) {
+		b->failed = true;
+		return NULL;
+	}
+	if (b->len + len <= b->size)
+		return b->p + b->len;
+	while (size < b->len + len)
+		size *= 2;
+	if (size > b->max)
+		size = b->max;
+	p = realloc(b->p, size);
+	if (!p) {
+		b->failed = true;
+		return NULL;
+	}
+	b->p = p;
+	b->size = size;
+	return b->p + b->len;
+}
+
+void buf_add(struct buf *b, const void *data, size_t len)
+{
+	char *to = buf_reserve(b, len);
+
+	if (!to || !len)
+		return;
+	memcpy(to, data, len);
+	b->len += len;
+}
+
+void buf_add_span(struct buf *b, struct span s)
+{
+	buf_add(b, s.p, s.len);
+}
+
+void buf_add_str(struct buf *b, const char *cstr)
+{
+	buf_add(b, cstr, strlen(cstr));
+}
+
+void buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void buf_addf(struct buf *b, const char *format, ...)
+{
+	char stack[512];
+	va_list ap, again;
+	int n;
+
+	va_start(ap, format);
+	va_copy(again, ap);
+	n = vsnprintf(stack, sizeof(stack), format, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof(stack)) {
+		buf_add(b, stack, (size_t)n);
+	} else if (n >= 0 && buf_reserve(b, (size_t)n + 1)) {
+		vsnprintf(b->p + b->len, (size_t)n + 1, format, again);
+		b->len += (size_t)n;
+	} else {
+		b->failed = true;
+	}
+	va_end(again);
+}
+
+/* Length of the valid UTF-8 sequence at p (1..4), or 0. */
+static size_t utf8_length(const unsigned char *p, size_t len)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 :
+		   p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+
+	if (n == 0 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if (n == 3 && ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)))
+		return 0; /* overlong, or a surrogate */
+	if (n == 4 && ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)))
+		return 0;
+	return n;
+}
+
+void buf_add_json(struct buf *b, struct span s)
+{
+	buf_add_char(b, '"');
+	for (size_t i = 0; i < s.len;) {
+		unsigned char c = (unsigned char)s.p[i];
+		size_t n = utf8_length((const unsigned char *)s.p + i, s.len - i);
+
+		if (n == 0) {
+			buf_add_str(b, "\\ufffd");
+			n = 1;
+		} else if (c == '"' || c == '\\') {
+			buf_addf(b, "\\%c", c);
+		} else if (c < 0x20 || c == 0x7f) {
+			buf_addf(b, "\\u%04x", c);
+		} else {
+			buf_add(b, s.p + i, n);
+		}
+		i += n;
+	}
+	buf_add_char(b, '"');
+}
+
+const char *buf_cstr(struct buf *b)
+{
+	char *end = buf_reserve(b, 1);
+
+	if (!end)
+		return "";
+	*end = '\0';
+	return b->p;
+}
