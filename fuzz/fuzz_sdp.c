@@ -76,6 +76,8 @@ static void restrict_and_ask(struct media_desc *desc)
 	media_desc_codec(desc);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct edge_sdp_origin origin = { 1, 2, "2001:db8::1" };

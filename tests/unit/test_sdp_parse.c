@@ -62,8 +62,8 @@ static void test_lenient(void **state)
 		"c=IN IP4 1.2.3.4  \r\nm=audio 4000 RTP/AVP 8\t \r\na=ptime:20 \r\n",
 		"\r\n\r\nv=0\r\nc=in ip4  1.2.3.4\r\nm=audio  4000\tRTP/AVP  8 \r\na=ptime: 20\r\n\r\n",
 		"a=x\nt=0 0\ns=\nc=IN IP4 1.2.3.4/127\no=\nv=0\nm=audio 4000 RTP/AVP 8\na=ptime:20\n",
-		"v=0\nX=1\n?\nnonsense\n=\nb=AS\nb=AS:much\nb=:\nc=IN IP4 1.2.3.4\n"
-		"m=audio 4000 RTP/AVP 8\na=\na=:\na=two words:1\na=ptime:20\nc=IN IP4 5.6.7.8\nc=IN IP4 9.9.9.9\n",
+		("v=0\nX=1\n?\nnonsense\n=\nb=AS\nb=AS:much\nb=:\nc=IN IP4 1.2.3.4\n"
+		"m=audio 4000 RTP/AVP 8\na=\na=:\na=two words:1\na=ptime:20\nc=IN IP4 5.6.7.8\nc=IN IP4 9.9.9.9\n"),
 	};
 
 	(void)state;
