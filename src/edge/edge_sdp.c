@@ -352,17 +352,18 @@ static int read_extra(struct reader *r, const struct sdp_attr *attr)
 static int read_attr(struct reader *r, const struct sdp_attr *attr, bool *directed)
 {
 	const struct attr_rule *rule = rule_of(attr->name);
+	struct span value = attr->value.p ? attr->value : SPAN("");
 
 	switch (rule->use) {
 	case USE_RTPMAP:
-		return read_rtpmap(r, attr->value);
+		return read_rtpmap(r, value);
 	case USE_FMTP:
-		return read_fmtp(r, attr->value);
+		return read_fmtp(r, value);
 	case USE_PTIME:
-		read_ptime(&r->stream->ptime_ms, attr->value);
+		read_ptime(&r->stream->ptime_ms, value);
 		return 0;
 	case USE_MAXPTIME:
-		read_ptime(&r->stream->maxptime_ms, attr->value);
+		read_ptime(&r->stream->maxptime_ms, value);
 		return 0;
 	case USE_DIRECTION:
 		if (!*directed)
@@ -370,12 +371,12 @@ static int read_attr(struct reader *r, const struct sdp_attr *attr, bool *direct
 		*directed = true;
 		return 0;
 	case USE_RTCP:
-		return read_rtcp(r, attr->value);
+		return read_rtcp(r, value);
 	case USE_RTCP_MUX:
 		r->stream->rtcp_mux = true;
 		return 0;
 	case USE_PASS_SSRC:
-		return ssrc_names_host(attr->value) ? 0 : read_extra(r, attr);
+		return ssrc_names_host(value) ? 0 : read_extra(r, attr);
 	case USE_PASS:
 		return read_extra(r, attr);
 	case USE_DROP:

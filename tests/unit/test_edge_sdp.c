@@ -73,6 +73,10 @@ static void test_crossing(void **state)
 		/* a lone CR cannot smuggle a line, nor can what is not text */
 		{ "v=0\nc=IN IP4 192.0.2.3\nm=audio 4000 RTP/AVP 0\na=label:x\rc=IN IP4 6.6.6.6\na=content:\x1b[2J\n",
 		  HEAD "c=IN IP4 6.6.6.6\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=label:x\r\na=sendrecv\r\n" },
+		/* attributes that want a value and have none */
+		{ "v=0\nc=IN IP4 192.0.2.3\nm=audio 4000 RTP/AVP 0\na=rtpmap\na=fmtp\na=ptime\na=rtcp\na=ssrc\na=label:\n",
+		  HEAD "c=IN IP4 192.0.2.3\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ssrc\r\na=label:\r\n"
+		  "a=sendrecv\r\n" },
 		{ "v=0\n", HEAD "t=0 0\r\n" },
 	};
 
