@@ -392,6 +392,12 @@ void call_on_trying(struct leg *leg)
 		call_enter(leg->call, STEP_TRYING);
 }
 
+void call_on_redial(struct leg *leg)
+{
+	if (is_callee_leg(leg) && leg->call->step < STEP_TALK)
+		call_enter(leg->call, STEP_DIAL);
+}
+
 void call_on_progress(struct leg *leg, int status, const struct media_desc *early)
 {
 	struct call *call = leg->call;
@@ -512,6 +518,11 @@ const struct call_numbers *call_numbers(const struct call *call)
 const struct admit_result *call_from(const struct call *call)
 {
 	return &call->from;
+}
+
+const struct route_candidate *call_candidate(const struct call *call)
+{
+	return &call->current;
 }
 
 struct arena *call_setup_arena(struct call *call)

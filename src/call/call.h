@@ -132,6 +132,8 @@ void call_record_refusal(struct call_host *host, const struct call_refusal *refu
 /* ---- from the edge: what happened on a leg ------------------------------------------ */
 
 void call_on_trying(struct leg *leg);
+/* The B leg went on to another address of its gateway by itself: the stage begins anew. */
+void call_on_redial(struct leg *leg);
 /* 180..189; `early` NULL without media. */
 void call_on_progress(struct leg *leg, int status, const struct media_desc *early);
 void call_on_answer(struct leg *leg, const struct media_desc *media);
@@ -162,6 +164,8 @@ struct call_numbers {
 };
 const struct call_numbers *call_numbers(const struct call *call);
 const struct admit_result *call_from(const struct call *call);
+/* What the present attempt goes to. */
+const struct route_candidate *call_candidate(const struct call *call);
 /* Scratch memory that lives until the call is answered or over. */
 struct arena *call_setup_arena(struct call *call);
 
@@ -169,6 +173,8 @@ struct arena *call_setup_arena(struct call *call);
 
 /* One JSON object of a live call. */
 void call_write_json(const struct call *call, struct buf *out);
+/* True if the filter ("" = all) is a part of a number, a gateway's or account's name, a Call-ID, or begins the id. */
+bool call_matches(const struct call *call, const char *filter);
 /* The live call with this id, or NULL. */
 struct call *call_find(struct call_host *host, uint64_t id);
 /* Next live call for lists; start with *index = 0. */

@@ -238,3 +238,26 @@ void call_write_json(const struct call *call, struct buf *out)
 	json_text(out, "candidates", call->candidates_text);
 	buf_add_char(out, '}');
 }
+
+static bool holds(const char *text, const char *part)
+{
+	return text && strstr(text, part);
+}
+
+bool call_matches(const struct call *call, const char *filter)
+{
+	struct cdr cdr = { .q850 = -1 };
+	char id[20];
+
+	if (!filter || !filter[0])
+		return true;
+	snprintf(id, sizeof(id), "%016llx", (unsigned long long)call->id);
+	if (span_istarts(span_of(id), span_of(filter)))
+		return true;
+	record_call_fields(call, &cdr, call->host->loop->utc_us);
+	if (call->b)
+		call->b->ops->describe(call->b, &cdr, true);
+	return holds(cdr.caller, filter) || holds(cdr.callee, filter) || holds(cdr.mapping_gateway, filter) ||
+	       holds(call->last_gateway, filter) || holds(cdr.account, filter) || holds(cdr.caller_call_id, filter) ||
+	       holds(cdr.callee_call_id, filter);
+}
