@@ -2,9 +2,8 @@
 /* Names of headers and methods, and walking over a message's header lines.
  *
  * A header name is found by its first letter, then length, then eight bytes at a time with
- * the case bit set. Only names of token characters are ever looked up, so that setting the
- * bit cannot make two different names equal: the only token pair it joins is ^ and ~, and no
- * name of ours has either. */
+ * the case bit set. Only names of token characters are ever looked up; among those the bit
+ * makes nothing equal but the two cases of a letter. */
 #include "sip/sip_int.h"
 
 #define VIS (SIP_C_URI | SIP_C_VALUE | SIP_C_SPEC)

@@ -341,10 +341,15 @@ static void check_contacts(struct parse *ps)
 
 		if (span_eq(value, SPAN("*")))
 			continue;
-		while (!sip_take_name_addr(&c, &addr) && c.p < c.end)
+		for (;;) {
+			if (sip_take_name_addr(&c, &addr)) {
+				bad(ps, "Contact: cannot be read");
+				return;
+			}
+			if (c.p == c.end)
+				break;
 			c.p++;
-		if (c.p < c.end || !value.len)
-			bad(ps, "Contact: cannot be read");
+		}
 	}
 }
 
