@@ -151,7 +151,9 @@ static int worker_of_branch(struct span via, unsigned workers)
 /* "w" and 20 hex digits: a tag of ours. */
 static int worker_of_tag(struct span to, unsigned workers)
 {
-	struct span tag = raw_param(to, SPAN("tag"));
+	const char *bracket = to.len ? memrchr(to.p, '>', to.len) : NULL;
+	struct span params = span_skip(to, bracket ? (size_t)(bracket - to.p) : 0);
+	struct span tag = raw_param(params, SPAN("tag"));
 	uint64_t ignored;
 
 	if (tag.len != 21 || tag.p[0] != 'w' || span_hex_to_u64((struct span){ tag.p + 3, 10 }, &ignored) ||
