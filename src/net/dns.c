@@ -140,12 +140,15 @@ static void answer_error(struct net_dns_answer *a, enum net_rr type, int err, co
 static void answer_status(struct net_dns_answer *a, enum net_rr type, int status)
 {
 	int err = EPROTO;
+	const char *text = ares_strerror(status);
 
 	if (status == ARES_ENOTFOUND || status == ARES_ENODATA)
 		err = ENOENT;
-	else if (status == ARES_ETIMEOUT || status == ARES_ECONNREFUSED)
-		err = ETIMEDOUT; /* nobody there to answer */
-	answer_error(a, type, err, ares_strerror(status));
+	else if (status == ARES_ETIMEOUT)
+		err = ETIMEDOUT;
+	else if (status == ARES_ECONNREFUSED) /* c-ares went through all servers, and forgot why */
+		text = "every DNS server failed, refused or could not be reached";
+	answer_error(a, type, err, text);
 }
 
 static void lookup_finish(struct lookup *l, const struct net_dns_answer *a)

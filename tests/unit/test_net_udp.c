@@ -28,7 +28,7 @@ static void echo(const char *listen_a, const char *listen_b, const char *host_b,
 	assert_false(net_addr_is_any(&flow.local));
 	assert_int_equal(peer_send(a, &flow, "echo one"), 0);
 	assert_true(run_until(a, b, &a->messages, 1));
-	assert_string_equal(a->last, "echo one");
+	assert_string_equal(a->last, "Echo one");
 	assert_true(net_addr_eq(&a->flow.peer, &to)); /* answered from where it was asked */
 	assert_host(&b->flow.local, seen);
 	assert_int_equal(net_addr_port(&b->flow.local), net_addr_port(&bound));
