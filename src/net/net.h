@@ -145,6 +145,9 @@ int net_open(struct net **net_out, struct loop *loop, const struct net_config *c
 /* Give each worker's net the rings of all. Before any loop runs; no thread yet. */
 void net_link(struct net **nets, unsigned n);
 void net_close(struct net **net);
+/* The address that listener `listener` (index in config->listen) is bound to, with the port
+ * that the kernel chose where the configuration said 0. 0 or -EINVAL. */
+int net_listener_addr(const struct net *net, unsigned listener, union net_addr *out);
 /* Copy of the counters; any thread. */
 void net_stats(const struct net *net, struct net_stats *out);
 

@@ -159,5 +159,7 @@ bool sip_session_peer_allows(const struct sip_session *s, enum sip_method method
 bool sip_session_is_answered(const struct sip_session *s);
 /* Session timer in force: seconds (0 = none) and whether we refresh. */
 uint32_t sip_session_timer(const struct sip_session *s, bool *we_refresh);
+/* How many things of the peer's or the user's went beyond a bound (early dialogs, queues) and were not done. */
+uint32_t sip_session_dropped(const struct sip_session *s);
 
 #endif

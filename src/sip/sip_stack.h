@@ -78,7 +78,8 @@ const struct sip_stack_config *sip_stack_config(const struct sip_stack *stack);
 /* The transaction lives until it has been answered finally and its timers ran out; it is
  * never freed under the user's hands before a final response. */
 
-/* Send a response (reference taken). `status` is its status. A provisional or 2xx to INVITE
+/* Send a response: the reference becomes the transaction's, also on failure (keep one of your own to
+ * repeat a 2xx); NULL is -ENOMEM. `status` is its status. A provisional or 2xx to INVITE
  * may be sent several times (RFC 6026: 2xx retransmission belongs to the user); any other
  * final is repeated by the machine. After a final the user forgets `tx` (an INVITE's 2xx:
  * after sip_stx_done). 0 or -errno of net_send. */
@@ -102,6 +103,8 @@ struct sip_stx_ops {
 	void (*on_cancel)(void *arg, struct sip_stx *tx, const struct sip_msg *cancel);
 	void (*on_failed)(void *arg, struct sip_stx *tx, int err);
 };
+/* Register during on_invite / on_request. After a non-2xx final the machine still holds `arg` for
+ * on_failed, until the ACK or Timer H: unregister (ops NULL) with the final if `arg` may be gone by then. */
 void sip_stx_user(struct sip_stx *tx, const struct sip_stx_ops *ops, void *arg);
 
 /* ---- client transactions ---------------------------------------------------------- */
@@ -113,6 +116,9 @@ struct sip_ctx_ops {
 	void (*on_response)(void *arg, struct sip_ctx *ctx, const struct sip_msg *msg, const struct net_flow *flow);
 	/* No final response: ETIMEDOUT (Timer B or F) or the transport's error; `text` explains. */
 	void (*on_failed)(void *arg, struct sip_ctx *ctx, int err, const char *text);
+	/* May be NULL. An INVITE that got a 2xx: 64*T1 are over, the ctx is gone. (Unless it was
+	 * abandoned before: a session that goes away earlier must abandon it.) */
+	void (*on_gone)(void *arg, struct sip_ctx *ctx);
 };
 
 /* Reserve a transaction toward `flow`: its branch can then be written. NULL at the limit. */
@@ -125,14 +131,15 @@ void sip_ctx_write_via(struct sip_writer *w, const struct sip_ctx *ctx);
  * connection is refused or times out it goes by UDP after all. `keep_udp` forbids that.
  * On failure -errno, and on_failed is not called; the ctx is gone. */
 int sip_ctx_send(struct sip_ctx *ctx, struct net_buf *msg, bool keep_udp);
-/* Forget the user: no more upcalls; the machine runs to its end (late 2xx are then counted as stray). */
+/* Forget the user: no more upcalls; a ctx not yet sent is gone, else the machine runs to its end (late 2xx are then counted as stray). */
 void sip_ctx_abandon(struct sip_ctx *ctx);
 /* Cancel an INVITE: CANCEL is sent now if a provisional has come, else when the first comes
  * (9.1); `reason` (may be NULL) becomes a Reason header. If no final comes within 64*T1 after
  * the CANCEL the transaction ends with on_failed(ETIMEDOUT). */
 void sip_ctx_cancel(struct sip_ctx *ctx, const char *reason);
 const struct net_flow *sip_ctx_flow(const struct sip_ctx *ctx);
-/* The request as sent (for re-sending with credentials); NULL after the final. */
+/* The request as sent (for re-sending with credentials); NULL once the upcall
+ * of the final has returned. */
 const struct net_buf *sip_ctx_request(const struct sip_ctx *ctx);
 
 /* ---- identifiers and sessions ------------------------------------------------------- */
@@ -153,5 +160,7 @@ void sip_call_id_new(struct sip_stack *stack, const char *tag, char call_id[SIP_
 
 /* Send a message outside any transaction (ACK to 2xx): reference becomes the stack's. */
 int sip_stack_send(struct sip_stack *stack, const struct net_flow *flow, struct net_buf *msg);
+/* The Via line for such a message: a fresh branch that belongs to no transaction. */
+void sip_stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct net_flow *flow);
 
 #endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Names of headers and methods, and walking over a message's header lines.
+ *
+ * A header name is found by its first letter, then length, then eight bytes at a time with
+ * the case bit set. Only names of token characters are ever looked up; among those the bit
+ * makes nothing equal but the two cases of a letter. */
+#include "sip/sip_int.h"
+
+#define VIS (SIP_C_URI | SIP_C_VALUE | SIP_C_SPEC)
+#define TOK (SIP_C_TOKEN | SIP_C_DISPLAY | VIS)
+#define ALN (TOK | SIP_C_HOST)
+
+const uint8_t sip_class[256] = {
+	['\t'] = SIP_C_BLANK | SIP_C_DISPLAY,
+	[' '] = SIP_C_BLANK | SIP_C_DISPLAY,
+	['!'] = TOK,
+	['"'] = 0,
+	['#' ... '$'] = SIP_C_DISPLAY | VIS,
+	['%'] = TOK,
+	['&'] = SIP_C_DISPLAY | VIS,
+	['\''] = TOK,
+	['(' ... ')'] = SIP_C_DISPLAY | VIS,
+	['*' ... '+'] = TOK,
+	[','] = SIP_C_URI,
+	['-' ... '.'] = ALN,
+	['/'] = SIP_C_DISPLAY | VIS,
+	['0' ... '9'] = ALN,
+	[':'] = VIS,
+	[';'] = SIP_C_URI,
+	['<'] = SIP_C_VALUE,
+	['='] = SIP_C_DISPLAY | VIS,
+	['>'] = SIP_C_VALUE,
+	['?'] = SIP_C_URI | SIP_C_VALUE | SIP_C_DISPLAY,
+	['@'] = SIP_C_DISPLAY | VIS,
+	['A' ... 'Z'] = ALN,
+	['[' ... ']'] = SIP_C_DISPLAY | VIS,
+	['^'] = SIP_C_DISPLAY | VIS,
+	['_'] = ALN,
+	['`'] = TOK,
+	['a' ... 'z'] = ALN,
+	['{' ... '}'] = SIP_C_DISPLAY | VIS,
+	['~'] = TOK,
+	[0x80 ... 0xff] = SIP_C_DISPLAY | VIS,
+};
+
+#define NAME(text) { text, sizeof(text) - 1 }
+
+static const struct {
+	const char *text;
+	uint8_t len;
+} names[SIP_HEADERS] = {
+	[SIP_H_OTHER] = NAME(""),
+	[SIP_H_VIA] = NAME("Via"),
+	[SIP_H_FROM] = NAME("From"),
+	[SIP_H_TO] = NAME("To"),
+	[SIP_H_CALL_ID] = NAME("Call-ID"),
+	[SIP_H_CSEQ] = NAME("CSeq"),
+	[SIP_H_CONTACT] = NAME("Contact"),
+	[SIP_H_MAX_FORWARDS] = NAME("Max-Forwards"),
+	[SIP_H_CONTENT_LENGTH] = NAME("Content-Length"),
+	[SIP_H_CONTENT_TYPE] = NAME("Content-Type"),
+	[SIP_H_CONTENT_ENCODING] = NAME("Content-Encoding"),
+	[SIP_H_CONTENT_DISPOSITION] = NAME("Content-Disposition"),
+	[SIP_H_ROUTE] = NAME("Route"),
+	[SIP_H_RECORD_ROUTE] = NAME("Record-Route"),
+	[SIP_H_REQUIRE] = NAME("Require"),
+	[SIP_H_PROXY_REQUIRE] = NAME("Proxy-Require"),
+	[SIP_H_SUPPORTED] = NAME("Supported"),
+	[SIP_H_UNSUPPORTED] = NAME("Unsupported"),
+	[SIP_H_ALLOW] = NAME("Allow"),
+	[SIP_H_ACCEPT] = NAME("Accept"),
+	[SIP_H_AUTHORIZATION] = NAME("Authorization"),
+	[SIP_H_PROXY_AUTHORIZATION] = NAME("Proxy-Authorization"),
+	[SIP_H_WWW_AUTHENTICATE] = NAME("WWW-Authenticate"),
+	[SIP_H_PROXY_AUTHENTICATE] = NAME("Proxy-Authenticate"),
+	[SIP_H_EXPIRES] = NAME("Expires"),
+	[SIP_H_MIN_EXPIRES] = NAME("Min-Expires"),
+	[SIP_H_SESSION_EXPIRES] = NAME("Session-Expires"),
+	[SIP_H_MIN_SE] = NAME("Min-SE"),
+	[SIP_H_RSEQ] = NAME("RSeq"),
+	[SIP_H_RACK] = NAME("RAck"),
+	[SIP_H_REASON] = NAME("Reason"),
+	[SIP_H_RETRY_AFTER] = NAME("Retry-After"),
+	[SIP_H_WARNING] = NAME("Warning"),
+	[SIP_H_USER_AGENT] = NAME("User-Agent"),
+	[SIP_H_SERVER] = NAME("Server"),
+	[SIP_H_PRIVACY] = NAME("Privacy"),
+	[SIP_H_P_ASSERTED_IDENTITY] = NAME("P-Asserted-Identity"),
+	[SIP_H_P_PREFERRED_IDENTITY] = NAME("P-Preferred-Identity"),
+	[SIP_H_REMOTE_PARTY_ID] = NAME("Remote-Party-ID"),
+	[SIP_H_DIVERSION] = NAME("Diversion"),
+	[SIP_H_HISTORY_INFO] = NAME("History-Info"),
+	[SIP_H_REFER_TO] = NAME("Refer-To"),
+	[SIP_H_REFERRED_BY] = NAME("Referred-By"),
+	[SIP_H_REPLACES] = NAME("Replaces"),
+	[SIP_H_EVENT] = NAME("Event"),
+	[SIP_H_DATE] = NAME("Date"),
+	[SIP_H_TIMESTAMP] = NAME("Timestamp"),
+	[SIP_H_PATH] = NAME("Path"),
+	[SIP_H_SERVICE_ROUTE] = NAME("Service-Route"),
+	[SIP_H_MIME_VERSION] = NAME("MIME-Version"),
+	[SIP_H_SUBJECT] = NAME("Subject"),
+	[SIP_H_IDENTITY] = NAME("Identity"),
+	[SIP_H_INFO_PACKAGE] = NAME("Info-Package"),
+	[SIP_H_ORGANIZATION] = NAME("Organization"),
+};
+
+/* By first letter, the frequent ones first; ended by SIP_H_OTHER. */
+static const uint8_t by_letter[26][12] = {
+	['a' - 'a'] = { SIP_H_ALLOW, SIP_H_ACCEPT, SIP_H_AUTHORIZATION },
+	['c' - 'a'] = { SIP_H_CALL_ID, SIP_H_CSEQ, SIP_H_CONTACT, SIP_H_CONTENT_LENGTH, SIP_H_CONTENT_TYPE,
+			SIP_H_CONTENT_DISPOSITION, SIP_H_CONTENT_ENCODING },
+	['d' - 'a'] = { SIP_H_DATE, SIP_H_DIVERSION },
+	['e' - 'a'] = { SIP_H_EXPIRES, SIP_H_EVENT },
+	['f' - 'a'] = { SIP_H_FROM },
+	['h' - 'a'] = { SIP_H_HISTORY_INFO },
+	['i' - 'a'] = { SIP_H_IDENTITY, SIP_H_INFO_PACKAGE },
+	['m' - 'a'] = { SIP_H_MAX_FORWARDS, SIP_H_MIN_SE, SIP_H_MIN_EXPIRES, SIP_H_MIME_VERSION },
+	['o' - 'a'] = { SIP_H_ORGANIZATION },
+	['p' - 'a'] = { SIP_H_P_ASSERTED_IDENTITY, SIP_H_PRIVACY, SIP_H_PROXY_AUTHORIZATION,
+			SIP_H_PROXY_AUTHENTICATE, SIP_H_P_PREFERRED_IDENTITY, SIP_H_PROXY_REQUIRE, SIP_H_PATH },
+	['r' - 'a'] = { SIP_H_ROUTE, SIP_H_RECORD_ROUTE, SIP_H_REQUIRE, SIP_H_REASON, SIP_H_RSEQ, SIP_H_RACK,
+			SIP_H_RETRY_AFTER, SIP_H_REMOTE_PARTY_ID, SIP_H_REFER_TO, SIP_H_REFERRED_BY,
+			SIP_H_REPLACES },
+	['s' - 'a'] = { SIP_H_SUPPORTED, SIP_H_SESSION_EXPIRES, SIP_H_SERVER, SIP_H_SUBJECT,
+			SIP_H_SERVICE_ROUTE },
+	['t' - 'a'] = { SIP_H_TO, SIP_H_TIMESTAMP },
+	['u' - 'a'] = { SIP_H_USER_AGENT, SIP_H_UNSUPPORTED },
+	['v' - 'a'] = { SIP_H_VIA },
+	['w' - 'a'] = { SIP_H_WARNING, SIP_H_WWW_AUTHENTICATE },
+};
+
+/* The compact forms registered with IANA whose long name has an id here; a (Accept-Contact),
+ * d (Request-Disposition), j (Reject-Contact), n (Identity-Info) and u (Allow-Events) do not. */
+static const uint8_t compact[26] = {
+	['b' - 'a'] = SIP_H_REFERRED_BY,   ['c' - 'a'] = SIP_H_CONTENT_TYPE,
+	['e' - 'a'] = SIP_H_CONTENT_ENCODING, ['f' - 'a'] = SIP_H_FROM,
+	['i' - 'a'] = SIP_H_CALL_ID,	   ['k' - 'a'] = SIP_H_SUPPORTED,
+	['l' - 'a'] = SIP_H_CONTENT_LENGTH, ['m' - 'a'] = SIP_H_CONTACT,
+	['o' - 'a'] = SIP_H_EVENT,	   ['r' - 'a'] = SIP_H_REFER_TO,
+	['s' - 'a'] = SIP_H_SUBJECT,	   ['t' - 'a'] = SIP_H_TO,
+	['v' - 'a'] = SIP_H_VIA,	   ['x' - 'a'] = SIP_H_SESSION_EXPIRES,
+	['y' - 'a'] = SIP_H_IDENTITY,
+};
+
+static inline uint64_t folded8(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, 8);
+	return word | 0x2020202020202020ull;
+}
+
+static bool name_eq(const char *a, const char *b, size_t len)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8)
+		if (folded8(a + i) != folded8(b + i))
+			return false;
+	for (; i < len; i++)
+		if ((a[i] | 0x20) != (b[i] | 0x20))
+			return false;
+	return true;
+}
+
+enum sip_header sip_header_find(struct span name)
+{
+	unsigned letter = name.len ? (unsigned)(name.p[0] | 0x20) - 'a' : 26;
+
+	if (letter >= 26)
+		return SIP_H_OTHER;
+	if (name.len == 1)
+		return compact[letter];
+	for (const uint8_t *id = by_letter[letter]; *id; id++)
+		if (names[*id].len == name.len && name_eq(names[*id].text, name.p, name.len))
+			return *id;
+	return SIP_H_OTHER;
+}
+
+const char *sip_header_name(enum sip_header id)
+{
+	assert(id < SIP_HEADERS);
+	return names[id].text;
+}
+
+static const char *const methods[SIP_METHODS] = {
+	[SIP_METHOD_OTHER] = "", [SIP_INVITE] = "INVITE",     [SIP_ACK] = "ACK",
+	[SIP_BYE] = "BYE",	 [SIP_CANCEL] = "CANCEL",     [SIP_OPTIONS] = "OPTIONS",
+	[SIP_REGISTER] = "REGISTER", [SIP_PRACK] = "PRACK",   [SIP_UPDATE] = "UPDATE",
+	[SIP_INFO] = "INFO",	 [SIP_REFER] = "REFER",	      [SIP_NOTIFY] = "NOTIFY",
+	[SIP_SUBSCRIBE] = "SUBSCRIBE", [SIP_MESSAGE] = "MESSAGE", [SIP_PUBLISH] = "PUBLISH",
+};
+
+const char *sip_method_name(enum sip_method method)
+{
+	assert(method < SIP_METHODS);
+	return methods[method];
+}
+
+enum sip_method sip_method_find(struct span name)
+{
+	for (unsigned m = SIP_INVITE; m < SIP_METHODS; m++)
+		if (name.len && methods[m][0] == name.p[0] && span_eq(name, span_of(methods[m])))
+			return (enum sip_method)m;
+	return SIP_METHOD_OTHER;
+}
+
+struct span sip_header(const struct sip_msg *msg, enum sip_header id)
+{
+	uint8_t at = msg->first[id];
+
+	assert(id != SIP_H_OTHER && id < SIP_HEADERS);
+	return at == 0xff ? SPAN_NONE : sip_str(msg, msg->headers[at].value);
+}
+
+struct span sip_header_named(const struct sip_msg *msg, const char *name)
+{
+	struct span wanted = span_of(name);
+	enum sip_header id = sip_header_find(wanted);
+
+	if (id != SIP_H_OTHER)
+		return sip_header(msg, id);
+	for (uint8_t at = msg->first[SIP_H_OTHER]; at != 0xff; at = msg->headers[at].next)
+		if (span_ieq(sip_str(msg, msg->headers[at].name), wanted))
+			return sip_str(msg, msg->headers[at].value);
+	return SPAN_NONE;
+}
+
+static bool next_line(const struct sip_msg *msg, enum sip_header id, struct sip_values *it)
+{
+	it->line = it->started ? msg->headers[it->line].next : msg->first[id];
+	it->started = true;
+	if (it->line == 0xff)
+		return false;
+	it->rest = sip_str(msg, msg->headers[it->line].value);
+	return true;
+}
+
+bool sip_next_value(const struct sip_msg *msg, enum sip_header id, struct sip_values *it)
+{
+	if (it->started && it->line == 0xff)
+		return false;
+	for (;;) {
+		while (it->rest.len) {
+			struct sip_cursor c = sip_cursor_of(it->rest);
+			struct span whole = it->rest;
+			size_t len;
+
+			sip_skip_element(&c);
+			len = (size_t)(c.p - whole.p);
+			it->value = span_trim(span_head(whole, len));
+			it->rest = span_skip(whole, len + 1);
+			if (it->value.len)
+				return true;
+		}
+		if (!next_line(msg, id, it))
+			return false;
+	}
+}
+
+/* Privacy separates by semicolon (RFC 3323 4.2), all other lists of tokens by comma with
+ * parameters after the semicolon. */
+static bool value_is(struct span value, struct span token, bool all_parts)
+{
+	struct span part, rest = value;
+
+	do {
+		span_cut(rest, ';', &part, &rest);
+		if (span_ieq(span_trim(part), token))
+			return true;
+	} while (all_parts && rest.len);
+	return false;
+}
+
+bool sip_lists(const struct sip_msg *msg, enum sip_header id, const char *token)
+{
+	struct sip_values it = { 0 };
+
+	while (sip_next_value(msg, id, &it))
+		if (value_is(it.value, span_of(token), id == SIP_H_PRIVACY))
+			return true;
+	return false;
+}
