@@ -38,7 +38,7 @@ void edge_refresh(struct edge *edge)
 	digest = sip_digest_server_new(edge->config.digest_key, params->auth_nonce_life, NONCES_MAX);
 	if (!digest)
 		return; /* the old life stays in force */
-	sip_digest_server_free(edge->digest);
+	sip_digest_server_free(&edge->digest);
 	edge->digest = digest;
 	edge->nonce_life_us = params->auth_nonce_life;
 }
@@ -66,7 +66,7 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 	};
 	err = sip_stack_new(&edge->stack, &stack_config);
 	if (err) {
-		sip_digest_server_free(edge->digest);
+		sip_digest_server_free(&edge->digest);
 		free(edge);
 		return err;
 	}
@@ -81,7 +81,7 @@ void edge_close(struct edge **edge)
 	if (!*edge)
 		return;
 	sip_stack_free(&(*edge)->stack);
-	sip_digest_server_free((*edge)->digest);
+	sip_digest_server_free(&(*edge)->digest);
 	free(*edge);
 	*edge = NULL;
 }

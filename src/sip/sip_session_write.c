@@ -170,7 +170,7 @@ static struct span find_part(struct span body, struct span boundary)
 	return (struct span){ body.p, 0 };
 }
 
-struct span sip_ses_find_sdp(const struct sip_msg *msg)
+struct span sip_body_sdp(const struct sip_msg *msg)
 {
 	struct span body = sip_str(msg, msg->body);
 	struct span content_type = sip_header(msg, SIP_H_CONTENT_TYPE);

@@ -286,6 +286,11 @@ static void hand_up(struct sip_stack *stack, struct place *place, const struct s
 	stack->current_msg = NULL;
 }
 
+static bool is_screened_out(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow)
+{
+	return stack->config.ops->on_screen && !stack->config.ops->on_screen(stack->config.arg, msg, flow);
+}
+
 static void dispatch_new(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow)
 {
 	struct place *place = place_of_tag(stack, msg->to_tag);
@@ -293,6 +298,8 @@ static void dispatch_new(struct sip_stack *stack, const struct sip_msg *msg, con
 	const char *why = NULL;
 	int status;
 
+	if (!msg->to_tag.len && is_screened_out(stack, msg, flow))
+		return;
 	if (msg->to_tag.len && !place) {
 		refuse(stack, msg, flow, 481, "To tag: no such dialog", NULL);
 		return;
