@@ -7,7 +7,6 @@
 #include "edge/edge_sdp.h"
 
 #define EDGE_REDIRECTS_MAX 5
-#define EDGE_PENDING_MAX 8
 
 struct edge {
 	struct edge_config config;
@@ -16,12 +15,6 @@ struct edge {
 	struct sip_digest_server *digest;
 	uint64_t nonce_life_us;		/* what `digest` was made with */
 	struct arena *scratch;		/* for one upcall */
-};
-
-/* A request of the peer that is being passed through and not yet answered. */
-struct pending {
-	struct list node;
-	struct sip_stx *tx;
 };
 
 struct sip_leg {
@@ -37,7 +30,6 @@ struct sip_leg {
 	uint64_t sdp_id, sdp_version;	/* our o= line toward this side */
 	char *sip_call_id;		/* A leg before its session */
 	char *product;
-	struct list pendings;
 	struct dial *dial;		/* B leg until its answer */
 	char *number_out, *caller_out;	/* B leg: as sent */
 };

@@ -26,27 +26,11 @@ struct sip_leg *edge_leg_new(struct edge *edge, bool callee_side)
 	leg->edge = edge;
 	leg->callee_side = callee_side;
 	leg->sdp_id = rng_u32();
-	list_init(&leg->pendings);
 	return leg;
-}
-
-/* What is still unanswered when the leg goes gets 487: its transaction waits for a final. */
-static void pendings_refuse(struct sip_leg *leg)
-{
-	while (!list_empty(&leg->pendings)) {
-		struct pending *pending = list_entry(leg->pendings.next, struct pending, node);
-		struct sip_msg req;
-
-		if (sip_stx_request(pending->tx, &req) == 0)
-			sip_stx_reply(pending->tx, &req, 487, NULL, NULL);
-		list_del(&pending->node);
-		free(pending);
-	}
 }
 
 void edge_leg_free(struct sip_leg *leg)
 {
-	pendings_refuse(leg);
 	sip_session_release(&leg->session);
 	edge_dial_free(&leg->dial);
 	free(leg->sip_call_id);
@@ -365,29 +349,13 @@ static int leg_pass(struct leg *base, const struct leg_message *message, void *c
 	return sip_session_request(leg->session, message->method, message->headers, type[0] ? type : NULL, message->body, cookie);
 }
 
-static struct pending *pending_find(struct sip_leg *leg, const void *cookie)
-{
-	list_for_each(pos, &leg->pendings) {
-		struct pending *pending = list_entry(pos, struct pending, node);
-
-		if (pending == cookie)
-			return pending;
-	}
-	return NULL;
-}
-
+/* The cookie is the transaction to answer; the session knows whether it still waits. */
 static void leg_pass_result(struct leg *base, void *cookie, int status)
 {
 	struct sip_leg *leg = sip_leg(base);
-	struct pending *pending = pending_find(leg, cookie);
-	struct sip_msg req;
 
-	if (!pending)
-		return;
-	list_del(&pending->node);
-	if (sip_stx_request(pending->tx, &req) == 0)
-		sip_session_respond(leg->session, pending->tx, &req, status >= 200 ? status : 408, SPAN_NONE, NULL, SPAN_NONE);
-	free(pending);
+	if (leg->session)
+		sip_session_respond(leg->session, cookie, NULL, status >= 200 ? status : 408, SPAN_NONE, NULL, SPAN_NONE);
 }
 
 /* ---- records ------------------------------------------------------------------------------------------------ */
@@ -547,21 +515,13 @@ static void on_request(void *arg, struct sip_session *s, struct sip_stx *tx, con
 		.content_type = sip_header(msg, SIP_H_CONTENT_TYPE),
 		.body = sip_str(msg, msg->body),
 	};
-	struct pending *pending;
 
 	if (!leg->base.call || !may_pass(leg, message.method)) {
 		sip_session_respond(s, tx, msg, msg->method == SIP_METHOD_OTHER ? 501 : 405,
 				    SPAN("Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO\r\n"), NULL, SPAN_NONE);
 		return;
 	}
-	pending = calloc(1, sizeof(*pending));
-	if (!pending) {
-		sip_session_respond(s, tx, msg, 503, SPAN_NONE, NULL, SPAN_NONE);
-		return;
-	}
-	pending->tx = tx;
-	list_add_tail(&leg->pendings, &pending->node);
-	call_on_message(&leg->base, &message, pending);
+	call_on_message(&leg->base, &message, tx);
 }
 
 static void on_request_result(void *arg, struct sip_session *s, void *cookie, const struct sip_event *ev)
