@@ -106,17 +106,18 @@ static void put_record(struct buf *b, const struct record *r)
 	buf_free(&data);
 }
 
-/* "many.test" has more targets than anybody should ask for. */
+/* "many.test" has more targets than anybody should ask for: 9 names of two types. (More
+ * would not fit 512 bytes.) */
 static int put_many(struct buf *b)
 {
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0; i < 9; i++) {
 		char data[64];
 		struct record r = { "_sip._udp.many.test", NET_RR_SRV, data };
 
 		snprintf(data, sizeof(data), "1 1 5060 m%d.test", i);
 		put_record(b, &r);
 	}
-	return 30;
+	return 9;
 }
 
 static void answer_one(const unsigned char *query, size_t len, const struct sockaddr_in *from)
@@ -301,7 +302,7 @@ static void test_bounds(void **state)
 
 	if (strncmp(got, "2: ", 3) != 0)
 		fail_msg("%s", got);
-	assert_in_range(questions, 3, 16);
+	assert_int_equal(questions, 16);
 }
 
 static void test_cancel(void **state)
