@@ -27,7 +27,7 @@
 
 struct udp_io {
 	struct net_buf *rx[UDP_BATCH];
-	unsigned rx_ready;		/* slots below are prepared */
+	unsigned rx_ready; /* slots below are prepared */
 	char *overflow;
 	struct mmsghdr rx_msg[UDP_BATCH], tx_msg[UDP_BATCH];
 	struct iovec rx_iov[UDP_BATCH][2], tx_iov[UDP_BATCH];
@@ -49,7 +49,8 @@ static int rx_prepare(struct udp_io *io, unsigned i)
 		return -ENOMEM;
 	io->rx[i]->len = 0;
 	io->rx_iov[i][0] = (struct iovec){ io->rx[i]->data, NET_BUF_RX };
-	io->rx_iov[i][1] = (struct iovec){ io->overflow + (size_t)i * OVERFLOW_SIZE, OVERFLOW_SIZE };
+	io->rx_iov[i][1] =
+		(struct iovec){ io->overflow + (size_t)i * OVERFLOW_SIZE, OVERFLOW_SIZE };
 	io->rx_msg[i].msg_hdr = (struct msghdr){
 		.msg_name = &io->rx_addr[i],
 		.msg_namelen = sizeof(io->rx_addr[i]),
@@ -74,7 +75,8 @@ static void local_of(const struct listener *l, const struct msghdr *msg, union n
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			local->in4.sin_addr = info.ipi_spec_dst.s_addr ? info.ipi_spec_dst : info.ipi_addr;
+			local->in4.sin_addr =
+				info.ipi_spec_dst.s_addr ? info.ipi_spec_dst : info.ipi_addr;
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&info6, CMSG_DATA(c), sizeof(info6));
 			local->in6.sin6_addr = info6.ipi6_addr;
@@ -228,15 +230,12 @@ static const char *icmp6_text(int type, int code)
 }
 
 /* "ICMP: port unreachable, says 192.0.2.9" */
-static void error_text(const struct sock_extended_err *e, const struct sockaddr *offender, char *dst, size_t size)
+static void error_text(const struct sock_extended_err *e, const struct sockaddr *offender,
+		       char *dst, size_t size)
 {
 	union net_addr by = { .sa.sa_family = offender->sa_family };
 	char host[NET_ADDR_TEXT];
 
-	if (e->ee_origin != SO_EE_ORIGIN_ICMP && e->ee_origin != SO_EE_ORIGIN_ICMP6) {
-		snprintf(dst, size, "%s", strerror((int)e->ee_errno));
-		return;
-	}
 	if (offender->sa_family == AF_INET)
 		memcpy(&by.in4, offender, sizeof(by.in4));
 	else if (offender->sa_family == AF_INET6)
@@ -266,8 +265,10 @@ static void report_error(struct listener *l, const struct msghdr *msg, const uni
 			continue;
 		memset(&err, 0, sizeof(err));
 		memcpy(&err, CMSG_DATA(c), len < sizeof(err) ? len : sizeof(err));
-		if (err.e.ee_origin == SO_EE_ORIGIN_ICMP || err.e.ee_origin == SO_EE_ORIGIN_ICMP6)
-			NET_COUNT(l->net, icmp_errors);
+		/* What this host itself refused, sendmmsg has told already. */
+		if (err.e.ee_origin != SO_EE_ORIGIN_ICMP && err.e.ee_origin != SO_EE_ORIGIN_ICMP6)
+			return;
+		NET_COUNT(l->net, icmp_errors);
 		error_text(&err.e, &err.offender.sa, text, sizeof(text));
 		net_undelivered(l->net, b, &flow, -1, (int)err.e.ee_errno, text);
 		return;
@@ -280,8 +281,12 @@ static bool read_error(struct listener *l)
 	struct net_buf *b = net_buf_new(NET_BUF_RX);
 	union net_addr peer;
 	struct iovec iov;
-	struct msghdr msg = { .msg_name = &peer, .msg_namelen = sizeof(peer), .msg_iov = &iov,
-			      .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_name = &peer,
+			      .msg_namelen = sizeof(peer),
+			      .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	ssize_t n;
 
 	if (!b)
@@ -331,7 +336,8 @@ static void put_pktinfo4(struct msghdr *msg, const union net_addr *local)
 
 	msg->msg_controllen = CMSG_SPACE(sizeof(info));
 	c = CMSG_FIRSTHDR(msg);
-	*c = (struct cmsghdr){ .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO,
+	*c = (struct cmsghdr){ .cmsg_level = IPPROTO_IP,
+			       .cmsg_type = IP_PKTINFO,
 			       .cmsg_len = CMSG_LEN(sizeof(info)) };
 	memcpy(CMSG_DATA(c), &info, sizeof(info));
 }
@@ -344,7 +350,8 @@ static void put_pktinfo6(struct msghdr *msg, const union net_addr *local)
 
 	msg->msg_controllen = CMSG_SPACE(sizeof(info));
 	c = CMSG_FIRSTHDR(msg);
-	*c = (struct cmsghdr){ .cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_PKTINFO,
+	*c = (struct cmsghdr){ .cmsg_level = IPPROTO_IPV6,
+			       .cmsg_type = IPV6_PKTINFO,
 			       .cmsg_len = CMSG_LEN(sizeof(info)) };
 	memcpy(CMSG_DATA(c), &info, sizeof(info));
 }
@@ -355,8 +362,10 @@ static void tx_prepare(struct listener *l, struct datagram *d, unsigned i)
 	struct msghdr *msg = &io->tx_msg[i].msg_hdr;
 
 	io->tx_iov[i] = (struct iovec){ d->buf->data, d->buf->len };
-	*msg = (struct msghdr){ .msg_name = &d->peer, .msg_namelen = net_addr_len(&d->peer),
-				.msg_iov = &io->tx_iov[i], .msg_iovlen = 1 };
+	*msg = (struct msghdr){ .msg_name = &d->peer,
+				.msg_namelen = net_addr_len(&d->peer),
+				.msg_iov = &io->tx_iov[i],
+				.msg_iovlen = 1 };
 	if (!l->any || net_addr_is_any(&d->local))
 		return;
 	msg->msg_control = io->tx_control[i];
@@ -383,8 +392,11 @@ static void tx_wait(struct listener *l)
 static bool tx_failed(struct listener *l, int err)
 {
 	struct datagram *d = &l->queue[l->head];
-	struct net_flow flow = { .proto = NET_UDP, .worker = (uint8_t)l->net->worker, .listener = l->index,
-				 .local = d->local, .peer = d->peer };
+	struct net_flow flow = { .proto = NET_UDP,
+				 .worker = (uint8_t)l->net->worker,
+				 .listener = l->index,
+				 .local = d->local,
+				 .peer = d->peer };
 
 	if (err == EAGAIN) {
 		tx_wait(l);
