@@ -11,10 +11,10 @@
 
 static struct sip_msg msg, again;
 
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			abort();                                                                   \
 	} while (0)
 
 static void inside(const struct sip_msg *m, struct span s)
@@ -73,7 +73,8 @@ static void decode_all(void)
 		struct span value = sip_str(&msg, msg.headers[i].value);
 
 		decode_value(value);
-		CHECK(!value.len || (!memchr(value.p, '\n', value.len) && !memchr(value.p, '\r', value.len)));
+		CHECK(!value.len ||
+		      (!memchr(value.p, '\n', value.len) && !memchr(value.p, '\r', value.len)));
 	}
 	sip_q850(&msg);
 	sip_header_named(&msg, "X-Unknown");
@@ -117,7 +118,8 @@ static void answer(int verdict)
 		CHECK(sip_msg_parse(&again, buf, true, &why) == 0);
 		CHECK(again.status == 200 && again.cseq == msg.cseq && again.method == msg.method);
 		CHECK(span_eq(again.call_id, msg.call_id) && span_eq(again.from_tag, msg.from_tag));
-		CHECK(span_eq(again.via.branch, msg.via.branch) && span_eq(again.via.host, msg.via.host));
+		CHECK(span_eq(again.via.branch, msg.via.branch) &&
+		      span_eq(again.via.host, msg.via.host));
 		CHECK(msg.to_tag.len ? span_eq(again.to_tag, msg.to_tag) : true);
 		CHECK(again.body.len == 1);
 	}
