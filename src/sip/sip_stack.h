@@ -48,10 +48,10 @@ struct sip_stack_ops {
 	/* The stack itself refused (or, status 0, dropped) a request, already answered. `msg` may
 	 * be half decoded when it did not parse; NULL if not even that. For counting and records. */
 	void (*on_refused)(void *arg, const struct sip_msg *msg, const struct net_flow *flow, int status, const char *why);
-	/* May be NULL. A request outside any dialog, new and not yet checked: false drops it without a word. */
-	bool (*on_screen)(void *arg, const struct sip_msg *msg, const struct net_flow *flow);
 	/* Every message that comes or goes, before parsing (may be NULL). For trace. */
 	void (*on_wire)(void *arg, bool sent, struct span message, const struct net_flow *flow);
+	/* May be NULL. A request outside any dialog, new and not yet checked: false drops it without a word. */
+	bool (*on_screen)(void *arg, const struct sip_msg *msg, const struct net_flow *flow);
 };
 
 struct sip_stack_config {
