@@ -188,13 +188,13 @@ void journal_add(struct journal *j, struct cdr_entry *entry)
 	wake_committer(j);
 }
 
-/* Waits until `*what` >= least or the sink fails or time is over; under the lock. */
-static bool wait_for(struct journal *j, const uint64_t *what, uint64_t least, const struct timespec *until)
+/* Waits until `*what` >= least; not longer than `until` nor (settling) after the sink has failed. Under the lock. */
+static bool wait_for(struct journal *j, const uint64_t *what, uint64_t least, bool settling, const struct timespec *until)
 {
 	uint64_t failures = j->sink_failures;
 	int err = 0;
 
-	while (*what < least && !err && j->sink_failures == failures)
+	while (*what < least && !err && !(settling && j->sink_failures != failures))
 		err = pthread_cond_timedwait(&j->changed, &j->lock, until);
 	return *what >= least;
 }
@@ -208,11 +208,10 @@ bool journal_flush(struct journal *j, uint64_t timeout_us)
 	atomic_fetch_add(&j->flushing, 1);
 	wake_committer(j);
 	pthread_mutex_lock(&j->lock);
-	pthread_cond_signal(&j->feed);
-	done = wait_for(j, &j->committed, added, &ts);
+	done = wait_for(j, &j->committed, added, false, &ts);
 	if (done) {
 		pthread_cond_signal(&j->feed);
-		done = wait_for(j, &j->settled_sequence, j->end_sequence, &ts);
+		done = wait_for(j, &j->settled_sequence, j->end_sequence, true, &ts);
 	}
 	pthread_mutex_unlock(&j->lock);
 	atomic_fetch_sub(&j->flushing, 1);
