@@ -251,12 +251,17 @@ static void write_value(struct buf *out, const struct cdr *cdr, const struct cdr
 
 void cdr_write_json(struct buf *out, enum cdr_kind kind, const struct cdr *cdr)
 {
+	cdr_write_json_without(out, kind, cdr, "");
+}
+
+void cdr_write_json_without(struct buf *out, enum cdr_kind kind, const struct cdr *cdr, const char *without)
+{
 	char separator = '{';
 
 	for (size_t i = 0; i < cdr_field_count; i++) {
 		const struct cdr_field_info *field = &cdr_fields[i];
 
-		if (!kind_has(kind, field))
+		if (!kind_has(kind, field) || strcmp(field->name, without) == 0)
 			continue;
 		buf_add_char(out, separator);
 		separator = ',';
