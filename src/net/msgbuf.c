@@ -10,6 +10,12 @@
 
 #define CLASSES 3
 
+#ifdef CAUSEWAY_SANITIZED
+#define CACHING false
+#else
+#define CACHING true
+#endif
+
 static const uint32_t class_size[CLASSES] = { 1024, NET_BUF_RX, 65536 };
 static const uint32_t class_keep[CLASSES] = { 512, 512, 16 };
 
@@ -104,12 +110,10 @@ struct net_buf *net_buf_fill(const void *data, size_t len)
 
 static bool cache_keep(struct net_box *box)
 {
-#ifdef CAUSEWAY_SANITIZED
-	return false;
-#else
 	int class = class_of(box->buf.size);
 
-	if (class < 0 || class_size[class] != box->buf.size || cache.count[class] >= class_keep[class])
+	if (!CACHING || class < 0 || class_size[class] != box->buf.size ||
+	    cache.count[class] >= class_keep[class])
 		return false;
 	if (cache.count[class] == 0) {
 		pthread_once(&once, cache_make_key);
@@ -119,7 +123,6 @@ static bool cache_keep(struct net_box *box)
 	cache.free[class] = box;
 	cache.count[class]++;
 	return true;
-#endif
 }
 
 void net_buf_unref(struct net_buf **b)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* For the tests of net: a net of its own loop that remembers what happened to it. Its
  * messages end with '.'; '!' makes a stream hopeless; a message "echo..." is answered
- * with itself; one that begins with "@N" belongs to worker N, "@x" to nobody. */
+ * "Echo..."; one that begins with "@N" belongs to worker N, "@x" to nobody. */
 #ifndef CAUSEWAY_TEST_NET_PEER_H
 #define CAUSEWAY_TEST_NET_PEER_H
 
@@ -78,8 +78,10 @@ static inline void peer_on_message(void *arg, struct net_buf *msg, const struct 
 	p->messages++;
 	p->last_len = span_copy((struct span){ msg->data, msg->len }, p->last, sizeof(p->last));
 	p->flow = *flow;
-	if (msg->len >= 4 && memcmp(msg->data, "echo", 4) == 0)
+	if (msg->len >= 4 && memcmp(msg->data, "echo", 4) == 0) {
+		msg->data[0] = 'E'; /* answered, not echoed for ever */
 		net_send(p->net, flow, msg);
+	}
 }
 
 static inline void peer_on_undelivered(void *arg, struct span m, const struct net_flow *flow, int err,
