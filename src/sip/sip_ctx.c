@@ -263,7 +263,7 @@ void sip_ctx_write_via(struct sip_writer *w, const struct sip_ctx *ctx)
 {
 	struct sip_id id = ctx_id(ctx);
 
-	stack_write_via(w, &ctx->flow, &id);
+	stack_write_via(w, ctx->stack, &ctx->flow, &id);
 }
 
 /* ---- requests made of the INVITE: ACK to a non-2xx, CANCEL ------------------------------ */
@@ -400,6 +400,9 @@ static int ctx_launch(struct sip_ctx *ctx)
 		ctx_back_to_udp(ctx);
 		err = stack_transmit(ctx->stack, &ctx->flow, ctx->request);
 	}
+	/* A datagram that found the socket's queue full is one that was lost: Timer A or E mends it. */
+	if (err == -EAGAIN && !flow_is_reliable(&ctx->flow))
+		err = 0;
 	if (!err)
 		ctx_start(ctx, CTX_CALLING, 64 * t1, flow_is_reliable(&ctx->flow) ? 0 : t1);
 	return err;
