@@ -75,9 +75,12 @@ bool sip_param(struct span params, const char *name, struct span *out)
 			return true;
 		}
 		/* To the next parameter, over whatever else stands here. */
-		while (c.p < c.end && *c.p != ';')
-			if (*c.p != '"' || !sip_take_quoted(&c, &value))
+		while (c.p < c.end && *c.p != ';') {
+			if (*c.p != '"')
 				c.p++;
+			else if (!sip_take_quoted(&c, &value))
+				c.p = c.end;
+		}
 	}
 	return false;
 }
