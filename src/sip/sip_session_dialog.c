@@ -180,6 +180,12 @@ static void take_flow(struct sip_dlg *d, enum net_proto proto, const union net_a
 		d->flow = flow;
 }
 
+static void resume(struct sip_dlg *d)
+{
+	sip_uac_resume(d->s, d);	/* the ACK goes before a BYE */
+	sip_ses_requests_resume(d->s, d);
+}
+
 static void on_resolved(void *arg, const struct sip_targets *targets)
 {
 	struct sip_dlg *d = arg;
@@ -189,8 +195,7 @@ static void on_resolved(void *arg, const struct sip_targets *targets)
 	d->resolve = NULL;
 	if (!targets->err && targets->n)
 		take_flow(d, targets->target[0].proto, &targets->target[0].addr);
-	sip_uac_resume(s, d);	/* the ACK goes before a BYE */
-	sip_ses_requests_resume(s, d);
+	resume(d);
 	sip_ses_leave(s);
 }
 
@@ -226,20 +231,23 @@ static void aim_at_contact(struct sip_dlg *d, const struct net_flow *from)
 	struct span next = first_route_uri(d);
 	struct hop hop;
 	uint64_t hash;
+	bool waited;
 
 	if (!next.p)
 		next = sip_text_span(d->target);
 	hash = hash_spread(next) | 1;
 	if (d->hop == hash)
 		return;			/* as before: keep the flow, or the question under way */
+	waited = d->resolve != NULL;
 	sip_resolve_cancel(&d->resolve);
 	d->hop = hash;
 	d->flow = *from;
-	if (!hop_decode(&hop, next) || take_literal(d, &hop) || !config->dns)
-		return;
-	d->resolve = sip_resolve_start(config->dns, hop.host, hop.port, hop.proto,
-				       from->local.sa.sa_family == AF_INET, from->local.sa.sa_family == AF_INET6,
-				       on_resolved, d);
+	if (hop_decode(&hop, next) && !take_literal(d, &hop) && config->dns)
+		d->resolve = sip_resolve_start(config->dns, hop.host, hop.port, hop.proto,
+					       from->local.sa.sa_family == AF_INET,
+					       from->local.sa.sa_family == AF_INET6, on_resolved, d);
+	if (waited && !d->resolve)
+		resume(d);
 }
 
 static void aim(struct sip_dlg *d, const struct net_flow *from)
