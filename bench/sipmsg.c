@@ -33,7 +33,8 @@ static const char invite[] =
 
 static const char ok[] =
 	"SIP/2.0 200 OK\r\n"
-	"Via: SIP/2.0/UDP 127.0.0.1:5060;rport=5060;branch=z9hG4bKq010000210003a1b2c3d4;received=127.0.0.1\r\n"
+	"Via: SIP/2.0/UDP "
+	"127.0.0.1:5060;rport=5060;branch=z9hG4bKq010000210003a1b2c3d4;received=127.0.0.1\r\n"
 	"Contact: <sip:442079460123@127.0.0.3:5060>\r\n"
 	"To: <sip:442079460123@127.0.0.3:5060>;tag=f3a09c11\r\n"
 	"From: <sip:31201234567@127.0.0.1:5060>;tag=w0100002100035566aabb\r\n"
@@ -65,7 +66,8 @@ static bool parse(const char *what, struct span text, unsigned times)
 			fprintf(stderr, "%s: %s\n", what, why);
 			return false;
 		}
-	printf("parse %-6s %4zu bytes  %6.0f ns\n", what, text.len, (double)(clock_mono_us() - from) * 1000 / times);
+	printf("parse %-6s %4zu bytes  %6.0f ns\n", what, text.len,
+	       (double)(clock_mono_us() - from) * 1000 / times);
 	net_buf_unref(&buf);
 	return true;
 }
@@ -78,7 +80,8 @@ static bool write_200(unsigned times)
 	const char *why = "";
 	uint64_t from;
 
-	if (!request || sip_msg_parse(&msg, request, false, &why) || net_addr_parse(&flow.peer, SPAN("127.0.0.2:5062"), 0))
+	if (!request || sip_msg_parse(&msg, request, false, &why) ||
+	    net_addr_parse(&flow.peer, SPAN("127.0.0.2:5062"), 0))
 		return false;
 	from = clock_mono_us();
 	for (unsigned i = 0; i < times; i++) {
@@ -90,7 +93,8 @@ static bool write_200(unsigned times)
 			return false;
 		net_buf_unref(&buf);
 	}
-	printf("write 200                 %6.0f ns\n", (double)(clock_mono_us() - from) * 1000 / times);
+	printf("write 200                 %6.0f ns\n",
+	       (double)(clock_mono_us() - from) * 1000 / times);
 	net_buf_unref(&request);
 	return true;
 }
@@ -106,7 +110,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (!*only || !strcmp(only, "INVITE"))
-		good &= parse("INVITE", (struct span){ invite, sizeof(invite) - 1 }, (unsigned)times);
+		good &= parse("INVITE", (struct span){ invite, sizeof(invite) - 1 },
+			      (unsigned)times);
 	if (!*only || !strcmp(only, "200"))
 		good &= parse("200", (struct span){ ok, sizeof(ok) - 1 }, (unsigned)times);
 	if (!*only || !strcmp(only, "BYE"))

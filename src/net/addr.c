@@ -102,8 +102,8 @@ int net_addr_parse(union net_addr *out, struct span text, uint16_t port)
 	return 0;
 }
 
-static const char *format(const union net_addr *a, char dst[NET_ADDR_TEXT], bool brackets, bool zone,
-			  bool port)
+static const char *format(const union net_addr *a, char dst[NET_ADDR_TEXT], bool brackets,
+			  bool zone, bool port)
 {
 	char host[INET6_ADDRSTRLEN] = "?";
 	char zone_text[12] = "";
@@ -143,7 +143,8 @@ const char *net_addr_format_uri(const union net_addr *a, char dst[NET_ADDR_TEXT]
 uint16_t net_addr_port(const union net_addr *a)
 {
 	/* sin_port and sin6_port stand at the same place. */
-	return a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6 ? ntohs(a->in4.sin_port) : 0;
+	return a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6 ? ntohs(a->in4.sin_port)
+									 : 0;
 }
 
 void net_addr_set_port(union net_addr *a, uint16_t port)

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define CONNS_DEFAULT 4096u
-#define CONNS_MAX 65535u	/* an id carries 16 bits of index, 16 of generation */
+#define CONNS_MAX 65535u /* an id carries 16 bits of index, 16 of generation */
 
 static uint32_t most_accepted(const struct net *net)
 {
@@ -87,8 +87,12 @@ struct conn *conn_find(struct net *net, uint8_t proto, const union net_addr *pee
 
 void conn_flow(const struct conn *c, struct net_flow *out)
 {
-	*out = (struct net_flow){ .proto = c->proto, .worker = (uint8_t)c->net->worker,
-				  .listener = c->listener, .conn = c->id, .local = c->local, .peer = c->peer };
+	*out = (struct net_flow){ .proto = c->proto,
+				  .worker = (uint8_t)c->net->worker,
+				  .listener = c->listener,
+				  .conn = c->id,
+				  .local = c->local,
+				  .peer = c->peer };
 }
 
 /* ---- the end -------------------------------------------------------------------------- */
@@ -170,7 +174,8 @@ static void tls_said(struct conn *c, const char *text)
 	if (net->tls_said_us && net->loop->now_us - net->tls_said_us < SEC)
 		return;
 	net->tls_said_us = net->loop->now_us;
-	log_info("net: %s %s: %s", c->outgoing ? "to" : "from", net_addr_format(&c->peer, peer), text);
+	log_info("net: %s %s: %s", c->outgoing ? "to" : "from", net_addr_format(&c->peer, peer),
+		 text);
 }
 
 static void conn_broken(struct conn *c, int err, const char *text)
@@ -232,8 +237,9 @@ static void conn_timer(struct timer *timer)
 	uint64_t now = c->net->loop->now_us;
 
 	if (c->state != CONN_OPEN && now >= connect_limit(c)) {
-		conn_broken(c, -ETIMEDOUT, c->state == CONN_HANDSHAKE ? "TLS: the handshake took too long"
-								      : "connecting took too long");
+		conn_broken(c, -ETIMEDOUT,
+			    c->state == CONN_HANDSHAKE ? "TLS: the handshake took too long"
+						       : "connecting took too long");
 		return;
 	}
 	if (c->in && now >= half_limit(c)) {
@@ -409,7 +415,8 @@ static int bind_source(int fd, const union net_addr *local)
 	return bind(fd, &a.sa, net_addr_len(&a)) < 0 ? -errno : 0;
 }
 
-static int start_connect(struct net *net, const union net_addr *peer, const union net_addr *local, int *fd_out)
+static int start_connect(struct net *net, const union net_addr *peer, const union net_addr *local,
+			 int *fd_out)
 {
 	int fd = socket(peer->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int err;

@@ -39,8 +39,8 @@ struct lookup {
 	struct net_dns *dns;
 	struct list queries;
 	enum net_rr type;
-	bool asking;			/* c-ares is being called with it */
-	bool finished;			/* and has answered within that call */
+	bool asking; /* c-ares is being called with it */
+	bool finished; /* and has answered within that call */
 	char name[DNS_NAME_MAX];
 };
 
@@ -59,7 +59,8 @@ static void arm(struct net_dns *dns)
 	if (dns->closing)
 		return;
 	if (ares_timeout(dns->channel, NULL, &tv))
-		loop_timer(dns->loop, &dns->timer, (uint64_t)tv.tv_sec * SEC + (uint64_t)tv.tv_usec);
+		loop_timer(dns->loop, &dns->timer,
+			   (uint64_t)tv.tv_sec * SEC + (uint64_t)tv.tv_usec);
 	else
 		loop_timer_stop(dns->loop, &dns->timer);
 }
@@ -79,7 +80,8 @@ static void on_socket(struct loop_fd *watch, uint32_t events)
 	ares_socket_t fd = watch->fd;
 	bool in = events & (EPOLLIN | EPOLLERR | EPOLLHUP);
 
-	ares_process_fd(dns->channel, in ? fd : ARES_SOCKET_BAD, events & EPOLLOUT ? fd : ARES_SOCKET_BAD);
+	ares_process_fd(dns->channel, in ? fd : ARES_SOCKET_BAD,
+			events & EPOLLOUT ? fd : ARES_SOCKET_BAD);
 	arm(dns);
 }
 
@@ -187,7 +189,8 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *wire, 
 }
 
 /* /etc/hosts comes before the DNS, as everywhere. */
-static bool in_hosts(struct net_dns *dns, const char *name, enum net_rr type, struct net_dns_answer *a)
+static bool in_hosts(struct net_dns *dns, const char *name, enum net_rr type,
+		     struct net_dns_answer *a)
 {
 	int family = type == NET_RR_AAAA ? AF_INET6 : AF_INET;
 	struct hostent *host = NULL;
@@ -197,13 +200,15 @@ static bool in_hosts(struct net_dns *dns, const char *name, enum net_rr type, st
 		return false;
 	answer_error(a, type, 0, "");
 	a->ttl = DNS_HOSTS_TTL;
-	for (char **p = host->h_addr_list; *p && a->n < NET_DNS_ANSWERS && host->h_addrtype == family; p++) {
+	for (char **p = host->h_addr_list;
+	     *p && a->n < NET_DNS_ANSWERS && host->h_addrtype == family; p++) {
 		union net_addr *addr = &a->addr[a->n++];
 
 		memset(addr, 0, sizeof(*addr));
 		addr->sa.sa_family = (sa_family_t)family;
-		memcpy(family == AF_INET6 ? (void *)&addr->in6.sin6_addr : (void *)&addr->in4.sin_addr, *p,
-		       (size_t)host->h_length);
+		memcpy(family == AF_INET6 ? (void *)&addr->in6.sin6_addr
+					  : (void *)&addr->in4.sin_addr,
+		       *p, (size_t)host->h_length);
 	}
 	ares_free_hostent(host);
 	return a->n > 0;
@@ -228,7 +233,8 @@ static int name_copy(char dst[DNS_NAME_MAX], const char *name)
 
 static struct lookup *lookup_find(struct net_dns *dns, const char *name, enum net_rr type)
 {
-	struct hash_node *node = hash_table_find(&dns->lookups, dns_hash(&dns->cache.key, name, type));
+	struct hash_node *node =
+		hash_table_find(&dns->lookups, dns_hash(&dns->cache.key, name, type));
 
 	for (; node; node = hash_next(node)) {
 		struct lookup *l = container_of(node, struct lookup, node);
@@ -279,7 +285,8 @@ static bool lookup_start(struct lookup *l)
 }
 
 struct net_dns_query *net_dns_ask(struct net_dns *dns, const char *name, enum net_rr type,
-				  void (*done)(void *arg, const struct net_dns_answer *answer), void *arg)
+				  void (*done)(void *arg, const struct net_dns_answer *answer),
+				  void *arg)
 {
 	char lower[DNS_NAME_MAX];
 	struct net_dns_answer a;

@@ -70,7 +70,8 @@ static struct entry *entry_find(const struct dns_cache *cache, const char *name,
 	return NULL;
 }
 
-void dns_cache_put(struct dns_cache *cache, const char *name, const struct net_dns_answer *a, uint64_t now_us)
+void dns_cache_put(struct dns_cache *cache, const char *name, const struct net_dns_answer *a,
+		   uint64_t now_us)
 {
 	size_t bytes = a->n * dns_element(a->type);
 	struct entry *e = entry_find(cache, name, a->type);
@@ -83,8 +84,12 @@ void dns_cache_put(struct dns_cache *cache, const char *name, const struct net_d
 	e = malloc(sizeof(*e) + bytes);
 	if (!e)
 		return;
-	*e = (struct entry){ .until_us = now_us + ttl * SEC, .name = strdup(name), .type = a->type,
-			     .err = a->err, .text = a->text, .n = a->n };
+	*e = (struct entry){ .until_us = now_us + ttl * SEC,
+			     .name = strdup(name),
+			     .type = a->type,
+			     .err = a->err,
+			     .text = a->text,
+			     .n = a->n };
 	if (!e->name) {
 		free(e);
 		return;

@@ -53,7 +53,8 @@ static int read_name(const struct reader *r, size_t at, char *dst, size_t size, 
 	long len;
 	bool fits = true;
 
-	if (at >= r->len || ares_expand_name(r->start + at, r->start, (int)r->len, &name, &len) != ARES_SUCCESS)
+	if (at >= r->len ||
+	    ares_expand_name(r->start + at, r->start, (int)r->len, &name, &len) != ARES_SUCCESS)
 		return -EPROTO;
 	if (dst)
 		fits = span_copy(span_of(name), dst, size) < size;
@@ -96,7 +97,8 @@ static int read_addr(const struct reader *r, const struct record *rec, union net
 		return -EPROTO;
 	memset(out, 0, sizeof(*out));
 	out->sa.sa_family = in6 ? AF_INET6 : AF_INET;
-	memcpy(in6 ? (void *)&out->in6.sin6_addr : (void *)&out->in4.sin_addr, r->start + rec->data, rec->len);
+	memcpy(in6 ? (void *)&out->in6.sin6_addr : (void *)&out->in4.sin_addr, r->start + rec->data,
+	       rec->len);
 	return 0;
 }
 
@@ -111,14 +113,16 @@ static int read_srv(const struct reader *r, const struct record *rec, struct net
 	out->weight = get16(p + 2);
 	out->port = get16(p + 4);
 	out->ttl = rec->ttl;
-	if (read_name(r, rec->data + 6, out->target, sizeof(out->target), &len) || len + 6 > rec->len)
+	if (read_name(r, rec->data + 6, out->target, sizeof(out->target), &len) ||
+	    len + 6 > rec->len)
 		return -EPROTO;
 	return 0;
 }
 
 /* RFC 1035 3.3: a <character-string>, here at *at within the record. An embedded NUL or
  * too long a string makes the record useless. */
-static int read_string(const struct reader *r, const struct record *rec, size_t *at, char *dst, size_t size)
+static int read_string(const struct reader *r, const struct record *rec, size_t *at, char *dst,
+		       size_t size)
 {
 	const char *p = (const char *)r->start + rec->data + *at;
 	size_t len;
@@ -146,11 +150,13 @@ static int read_naptr(const struct reader *r, const struct record *rec, struct n
 	out->order = get16(p);
 	out->preference = get16(p + 2);
 	out->ttl = rec->ttl;
+	/* The regular expression is passed over: RFC 3263 4.1 has no use for it. */
 	if (read_string(r, rec, &at, out->flags, sizeof(out->flags)) ||
 	    read_string(r, rec, &at, out->service, sizeof(out->service)) ||
-	    read_string(r, rec, &at, NULL, 0)) /* the regular expression: RFC 3263 4.1 has no use for it */
+	    read_string(r, rec, &at, NULL, 0))
 		return -EPROTO;
-	if (read_name(r, rec->data + at, out->replacement, sizeof(out->replacement), &len) || at + len > rec->len)
+	if (read_name(r, rec->data + at, out->replacement, sizeof(out->replacement), &len) ||
+	    at + len > rec->len)
 		return -EPROTO;
 	return 0;
 }

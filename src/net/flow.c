@@ -12,7 +12,7 @@
 
 struct choice {
 	const struct listener *listener;
-	union net_addr source;		/* an address of ours, port as the listener's */
+	union net_addr source; /* an address of ours, port as the listener's */
 };
 
 /* Which address of ours would packets to `peer` leave from? */
@@ -24,7 +24,8 @@ static int route_source(const union net_addr *peer, union net_addr *source)
 
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, &peer->sa, net_addr_len(peer)) < 0 || getsockname(fd, &source->sa, &len) < 0)
+	if (connect(fd, &peer->sa, net_addr_len(peer)) < 0 ||
+	    getsockname(fd, &source->sa, &len) < 0)
 		err = -errno;
 	close(fd);
 	return err;
@@ -55,8 +56,8 @@ static bool same_port(const struct listener *l, const union net_addr *local)
 }
 
 /* The listener on exactly `host`, else the first on the wildcard, else NULL. */
-static const struct listener *listener_for(const struct net *net, uint8_t proto, const union net_addr *peer,
-					   const union net_addr *host)
+static const struct listener *listener_for(const struct net *net, uint8_t proto,
+					   const union net_addr *peer, const union net_addr *host)
 {
 	const struct listener *any = NULL;
 
@@ -132,7 +133,8 @@ static bool route_fresh(const struct route *r, const struct route *key, uint64_t
 
 /* Ask the kernel, or remember what it said a moment ago. */
 static int choose_cached(struct net *net, uint8_t proto, const union net_addr *peer,
-			 const union net_addr *local, const struct listener *first, struct choice *out)
+			 const union net_addr *local, const struct listener *first,
+			 struct choice *out)
 {
 	struct route key = { .proto = proto, .peer = *peer };
 	struct route *r;
@@ -147,7 +149,8 @@ static int choose_cached(struct net *net, uint8_t proto, const union net_addr *p
 		out->source = r->source;
 		return 0;
 	}
-	err = local ? choose_pinned(net, proto, peer, local, out) : choose_routed(net, proto, peer, first, out);
+	err = local ? choose_pinned(net, proto, peer, local, out)
+		    : choose_routed(net, proto, peer, first, out);
 	if (err || !r)
 		return err;
 	key.until_us = net->loop->now_us + ROUTE_TTL_US;
@@ -187,8 +190,8 @@ static bool pins_nothing(const union net_addr *local)
 	return !local || (net_addr_is_any(local) && net_addr_port(local) == 0);
 }
 
-int net_flow_to(struct net *net, struct net_flow *out, enum net_proto proto, const union net_addr *peer,
-		const union net_addr *local, const char *name)
+int net_flow_to(struct net *net, struct net_flow *out, enum net_proto proto,
+		const union net_addr *peer, const union net_addr *local, const char *name)
 {
 	union net_addr to = net_addr_plain(peer), from;
 	struct choice choice;
@@ -219,7 +222,10 @@ int net_flow_to(struct net *net, struct net_flow *out, enum net_proto proto, con
 		conn_flow(c, out);
 		return 0;
 	}
-	*out = (struct net_flow){ .proto = NET_UDP, .worker = (uint8_t)net->worker,
-				  .listener = choice.listener->index, .local = choice.source, .peer = to };
+	*out = (struct net_flow){ .proto = NET_UDP,
+				  .worker = (uint8_t)net->worker,
+				  .listener = choice.listener->index,
+				  .local = choice.source,
+				  .peer = to };
 	return 0;
 }

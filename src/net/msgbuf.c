@@ -112,7 +112,8 @@ static bool cache_keep(struct net_box *box)
 {
 	int class = class_of(box->buf.size);
 
-	if (!CACHING || class < 0 || class_size[class] != box->buf.size || cache.count[class] >= class_keep[class])
+	if (!CACHING || class < 0 || class_size[class] != box->buf.size ||
+	    cache.count[class] >= class_keep[class])
 		return false;
 	if (cache.count[class] == 0) {
 		pthread_once(&once, cache_make_key);

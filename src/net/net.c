@@ -62,7 +62,8 @@ int net_send_here(struct net *net, const struct net_flow *flow, struct net_buf *
 	struct conn *c;
 
 	if (flow->proto == NET_UDP) {
-		if (flow->listener >= net->n_listeners || net->listeners[flow->listener].proto != NET_UDP)
+		if (flow->listener >= net->n_listeners ||
+		    net->listeners[flow->listener].proto != NET_UDP)
 			return -EPIPE;
 		return udp_send(&net->listeners[flow->listener], flow, msg);
 	}
@@ -104,8 +105,8 @@ static void failure_add(struct net *net, struct failure *f)
 	net->n_failures++;
 }
 
-void net_undelivered(struct net *net, struct net_buf *b, const struct net_flow *flow, int from, int err,
-		     const char *text)
+void net_undelivered(struct net *net, struct net_buf *b, const struct net_flow *flow, int from,
+		     int err, const char *text)
 {
 	struct failure *f;
 
@@ -269,7 +270,8 @@ static int set_tos(int fd, int family, int tos)
 {
 	if (tos == 0)
 		return 0;
-	return family == AF_INET6 ? net_set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, tos) : net_set_option(fd, IPPROTO_IP, IP_TOS, tos);
+	return family == AF_INET6 ? net_set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, tos)
+				  : net_set_option(fd, IPPROTO_IP, IP_TOS, tos);
 }
 
 int net_set_stream(int fd, int family, int tos)
@@ -281,8 +283,8 @@ int net_set_stream(int fd, int family, int tos)
 	return set_tos(fd, family, tos);
 }
 
-static int bind_socket(const struct net_config *config, const union net_addr *addr, int type, bool share,
-		       int *fd_out)
+static int bind_socket(const struct net_config *config, const union net_addr *addr, int type,
+		       bool share, int *fd_out)
 {
 	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int err = 0;
@@ -334,8 +336,12 @@ static int listener_open(struct net *net, unsigned index)
 	socklen_t len = sizeof(l->addr);
 	int fd = -1, err;
 
-	*l = (struct listener){ .net = net, .index = (uint16_t)index, .proto = (uint8_t)want->proto,
-				.addr = want->addr, .watch.fd = -1, .any = net_addr_is_any(&want->addr) };
+	*l = (struct listener){ .net = net,
+				.index = (uint16_t)index,
+				.proto = (uint8_t)want->proto,
+				.addr = want->addr,
+				.watch.fd = -1,
+				.any = net_addr_is_any(&want->addr) };
 	err = bind_listener(l, &fd);
 	if (err)
 		return err;
@@ -416,8 +422,8 @@ static int open_parts(struct net *net, char *why, size_t size)
 	return err ? err : open_listeners(net, why, size);
 }
 
-int net_open(struct net **net_out, struct loop *loop, const struct net_config *config, unsigned worker,
-	     const struct net_ops *ops, void *arg, char *why, size_t why_size)
+int net_open(struct net **net_out, struct loop *loop, const struct net_config *config,
+	     unsigned worker, const struct net_ops *ops, void *arg, char *why, size_t why_size)
 {
 	struct net *net;
 	int err;

@@ -142,8 +142,11 @@ struct net_stats {
  * `why` says which address and what to do ("udp:127.0.0.1:5060: in use by another process"). */
 int net_open(struct net **net_out, struct loop *loop, const struct net_config *config, unsigned worker,
 	     const struct net_ops *ops, void *arg, char *why, size_t why_size);
-/* Give each worker's net the rings of all. Before any loop runs; no thread yet. */
+/* Give each worker's net the rings of all. Before any loop runs; no thread yet. Needed only
+ * with several workers. */
 void net_link(struct net **nets, unsigned n);
+/* Closes everything; nothing is reported. After all workers' threads have ended, never from
+ * within a callback. */
 void net_close(struct net **net);
 /* The address that listener `listener` (index in config->listen) is bound to, with the port
  * that the kernel chose where the configuration said 0. 0 or -EINVAL. */
@@ -157,7 +160,8 @@ void net_stats(const struct net *net, struct net_stats *out);
  * UDP datagrams are queued and leave with the next flush (loop hook: once a turn; also when
  * 64 are waiting). Stream bytes are queued on the connection until written or it fails.
  * 0; -EPIPE: that connection is gone; -EMSGSIZE: UDP message larger than 65507; -EAGAIN:
- * over the connection's limit of unsent bytes (1 MiB). Later trouble: on_undelivered. */
+ * over the connection's limit of unsent bytes (1 MiB), or the socket's or the other worker's
+ * queue is full. Later trouble: on_undelivered, never from within this call. */
 int net_send(struct net *net, const struct net_flow *flow, struct net_buf *msg);
 
 /* A flow toward `peer`: an existing connection of this worker to that address and (for TLS)
@@ -165,7 +169,11 @@ int net_send(struct net *net, const struct net_flow *flow, struct net_buf *msg);
  * pins the listening address (port 0 = any port of that address); without it the listener that can reach `peer` (same family; when several,
  * the kernel's route decides). `name` (may be NULL) is the TLS server name to check.
  * 0 or -EAFNOSUPPORT (no listener of that proto and family), -EADDRNOTAVAIL (`local` is not a
- * listening address), -EMFILE. */
+ * listening address), -EMFILE; -EINVAL when `peer` is no place to send to (net_addr_is_unusable,
+ * port 0), and what the kernel says at once (-ENETUNREACH: no route).
+ *
+ * On a stream, `out->local` is the connection's own end, its port an ephemeral one when we
+ * connected; the port where the peer can reach us is that of the listener `out->listener`. */
 int net_flow_to(struct net *net, struct net_flow *out, enum net_proto proto, const union net_addr *peer,
 		const union net_addr *local, const char *name);
 
@@ -207,8 +215,9 @@ struct net_dns_answer {
 int net_dns_open(struct net_dns **dns_out, struct loop *loop, const char *servers);
 void net_dns_close(struct net_dns **dns);
 /* Ask; `done` is called once, later or at once (cached), unless cancelled. The answer is
- * borrowed for the call. Answers are cached for their TTL (negative ones 30 s). NULL: no
- * memory, or already answered within the call. */
+ * borrowed for the call. Answers are cached for their TTL (negative ones 30 s). NULL: already
+ * answered within the call (without memory: with EPROTO). Once `done` runs the query is gone
+ * and must not be cancelled. Names in /etc/hosts have A and AAAA. */
 struct net_dns_query *net_dns_ask(struct net_dns *dns, const char *name, enum net_rr type,
 				  void (*done)(void *arg, const struct net_dns_answer *answer), void *arg);
 void net_dns_cancel(struct net_dns_query **query);

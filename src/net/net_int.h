@@ -2,7 +2,7 @@
 /* Inside net: one worker's sockets and what its files share.
  *
  *	net.c     open, close, the ring between workers, late news of failures
- *	udp.c     datagrams in and out in batches, the kernel's error queue
+ *	udp.c     datagrams in and out in batches; udp_error.c: ICMP errors
  *	flow.c    from which listener to which peer
  *	accept.c  listening stream sockets
  *	conn.c    the life of one connection
@@ -173,6 +173,12 @@ int udp_listen(struct listener *l, int fd);
 void udp_close(struct net *net);
 int udp_send(struct listener *l, const struct net_flow *flow, struct net_buf *msg);
 void udp_flush(struct listener *l);
+/* The flow of what came with `msg` (its pktinfo) from, or was sent to, `peer`. */
+void udp_flow(const struct listener *l, const union net_addr *peer, const struct msghdr *msg,
+	      struct net_flow *flow);
+
+/* ---- udp_error.c ---- */
+void udp_read_errors(struct listener *l);
 
 /* ---- accept.c ---- */
 int accept_listen(struct listener *l, int fd);

@@ -69,7 +69,8 @@ static bool is_literal(const char *name)
 /* RFC 5922 7.1: the host of a "sip:" URI that names a domain, not a user. */
 static bool uri_names(const ASN1_IA5STRING *uri, const char *name)
 {
-	struct span s = { (const char *)ASN1_STRING_get0_data(uri), (size_t)ASN1_STRING_length(uri) };
+	struct span s = { (const char *)ASN1_STRING_get0_data(uri),
+			  (size_t)ASN1_STRING_length(uri) };
 
 	return span_istarts(s, SPAN("sip:")) && span_ieq(span_skip(s, 4), span_of(name));
 }
@@ -189,10 +190,11 @@ static SSL_CTX *context(const SSL_METHOD *method)
 	if (!ctx)
 		return NULL;
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
-				 SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+					 SSL_OP_IGNORE_UNEXPECTED_EOF |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-			      SSL_MODE_RELEASE_BUFFERS);
+				      SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 0);
 	return ctx;
@@ -228,7 +230,8 @@ static int open_server(struct net *net, char *why, size_t size)
 		snprintf(why, size, "tls: checking client certificates needs a ca");
 		return -EINVAL;
 	}
-	SSL_CTX_set_verify(net->tls_server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_verify(net->tls_server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+			   NULL);
 	SSL_CTX_set_client_CA_list(net->tls_server, SSL_load_client_CA_file(files->ca));
 	return load(net->tls_server, files, why, size);
 }

@@ -10,24 +10,20 @@
  * sent to, and answers from there: a peer that asked 192.0.2.1 must not be answered by
  * 192.0.2.2 (RFC 3581 4, RFC 3261 18.2.2).
  *
- * With IP_RECVERR the kernel queues every ICMP error with the datagram that caused it. It
- * also fails the next call on the socket, whatever that is, with the same error: such a
- * failure is therefore not about the message at hand, which is tried once more. */
+ * With IP_RECVERR the kernel fails the next call on the socket, whatever that is, with the
+ * error of an earlier datagram (udp_error.c). Such a failure is not about the message at
+ * hand, which is tried once more. */
 #include "net/net_int.h"
 
-#include <linux/errqueue.h>
 #include <netinet/ip.h>
-#include <netinet/ip_icmp.h>
-#include <netinet/icmp6.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define OVERFLOW_SIZE (65536 - NET_BUF_RX)
-#define ERRORS_A_TURN 64
 
 struct udp_io {
 	struct net_buf *rx[UDP_BATCH];
-	unsigned rx_ready;		/* slots below are prepared */
+	unsigned rx_ready; /* slots below are prepared */
 	char *overflow;
 	struct mmsghdr rx_msg[UDP_BATCH], tx_msg[UDP_BATCH];
 	struct iovec rx_iov[UDP_BATCH][2], tx_iov[UDP_BATCH];
@@ -49,7 +45,8 @@ static int rx_prepare(struct udp_io *io, unsigned i)
 		return -ENOMEM;
 	io->rx[i]->len = 0;
 	io->rx_iov[i][0] = (struct iovec){ io->rx[i]->data, NET_BUF_RX };
-	io->rx_iov[i][1] = (struct iovec){ io->overflow + (size_t)i * OVERFLOW_SIZE, OVERFLOW_SIZE };
+	io->rx_iov[i][1] =
+		(struct iovec){ io->overflow + (size_t)i * OVERFLOW_SIZE, OVERFLOW_SIZE };
 	io->rx_msg[i].msg_hdr = (struct msghdr){
 		.msg_name = &io->rx_addr[i],
 		.msg_namelen = sizeof(io->rx_addr[i]),
@@ -74,7 +71,8 @@ static void local_of(const struct listener *l, const struct msghdr *msg, union n
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			local->in4.sin_addr = info.ipi_spec_dst.s_addr ? info.ipi_spec_dst : info.ipi_addr;
+			local->in4.sin_addr =
+				info.ipi_spec_dst.s_addr ? info.ipi_spec_dst : info.ipi_addr;
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&info6, CMSG_DATA(c), sizeof(info6));
 			local->in6.sin6_addr = info6.ipi6_addr;
@@ -84,8 +82,8 @@ static void local_of(const struct listener *l, const struct msghdr *msg, union n
 	}
 }
 
-static void udp_flow(const struct listener *l, const union net_addr *peer, const struct msghdr *msg,
-		     struct net_flow *flow)
+void udp_flow(const struct listener *l, const union net_addr *peer, const struct msghdr *msg,
+	      struct net_flow *flow)
 {
 	flow->proto = NET_UDP;
 	flow->worker = (uint8_t)l->net->worker;
@@ -146,8 +144,6 @@ static void rx_one(struct listener *l, unsigned i)
 		net_buf_unref(&io->rx[i]); /* somebody keeps it */
 }
 
-static void read_errors(struct listener *l);
-
 /* True when there may be more. */
 static bool rx_batch(struct listener *l)
 {
@@ -162,7 +158,7 @@ static bool rx_batch(struct listener *l)
 	if (n < 0) {
 		if (errno == EAGAIN || errno == EINTR)
 			return false;
-		read_errors(l);
+		udp_read_errors(l);
 		return true;
 	}
 	for (int i = 0; i < n; i++)
@@ -175,140 +171,12 @@ static bool rx_batch(struct listener *l)
 	return n == UDP_BATCH;
 }
 
-/* ---- the error queue ---------------------------------------------------------------- */
-
-static const char *icmp4_text(int type, int code)
-{
-	if (type == ICMP_TIME_EXCEEDED)
-		return "time to live exceeded";
-	if (type == ICMP_PARAMETERPROB)
-		return "parameter problem";
-	if (type != ICMP_DEST_UNREACH)
-		return "ICMP error";
-	switch (code) {
-	case ICMP_NET_UNREACH:
-		return "network unreachable";
-	case ICMP_HOST_UNREACH:
-		return "host unreachable";
-	case ICMP_PROT_UNREACH:
-		return "protocol unreachable";
-	case ICMP_PORT_UNREACH:
-		return "port unreachable";
-	case ICMP_FRAG_NEEDED:
-		return "fragmentation needed";
-	case ICMP_NET_ANO:
-	case ICMP_HOST_ANO:
-	case ICMP_PKT_FILTERED:
-		return "administratively prohibited";
-	default:
-		return "destination unreachable";
-	}
-}
-
-static const char *icmp6_text(int type, int code)
-{
-	if (type == ICMP6_TIME_EXCEEDED)
-		return "hop limit exceeded";
-	if (type == ICMP6_PACKET_TOO_BIG)
-		return "packet too big";
-	if (type != ICMP6_DST_UNREACH)
-		return "ICMP error";
-	switch (code) {
-	case ICMP6_DST_UNREACH_NOROUTE:
-		return "no route";
-	case ICMP6_DST_UNREACH_ADMIN:
-		return "administratively prohibited";
-	case ICMP6_DST_UNREACH_ADDR:
-		return "host unreachable";
-	case ICMP6_DST_UNREACH_NOPORT:
-		return "port unreachable";
-	default:
-		return "destination unreachable";
-	}
-}
-
-/* "ICMP: port unreachable, says 192.0.2.9" */
-static void error_text(const struct sock_extended_err *e, const struct sockaddr *offender, char *dst, size_t size)
-{
-	union net_addr by = { .sa.sa_family = offender->sa_family };
-	char host[NET_ADDR_TEXT];
-
-	if (e->ee_origin != SO_EE_ORIGIN_ICMP && e->ee_origin != SO_EE_ORIGIN_ICMP6) {
-		snprintf(dst, size, "%s", strerror((int)e->ee_errno));
-		return;
-	}
-	if (offender->sa_family == AF_INET)
-		memcpy(&by.in4, offender, sizeof(by.in4));
-	else if (offender->sa_family == AF_INET6)
-		memcpy(&by.in6, offender, sizeof(by.in6));
-	snprintf(dst, size, "ICMP: %s, says %s",
-		 e->ee_origin == SO_EE_ORIGIN_ICMP ? icmp4_text(e->ee_type, e->ee_code)
-						   : icmp6_text(e->ee_type, e->ee_code),
-		 net_addr_format_host(&by, host));
-}
-
-static void report_error(struct listener *l, const struct msghdr *msg, const union net_addr *peer,
-			 struct net_buf *b)
-{
-	struct {
-		struct sock_extended_err e;
-		union net_addr offender;
-	} err;
-	struct net_flow flow;
-	char text[160];
-
-	udp_flow(l, peer, msg, &flow);
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
-		size_t len = c->cmsg_len - CMSG_LEN(0);
-
-		if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
-		    !(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
-			continue;
-		memset(&err, 0, sizeof(err));
-		memcpy(&err, CMSG_DATA(c), len < sizeof(err) ? len : sizeof(err));
-		if (err.e.ee_origin == SO_EE_ORIGIN_ICMP || err.e.ee_origin == SO_EE_ORIGIN_ICMP6)
-			NET_COUNT(l->net, icmp_errors);
-		error_text(&err.e, &err.offender.sa, text, sizeof(text));
-		net_undelivered(l->net, b, &flow, -1, (int)err.e.ee_errno, text);
-		return;
-	}
-}
-
-static bool read_error(struct listener *l)
-{
-	_Alignas(struct cmsghdr) char control[512];
-	struct net_buf *b = net_buf_new(NET_BUF_RX);
-	union net_addr peer;
-	struct iovec iov;
-	struct msghdr msg = { .msg_name = &peer, .msg_namelen = sizeof(peer), .msg_iov = &iov,
-			      .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
-	ssize_t n;
-
-	if (!b)
-		return false;
-	memset(&peer, 0, sizeof(peer));
-	iov = (struct iovec){ b->data, b->size };
-	n = recvmsg(l->watch.fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
-	if (n >= 0) {
-		b->len = (uint32_t)n;
-		report_error(l, &msg, &peer, b);
-	}
-	net_buf_unref(&b);
-	return n >= 0;
-}
-
-static void read_errors(struct listener *l)
-{
-	for (int i = 0; i < ERRORS_A_TURN && read_error(l); i++)
-		;
-}
-
 static void udp_ready(struct loop_fd *watch, uint32_t events)
 {
 	struct listener *l = container_of(watch, struct listener, watch);
 
 	if (events & EPOLLERR) {
-		read_errors(l);
+		udp_read_errors(l);
 		net_socket_error(watch->fd); /* or epoll would report it for ever */
 	}
 	if (events & EPOLLIN)
@@ -331,7 +199,8 @@ static void put_pktinfo4(struct msghdr *msg, const union net_addr *local)
 
 	msg->msg_controllen = CMSG_SPACE(sizeof(info));
 	c = CMSG_FIRSTHDR(msg);
-	*c = (struct cmsghdr){ .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO,
+	*c = (struct cmsghdr){ .cmsg_level = IPPROTO_IP,
+			       .cmsg_type = IP_PKTINFO,
 			       .cmsg_len = CMSG_LEN(sizeof(info)) };
 	memcpy(CMSG_DATA(c), &info, sizeof(info));
 }
@@ -344,7 +213,8 @@ static void put_pktinfo6(struct msghdr *msg, const union net_addr *local)
 
 	msg->msg_controllen = CMSG_SPACE(sizeof(info));
 	c = CMSG_FIRSTHDR(msg);
-	*c = (struct cmsghdr){ .cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_PKTINFO,
+	*c = (struct cmsghdr){ .cmsg_level = IPPROTO_IPV6,
+			       .cmsg_type = IPV6_PKTINFO,
 			       .cmsg_len = CMSG_LEN(sizeof(info)) };
 	memcpy(CMSG_DATA(c), &info, sizeof(info));
 }
@@ -355,8 +225,10 @@ static void tx_prepare(struct listener *l, struct datagram *d, unsigned i)
 	struct msghdr *msg = &io->tx_msg[i].msg_hdr;
 
 	io->tx_iov[i] = (struct iovec){ d->buf->data, d->buf->len };
-	*msg = (struct msghdr){ .msg_name = &d->peer, .msg_namelen = net_addr_len(&d->peer),
-				.msg_iov = &io->tx_iov[i], .msg_iovlen = 1 };
+	*msg = (struct msghdr){ .msg_name = &d->peer,
+				.msg_namelen = net_addr_len(&d->peer),
+				.msg_iov = &io->tx_iov[i],
+				.msg_iovlen = 1 };
 	if (!l->any || net_addr_is_any(&d->local))
 		return;
 	msg->msg_control = io->tx_control[i];
@@ -383,8 +255,11 @@ static void tx_wait(struct listener *l)
 static bool tx_failed(struct listener *l, int err)
 {
 	struct datagram *d = &l->queue[l->head];
-	struct net_flow flow = { .proto = NET_UDP, .worker = (uint8_t)l->net->worker, .listener = l->index,
-				 .local = d->local, .peer = d->peer };
+	struct net_flow flow = { .proto = NET_UDP,
+				 .worker = (uint8_t)l->net->worker,
+				 .listener = l->index,
+				 .local = d->local,
+				 .peer = d->peer };
 
 	if (err == EAGAIN) {
 		tx_wait(l);
@@ -394,7 +269,7 @@ static bool tx_failed(struct listener *l, int err)
 		return true;
 	if (!d->retried) {
 		d->retried = true;
-		read_errors(l);
+		udp_read_errors(l);
 		return true;
 	}
 	NET_COUNT(l->net, tx_errors);

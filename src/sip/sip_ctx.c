@@ -35,6 +35,7 @@ struct sip_ctx {
 	void *arg;
 	struct timer timer;
 	uint64_t deadline_us;		/* 0 = none */
+	uint64_t repeat_us;		/* when to repeat, if interval_us */
 	uint32_t interval_us;		/* 0 = no repetition */
 	uint32_t index, random;
 	uint16_t generation;
@@ -151,13 +152,12 @@ void ctx_close_all(struct sip_stack *stack)
 
 static void ctx_arm(struct sip_ctx *ctx)
 {
-	uint64_t now = stack_now(ctx->stack);
-	uint64_t left = ctx->deadline_us > now ? ctx->deadline_us - now : 0;
+	uint64_t now = stack_now(ctx->stack), at = ctx->deadline_us;
 
-	if (ctx->interval_us && (!ctx->deadline_us || ctx->interval_us < left))
-		left = ctx->interval_us;
-	if (ctx->deadline_us || ctx->interval_us)
-		loop_timer(ctx->stack->config.loop, &ctx->timer, left);
+	if (ctx->interval_us && (!at || ctx->repeat_us < at))
+		at = ctx->repeat_us;
+	if (at)
+		loop_timer(ctx->stack->config.loop, &ctx->timer, at > now ? at - now : 0);
 	else
 		loop_timer_stop(ctx->stack->config.loop, &ctx->timer);
 }
@@ -167,6 +167,7 @@ static void ctx_start(struct sip_ctx *ctx, enum ctx_state state, uint64_t life_u
 	ctx->state = (uint8_t)state;
 	ctx->deadline_us = stack_now(ctx->stack) + life_us;
 	ctx->interval_us = (uint32_t)interval_us;
+	ctx->repeat_us = stack_now(ctx->stack) + interval_us;
 	ctx_arm(ctx);
 }
 
@@ -217,6 +218,7 @@ static void ctx_fire(struct timer *timer)
 	if (ctx->method != SIP_INVITE && next > t2)
 		next = t2;
 	ctx->interval_us = next < UINT32_MAX ? (uint32_t)next : UINT32_MAX;
+	ctx->repeat_us += ctx->interval_us; /* from the time it was due: lateness does not add up */
 	ctx_arm(ctx);
 }
 
@@ -261,7 +263,7 @@ void sip_ctx_write_via(struct sip_writer *w, const struct sip_ctx *ctx)
 {
 	struct sip_id id = ctx_id(ctx);
 
-	stack_write_via(w, &ctx->flow, &id);
+	stack_write_via(w, ctx->stack, &ctx->flow, &id);
 }
 
 /* ---- requests made of the INVITE: ACK to a non-2xx, CANCEL ------------------------------ */
@@ -398,6 +400,9 @@ static int ctx_launch(struct sip_ctx *ctx)
 		ctx_back_to_udp(ctx);
 		err = stack_transmit(ctx->stack, &ctx->flow, ctx->request);
 	}
+	/* A datagram that found the socket's queue full is one that was lost: Timer A or E mends it. */
+	if (err == -EAGAIN && !flow_is_reliable(&ctx->flow))
+		err = 0;
 	if (!err)
 		ctx_start(ctx, CTX_CALLING, 64 * t1, flow_is_reliable(&ctx->flow) ? 0 : t1);
 	return err;

@@ -58,10 +58,17 @@ static struct span *place_of(struct sip_digest_line *line, struct span name)
 		const char *name;
 		struct span *place;
 	} known[] = {
-		{ "realm", &line->realm }, { "nonce", &line->nonce }, { "opaque", &line->opaque },
-		{ "algorithm", &line->algorithm }, { "qop", &line->qop }, { "stale", &line->stale },
-		{ "username", &line->username }, { "uri", &line->uri }, { "response", &line->response },
-		{ "cnonce", &line->cnonce }, { "nc", &line->nc },
+		{ "realm", &line->realm },
+		{ "nonce", &line->nonce },
+		{ "opaque", &line->opaque },
+		{ "algorithm", &line->algorithm },
+		{ "qop", &line->qop },
+		{ "stale", &line->stale },
+		{ "username", &line->username },
+		{ "uri", &line->uri },
+		{ "response", &line->response },
+		{ "cnonce", &line->cnonce },
+		{ "nc", &line->nc },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
@@ -164,17 +171,20 @@ static struct span unescape_realm(struct span realm, char *dst, size_t size)
 	return (struct span){ dst, n };
 }
 
-bool sip_digest_compute(EVP_MD_CTX *ctx, const struct sip_digest_input *in, char hex[SIP_DIGEST_HEX])
+bool sip_digest_compute(EVP_MD_CTX *ctx, const struct sip_digest_input *in,
+			char hex[SIP_DIGEST_HEX])
 {
 	char plain[256], ha1[SIP_DIGEST_HEX], ha2[SIP_DIGEST_HEX];
-	struct span a1[] = { in->user, unescape_realm(in->realm, plain, sizeof(plain)), in->password };
+	struct span a1[] = { in->user, unescape_realm(in->realm, plain, sizeof(plain)),
+			     in->password };
 	struct span a2[] = { in->method, in->uri };
 
 	if (!md_of(in->alg) || !hash_parts(ctx, in->alg, a1, ARRAY_SIZE(a1), ha1) ||
 	    !hash_parts(ctx, in->alg, a2, ARRAY_SIZE(a2), ha2))
 		return false;
 	if (in->qop) {
-		struct span all[] = { span_of(ha1), in->nonce, in->nc, in->cnonce, SPAN("auth"), span_of(ha2) };
+		struct span all[] = { span_of(ha1), in->nonce,    in->nc,
+				      in->cnonce,   SPAN("auth"), span_of(ha2) };
 
 		return hash_parts(ctx, in->alg, all, ARRAY_SIZE(all), hex);
 	}

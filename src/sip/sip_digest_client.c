@@ -6,7 +6,9 @@
  * get it right. */
 static int rank(const struct sip_digest_line *line, enum sip_digest_alg *alg)
 {
-	static const int ranks[SIP_DIGEST_ALGS] = { [SIP_MD5] = 1, [SIP_SHA512_256] = 2, [SIP_SHA256] = 3 };
+	static const int ranks[SIP_DIGEST_ALGS] = {
+		[SIP_MD5] = 1, [SIP_SHA512_256] = 2, [SIP_SHA256] = 3
+	};
 	struct span part, rest = line->qop;
 	bool auth = !line->qop.p;
 
@@ -25,7 +27,8 @@ static enum sip_header challenge_header(const struct sip_msg *challenge)
 }
 
 /* The best challenge of the message: its rank, 0 = none usable, -1 = none at all. */
-static int choose(const struct sip_msg *challenge, struct sip_digest_line *best, enum sip_digest_alg *best_alg)
+static int choose(const struct sip_msg *challenge, struct sip_digest_line *best,
+		  enum sip_digest_alg *best_alg)
 {
 	uint8_t at = challenge->first[challenge_header(challenge)];
 	int best_rank = at == 0xff ? -1 : 0;
@@ -55,8 +58,9 @@ static void add_quoted(struct buf *out, const char *name, struct span escaped)
 	buf_add_char(out, '"');
 }
 
-static void write_credentials(struct buf *out, bool proxy, const char *user, const struct sip_digest_line *line,
-			      const struct sip_digest_input *in, const char *response)
+static void write_credentials(struct buf *out, bool proxy, const char *user,
+			      const struct sip_digest_line *line, const struct sip_digest_input *in,
+			      const char *response)
 {
 	buf_add_str(out, sip_header_name(proxy ? SIP_H_PROXY_AUTHORIZATION : SIP_H_AUTHORIZATION));
 	buf_add_str(out, ": Digest username=");
@@ -79,8 +83,8 @@ static void write_credentials(struct buf *out, bool proxy, const char *user, con
 	buf_add_str(out, "\r\n");
 }
 
-int sip_digest_answer(const struct sip_msg *challenge, struct span method, struct span uri, const char *user,
-		      const char *password, uint32_t nc, struct buf *out)
+int sip_digest_answer(const struct sip_msg *challenge, struct span method, struct span uri,
+		      const char *user, const char *password, uint32_t nc, struct buf *out)
 {
 	unsigned char random[8], count[4] = { (unsigned char)(nc >> 24), (unsigned char)(nc >> 16),
 					      (unsigned char)(nc >> 8), (unsigned char)nc };
@@ -117,7 +121,8 @@ bool sip_digest_is_stale(const struct sip_msg *challenge)
 	struct sip_digest_line line;
 	enum sip_digest_alg alg;
 
-	return choose(challenge, &line, &alg) > 0 && line.stale.p && span_ieq(line.stale, SPAN("true"));
+	return choose(challenge, &line, &alg) > 0 && line.stale.p &&
+	       span_ieq(line.stale, SPAN("true"));
 }
 
 struct span sip_digest_realm(const struct sip_msg *challenge)

@@ -22,7 +22,7 @@
 #define SALT_LEN 4
 #define NONCE_LEN (8 + SALT_LEN + MAC_LEN)
 #define NONCE_HEX (2 * NONCE_LEN + 1)
-#define CLOCK_SLACK_US (2 * SEC)	/* between the workers' ideas of now */
+#define CLOCK_SLACK_US (2 * SEC) /* between the workers' ideas of now */
 
 struct nonce_use {
 	struct hash_node node;
@@ -56,7 +56,8 @@ static EVP_MAC_CTX *mac_new(const unsigned char key[32])
 	return ctx;
 }
 
-struct sip_digest_server *sip_digest_server_new(const unsigned char key[32], uint64_t nonce_life_us, unsigned max_nonces)
+struct sip_digest_server *sip_digest_server_new(const unsigned char key[32], uint64_t nonce_life_us,
+						unsigned max_nonces)
 {
 	struct sip_digest_server *server = calloc(1, sizeof(*server));
 
@@ -67,7 +68,8 @@ struct sip_digest_server *sip_digest_server_new(const unsigned char key[32], uin
 	server->ring = calloc(server->ring_size, sizeof(*server->ring));
 	server->mac = mac_new(key);
 	server->ctx = EVP_MD_CTX_new();
-	if (!server->ring || !server->mac || !server->ctx || hash_table_init(&server->table, server->ring_size))
+	if (!server->ring || !server->mac || !server->ctx ||
+	    hash_table_init(&server->table, server->ring_size))
 		sip_digest_server_free(&server);
 	return server;
 }
@@ -89,12 +91,14 @@ void sip_digest_server_free(struct sip_digest_server **server)
 /* ---- nonces -------------------------------------------------------------------------------- */
 
 /* Fill in the MAC behind time and salt. */
-static bool sign(struct sip_digest_server *server, unsigned char nonce[NONCE_LEN], struct span realm)
+static bool sign(struct sip_digest_server *server, unsigned char nonce[NONCE_LEN],
+		 struct span realm)
 {
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	size_t len = 0;
 
-	if (!EVP_MAC_init(server->mac, NULL, 0, NULL) || !EVP_MAC_update(server->mac, nonce, 8 + SALT_LEN) ||
+	if (!EVP_MAC_init(server->mac, NULL, 0, NULL) ||
+	    !EVP_MAC_update(server->mac, nonce, 8 + SALT_LEN) ||
 	    !EVP_MAC_update(server->mac, (const unsigned char *)realm.p, realm.len) ||
 	    !EVP_MAC_final(server->mac, mac, &len, sizeof(mac)) || len < MAC_LEN)
 		return false;
@@ -102,7 +106,8 @@ static bool sign(struct sip_digest_server *server, unsigned char nonce[NONCE_LEN
 	return true;
 }
 
-static bool nonce_make(struct sip_digest_server *server, struct span realm, uint64_t now_us, char hex[NONCE_HEX])
+static bool nonce_make(struct sip_digest_server *server, struct span realm, uint64_t now_us,
+		       char hex[NONCE_HEX])
 {
 	unsigned char nonce[NONCE_LEN];
 
@@ -142,11 +147,12 @@ static uint64_t nonce_hash(const unsigned char nonce[NONCE_LEN])
 {
 	uint64_t hash;
 
-	memcpy(&hash, nonce + 8 + SALT_LEN, sizeof(hash));	/* a MAC is spread well enough */
+	memcpy(&hash, nonce + 8 + SALT_LEN, sizeof(hash)); /* a MAC is spread well enough */
 	return hash;
 }
 
-static struct nonce_use *use_find(struct sip_digest_server *server, const unsigned char nonce[NONCE_LEN])
+static struct nonce_use *use_find(struct sip_digest_server *server,
+				  const unsigned char nonce[NONCE_LEN])
 {
 	struct hash_node *node = hash_table_find(&server->table, nonce_hash(nonce));
 
@@ -159,8 +165,8 @@ static struct nonce_use *use_find(struct sip_digest_server *server, const unsign
 	return NULL;
 }
 
-static struct nonce_use *use_add(struct sip_digest_server *server, const unsigned char nonce[NONCE_LEN],
-				 uint64_t issued_us)
+static struct nonce_use *use_add(struct sip_digest_server *server,
+				 const unsigned char nonce[NONCE_LEN], uint64_t issued_us)
 {
 	struct nonce_use *use = &server->ring[server->ring_next];
 
@@ -180,8 +186,8 @@ static struct nonce_use *use_add(struct sip_digest_server *server, const unsigne
 }
 
 /* The answer is right; is the nonce still good for it? `nc` 0 = request without qop. */
-static enum sip_digest_verdict nonce_spend(struct sip_digest_server *server, struct span hex, struct span realm,
-					   uint32_t nc, uint64_t now_us)
+static enum sip_digest_verdict nonce_spend(struct sip_digest_server *server, struct span hex,
+					   struct span realm, uint32_t nc, uint64_t now_us)
 {
 	unsigned char nonce[NONCE_LEN];
 	struct nonce_use *use;
@@ -189,7 +195,8 @@ static enum sip_digest_verdict nonce_spend(struct sip_digest_server *server, str
 
 	if (!nonce_read(server, hex, realm, nonce, &issued_us))
 		return SIP_DIGEST_STALE;
-	if (issued_us > now_us + CLOCK_SLACK_US || (now_us > issued_us && now_us - issued_us > server->life_us))
+	if (issued_us > now_us + CLOCK_SLACK_US ||
+	    (now_us > issued_us && now_us - issued_us > server->life_us))
 		return SIP_DIGEST_STALE;
 	use = use_find(server, nonce);
 	if (!use && issued_us <= server->floor_us)
@@ -204,8 +211,8 @@ static enum sip_digest_verdict nonce_spend(struct sip_digest_server *server, str
 
 /* ---- challenge ------------------------------------------------------------------------------ */
 
-void sip_digest_challenge(struct sip_digest_server *server, struct buf *out, const char *realm, bool proxy,
-			  bool stale, uint64_t now_us)
+void sip_digest_challenge(struct sip_digest_server *server, struct buf *out, const char *realm,
+			  bool proxy, bool stale, uint64_t now_us)
 {
 	static const enum sip_digest_alg offered[] = { SIP_SHA256, SIP_MD5 };
 	char nonce[NONCE_HEX];
@@ -220,7 +227,8 @@ void sip_digest_challenge(struct sip_digest_server *server, struct buf *out, con
 
 		if (!sip_digest_alg(span_of(name), &alg))
 			continue;
-		buf_add_str(out, sip_header_name(proxy ? SIP_H_PROXY_AUTHENTICATE : SIP_H_WWW_AUTHENTICATE));
+		buf_add_str(out, sip_header_name(proxy ? SIP_H_PROXY_AUTHENTICATE
+						       : SIP_H_WWW_AUTHENTICATE));
 		buf_add_str(out, ": Digest realm=");
 		sip_digest_quote(out, realm);
 		buf_add_str(out, ", nonce=\"");
@@ -237,7 +245,8 @@ void sip_digest_challenge(struct sip_digest_server *server, struct buf *out, con
 enum found { FOUND_NONE, FOUND_UNREADABLE, FOUND_LINE };
 
 /* Credentials for our realm; those for other realms and schemes are others' (22.3). */
-static enum found find_line(const struct sip_msg *msg, const char *realm, bool proxy, struct sip_digest_line *out)
+static enum found find_line(const struct sip_msg *msg, const char *realm, bool proxy,
+			    struct sip_digest_line *out)
 {
 	uint8_t at = msg->first[proxy ? SIP_H_PROXY_AUTHORIZATION : SIP_H_AUTHORIZATION];
 	enum found found = FOUND_NONE;
@@ -255,7 +264,8 @@ static enum found find_line(const struct sip_msg *msg, const char *realm, bool p
 	return found;
 }
 
-bool sip_digest_user(const struct sip_msg *msg, const char *realm, bool proxy, struct span *user_out)
+bool sip_digest_user(const struct sip_msg *msg, const char *realm, bool proxy,
+		     struct span *user_out)
 {
 	struct sip_digest_line line;
 
@@ -306,8 +316,9 @@ static bool complete(const struct sip_digest_line *line, uint32_t *nc)
 	return true;
 }
 
-enum sip_digest_verdict sip_digest_check(struct sip_digest_server *server, const struct sip_msg *msg, const char *realm,
-					 bool proxy, const char *user, const char *password, uint64_t now_us)
+enum sip_digest_verdict sip_digest_check(struct sip_digest_server *server,
+					 const struct sip_msg *msg, const char *realm, bool proxy,
+					 const char *user, const char *password, uint64_t now_us)
 {
 	struct sip_digest_line line;
 	struct sip_digest_input in = { 0 };

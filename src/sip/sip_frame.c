@@ -143,7 +143,8 @@ static int worker_of_branch(struct span via, unsigned workers)
 
 	span_cut(via, ',', &top, &rest);
 	branch = raw_param(top, SPAN("branch"));
-	if (branch.len != sizeof(BRANCH_COOKIE) - 1 + 20 || !span_starts(branch, SPAN(BRANCH_COOKIE)))
+	if (branch.len != sizeof(BRANCH_COOKIE) - 1 + 20 ||
+	    !span_starts(branch, SPAN(BRANCH_COOKIE)))
 		return -1;
 	return worker_digits(branch.p + sizeof(BRANCH_COOKIE) - 1, workers);
 }
@@ -156,7 +157,8 @@ static int worker_of_tag(struct span to, unsigned workers)
 	struct span tag = raw_param(params, SPAN("tag"));
 	uint64_t ignored;
 
-	if (tag.len != 21 || tag.p[0] != 'w' || span_hex_to_u64((struct span){ tag.p + 3, 10 }, &ignored) ||
+	if (tag.len != 21 || tag.p[0] != 'w' ||
+	    span_hex_to_u64((struct span){ tag.p + 3, 10 }, &ignored) ||
 	    span_hex_to_u64((struct span){ tag.p + 13, 8 }, &ignored))
 		return -1;
 	return worker_digits(tag.p + 1, workers);

@@ -10,6 +10,7 @@
 #define TOK (SIP_C_TOKEN | SIP_C_DISPLAY | VIS)
 #define ALN (TOK | SIP_C_HOST)
 
+/* clang-format off */
 const uint8_t sip_class[256] = {
 	['\t'] = SIP_C_BLANK | SIP_C_DISPLAY,
 	[' '] = SIP_C_BLANK | SIP_C_DISPLAY,
@@ -133,15 +134,24 @@ static const uint8_t by_letter[26][12] = {
 /* The compact forms registered with IANA whose long name has an id here; a (Accept-Contact),
  * d (Request-Disposition), j (Reject-Contact), n (Identity-Info) and u (Allow-Events) do not. */
 static const uint8_t compact[26] = {
-	['b' - 'a'] = SIP_H_REFERRED_BY,   ['c' - 'a'] = SIP_H_CONTENT_TYPE,
-	['e' - 'a'] = SIP_H_CONTENT_ENCODING, ['f' - 'a'] = SIP_H_FROM,
-	['i' - 'a'] = SIP_H_CALL_ID,	   ['k' - 'a'] = SIP_H_SUPPORTED,
-	['l' - 'a'] = SIP_H_CONTENT_LENGTH, ['m' - 'a'] = SIP_H_CONTACT,
-	['o' - 'a'] = SIP_H_EVENT,	   ['r' - 'a'] = SIP_H_REFER_TO,
-	['s' - 'a'] = SIP_H_SUBJECT,	   ['t' - 'a'] = SIP_H_TO,
-	['v' - 'a'] = SIP_H_VIA,	   ['x' - 'a'] = SIP_H_SESSION_EXPIRES,
+	['b' - 'a'] = SIP_H_REFERRED_BY,
+	['c' - 'a'] = SIP_H_CONTENT_TYPE,
+	['e' - 'a'] = SIP_H_CONTENT_ENCODING,
+	['f' - 'a'] = SIP_H_FROM,
+	['i' - 'a'] = SIP_H_CALL_ID,
+	['k' - 'a'] = SIP_H_SUPPORTED,
+	['l' - 'a'] = SIP_H_CONTENT_LENGTH,
+	['m' - 'a'] = SIP_H_CONTACT,
+	['o' - 'a'] = SIP_H_EVENT,
+	['r' - 'a'] = SIP_H_REFER_TO,
+	['s' - 'a'] = SIP_H_SUBJECT,
+	['t' - 'a'] = SIP_H_TO,
+	['v' - 'a'] = SIP_H_VIA,
+	['x' - 'a'] = SIP_H_SESSION_EXPIRES,
 	['y' - 'a'] = SIP_H_IDENTITY,
 };
+
+/* clang-format on */
 
 static inline uint64_t folded8(const char *p)
 {
@@ -184,13 +194,26 @@ const char *sip_header_name(enum sip_header id)
 	return names[id].text;
 }
 
+/* clang-format off */
 static const char *const methods[SIP_METHODS] = {
-	[SIP_METHOD_OTHER] = "", [SIP_INVITE] = "INVITE",     [SIP_ACK] = "ACK",
-	[SIP_BYE] = "BYE",	 [SIP_CANCEL] = "CANCEL",     [SIP_OPTIONS] = "OPTIONS",
-	[SIP_REGISTER] = "REGISTER", [SIP_PRACK] = "PRACK",   [SIP_UPDATE] = "UPDATE",
-	[SIP_INFO] = "INFO",	 [SIP_REFER] = "REFER",	      [SIP_NOTIFY] = "NOTIFY",
-	[SIP_SUBSCRIBE] = "SUBSCRIBE", [SIP_MESSAGE] = "MESSAGE", [SIP_PUBLISH] = "PUBLISH",
+	[SIP_METHOD_OTHER] = "",
+	[SIP_INVITE] = "INVITE",
+	[SIP_ACK] = "ACK",
+	[SIP_BYE] = "BYE",
+	[SIP_CANCEL] = "CANCEL",
+	[SIP_OPTIONS] = "OPTIONS",
+	[SIP_REGISTER] = "REGISTER",
+	[SIP_PRACK] = "PRACK",
+	[SIP_UPDATE] = "UPDATE",
+	[SIP_INFO] = "INFO",
+	[SIP_REFER] = "REFER",
+	[SIP_NOTIFY] = "NOTIFY",
+	[SIP_SUBSCRIBE] = "SUBSCRIBE",
+	[SIP_MESSAGE] = "MESSAGE",
+	[SIP_PUBLISH] = "PUBLISH",
 };
+
+/* clang-format on */
 
 const char *sip_method_name(enum sip_method method)
 {

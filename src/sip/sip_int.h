@@ -27,7 +27,7 @@ struct sip_cursor {
 
 static inline struct sip_cursor sip_cursor_of(struct span s)
 {
-	return (struct sip_cursor){ s.p, s.p + s.len };
+	return (struct sip_cursor){ s.p, s.len ? s.p + s.len : s.p };
 }
 static inline bool sip_at(const struct sip_cursor *c, char ch)
 {

@@ -13,10 +13,13 @@
 
 struct parse {
 	struct sip_msg *msg;
-	char *p, *end;			/* what is not yet read */
-	int status;			/* of the first error, 0 = none */
+	/* What is not yet read. */
+	char *p, *end;
+	/* Of the first error; 0 = none. */
+	int status;
 	const char *why;
-	uint8_t last[SIP_HEADERS];	/* last header of each id that occurred */
+	/* The last header of each id that occurred. */
+	uint8_t last[SIP_HEADERS];
 };
 
 struct line {
@@ -111,7 +114,8 @@ static void check_version(struct parse *ps, struct span version)
 
 	if (span_ieq(version, SPAN("SIP/2.0")))
 		return;
-	if (span_istarts(version, SPAN("SIP/")) && span_cut(span_skip(version, 4), '.', &major, &minor) &&
+	if (span_istarts(version, SPAN("SIP/")) &&
+	    span_cut(span_skip(version, 4), '.', &major, &minor) &&
 	    span_to_u64(major, &number) != -EINVAL && span_to_u64(minor, &number) != -EINVAL)
 		fail(ps, 505, "start line: not SIP/2.0");
 	else
@@ -199,9 +203,10 @@ static void add_header(struct parse *ps, struct span name, struct span value)
 		bad(ps, "more than 128 headers");
 		return;
 	}
-	msg->headers[at] = (struct sip_hdr){
-		.name = slice_of(msg, name), .value = slice_of(msg, value), .id = (uint8_t)id, .next = 0xff
-	};
+	msg->headers[at].name = slice_of(msg, name);
+	msg->headers[at].value = slice_of(msg, value);
+	msg->headers[at].id = (uint8_t)id;
+	msg->headers[at].next = 0xff;
 	if (msg->first[id] == 0xff)
 		msg->first[id] = at;
 	else
@@ -239,7 +244,8 @@ static void parse_headers(struct parse *ps)
 /* ---- the fields that every message needs -------------------------------------------------- */
 
 /* The header's value; complains when it is missing or there twice (RFC 3261 7.3.1, 8.1.1). */
-static struct span single(struct parse *ps, enum sip_header id, const char *missing, const char *twice)
+static struct span single(struct parse *ps, enum sip_header id, const char *missing,
+			  const char *twice)
 {
 	const struct sip_msg *msg = ps->msg;
 
@@ -264,7 +270,8 @@ static void decode_via(struct parse *ps)
 		bad(ps, "Via: cannot be read");
 }
 
-static void decode_party(struct parse *ps, struct span value, struct span *tag, const char *unreadable)
+static void decode_party(struct parse *ps, struct span value, struct span *tag,
+			 const char *unreadable)
 {
 	struct sip_name_addr addr;
 
@@ -309,12 +316,14 @@ static void decode_cseq(struct parse *ps)
 		return;
 	}
 	msg->cseq = cseq;
-	if (!method.len || method.p == value.p + digits)
+	if (!method.len || method.p == value.p + digits) {
 		bad(ps, "CSeq: no method");
-	else if (!msg->request)
-		msg->method = (uint8_t)sip_method_find(method), msg->method_name = slice_of(msg, method);
-	else if (!span_eq(method, sip_str(msg, msg->method_name)))
+	} else if (!msg->request) {
+		msg->method = (uint8_t)sip_method_find(method);
+		msg->method_name = slice_of(msg, method);
+	} else if (!span_eq(method, sip_str(msg, msg->method_name))) {
 		bad(ps, "CSeq: other method than the start line");
+	}
 }
 
 static void decode_max_forwards(struct parse *ps)
@@ -358,8 +367,9 @@ static void find_body(struct parse *ps, bool stream)
 {
 	struct sip_msg *msg = ps->msg;
 	size_t there = (size_t)(ps->end - ps->p);
-	struct span value = single(ps, SIP_H_CONTENT_LENGTH, stream ? "Content-Length: missing" : NULL,
-				   "Content-Length: twice");
+	struct span value =
+		single(ps, SIP_H_CONTENT_LENGTH, stream ? "Content-Length: missing" : NULL,
+		       "Content-Length: twice");
 	uint32_t length = (uint32_t)there;
 
 	if (value.p && span_to_u32(value, &length))
@@ -381,7 +391,8 @@ static void decode_fields(struct parse *ps)
 	decode_via(ps);
 	decode_party(ps, single(ps, SIP_H_FROM, "From: missing", "From: twice"), &msg->from_tag,
 		     "From: cannot be read");
-	decode_party(ps, single(ps, SIP_H_TO, "To: missing", "To: twice"), &msg->to_tag, "To: cannot be read");
+	decode_party(ps, single(ps, SIP_H_TO, "To: missing", "To: twice"), &msg->to_tag,
+		     "To: cannot be read");
 	decode_call_id(ps);
 	decode_cseq(ps);
 	decode_max_forwards(ps);

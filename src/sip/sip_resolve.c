@@ -92,11 +92,12 @@ static void finish(struct sip_resolve *r)
 	free(r);
 }
 
-/* Keep the last failure's words; an error that may pass (timeout) outweighs "no such name". */
+/* The last failure counts, but trouble that may pass (timeout) outweighs "no such name". */
 static void note_failure(struct sip_resolve *r, int err, const char *text)
 {
-	if (!r->targets.err || r->targets.err == ENOENT)
-		r->targets.err = err;
+	if (err == ENOENT && r->targets.err && r->targets.err != ENOENT)
+		return;
+	r->targets.err = err;
 	snprintf(r->targets.text, sizeof(r->targets.text), "%s %.100s: %s", rr_name(r->asked_type),
 		 r->asked.name, text ? text : "no answer");
 }

@@ -141,9 +141,22 @@ int sip_stack_send(struct sip_stack *stack, const struct net_flow *flow, struct 
 	return err;
 }
 
-void stack_write_via(struct sip_writer *w, const struct net_flow *flow, const struct sip_id *id)
+/* Where responses find us if a connection is gone (RFC 3261 18.2.2): our listening port, not the
+ * ephemeral one of a connection that we opened. */
+static uint16_t sent_by_port(struct sip_stack *stack, const struct net_flow *flow)
+{
+	union net_addr addr;
+
+	if (flow_is_reliable(flow) && net_listener_addr(stack->config.net, flow->listener, &addr) == 0)
+		return net_addr_port(&addr);
+	return net_addr_port(&flow->local);
+}
+
+void stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct net_flow *flow,
+		     const struct sip_id *id)
 {
 	char host[NET_ADDR_TEXT], digits[SIP_ID_DIGITS + 1];
+	uint16_t port = sent_by_port(stack, flow);
 
 	net_addr_format_uri(&flow->local, host);
 	id_write(id, digits, sizeof(digits));
@@ -151,9 +164,9 @@ void stack_write_via(struct sip_writer *w, const struct net_flow *flow, const st
 	sip_puts(w, net_proto_name(flow->proto));
 	SIP_PUT(w, " ");
 	sip_puts(w, host);
-	if (net_addr_port(&flow->local)) {
+	if (port) {
 		SIP_PUT(w, ":");
-		sip_putu(w, net_addr_port(&flow->local));
+		sip_putu(w, port);
 	}
 	SIP_PUT(w, ";rport;branch=z9hG4bKq");
 	sip_puts(w, digits);
@@ -164,7 +177,7 @@ void sip_stack_write_via(struct sip_writer *w, struct sip_stack *stack, const st
 {
 	struct sip_id id = { .worker = stack->config.worker, .slot = SIP_NO_SLOT, .random = rng_u32() };
 
-	stack_write_via(w, flow, &id);
+	stack_write_via(w, stack, flow, &id);
 }
 
 struct net_buf *stack_build_reply(struct sip_stack *stack, const struct sip_msg *req, const struct net_flow *flow,

@@ -24,7 +24,7 @@ struct sip_stx {
 	void *arg;
 	struct hash_node by_key, by_merge;
 	struct timer timer;
-	uint64_t deadline_us;
+	uint64_t deadline_us, repeat_us;
 	uint32_t interval_us;
 	uint32_t index;
 	char *key;			/* transaction key, then merge key */
@@ -199,12 +199,11 @@ static void stx_free(struct sip_stx *tx)
 
 static void stx_arm(struct sip_stx *tx)
 {
-	uint64_t now = stack_now(tx->stack);
-	uint64_t left = tx->deadline_us > now ? tx->deadline_us - now : 0;
+	uint64_t now = stack_now(tx->stack), at = tx->deadline_us;
 
-	if (tx->interval_us && tx->interval_us < left)
-		left = tx->interval_us;
-	loop_timer(tx->stack->config.loop, &tx->timer, left);
+	if (tx->interval_us && tx->repeat_us < at)
+		at = tx->repeat_us;
+	loop_timer(tx->stack->config.loop, &tx->timer, at > now ? at - now : 0);
 }
 
 static void stx_start(struct sip_stx *tx, enum stx_state state, uint64_t life_us, uint64_t interval_us)
@@ -212,6 +211,7 @@ static void stx_start(struct sip_stx *tx, enum stx_state state, uint64_t life_us
 	tx->state = (uint8_t)state;
 	tx->deadline_us = stack_now(tx->stack) + life_us;
 	tx->interval_us = (uint32_t)interval_us;
+	tx->repeat_us = stack_now(tx->stack) + interval_us;
 	stx_arm(tx);
 }
 
@@ -271,6 +271,7 @@ static void stx_fire(struct timer *timer)
 		tx->stack->stats.retransmits_out++;
 		stx_transmit(tx);
 		tx->interval_us = 2ull * tx->interval_us < t2 ? 2 * tx->interval_us : (uint32_t)t2;
+		tx->repeat_us += tx->interval_us; /* from the time it was due: lateness does not add up */
 		stx_arm(tx);
 	} else if (tx->state == STX_COMPLETED && tx->invite) {
 		stx_unacked(tx);

@@ -78,8 +78,9 @@ void stack_plain_tag(const struct sip_stack *stack, const struct sip_msg *req, c
 /* Tell the user that we refused or dropped. */
 void stack_refused(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow, int status,
 		   const char *why);
-/* "SIP/2.0/UDP host:port;rport;branch=..." of a Via line. */
-void stack_write_via(struct sip_writer *w, const struct net_flow *flow, const struct sip_id *id);
+/* "Via: SIP/2.0/UDP host:port;rport;branch=...\r\n" */
+void stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct net_flow *flow,
+		     const struct sip_id *id);
 
 /* ---- sip_stx.c ---- */
 

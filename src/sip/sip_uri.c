@@ -112,7 +112,8 @@ static bool take_ip6(struct sip_cursor *c, struct span *host)
 	return true;
 }
 
-bool sip_take_hostport(struct sip_cursor *c, bool blanks, struct span *host, bool *ip6, uint16_t *port)
+bool sip_take_hostport(struct sip_cursor *c, bool blanks, struct span *host, bool *ip6,
+		       uint16_t *port)
 {
 	struct sip_cursor after;
 
@@ -198,7 +199,8 @@ int sip_uri_decode(struct sip_uri *out, struct span text)
 		return -EBADMSG;
 	if (span_ieq(uri.scheme, SPAN("sip")) || span_ieq(uri.scheme, SPAN("sips"))) {
 		take_userinfo(&c, &uri);
-		if (!sip_take_hostport(&c, false, &uri.host, &uri.ip6, &uri.port) || !take_uri_tail(&c, &uri))
+		if (!sip_take_hostport(&c, false, &uri.host, &uri.ip6, &uri.port) ||
+		    !take_uri_tail(&c, &uri))
 			return -EBADMSG;
 	} else if (span_ieq(uri.scheme, SPAN("tel"))) {
 		span_cut((struct span){ c.p, (size_t)(c.end - c.p) }, ';', &uri.user, &uri.params);

@@ -16,7 +16,8 @@ int sip_reason_decode(struct sip_reason *out, struct span value)
 	for (size_t i = 0; i < reason.protocol.len; i++)
 		if (!sip_is(reason.protocol.p[i], SIP_C_TOKEN))
 			return -EBADMSG;
-	if (sip_param(params, "cause", &cause) && !span_to_u32(cause, &number) && number <= INT32_MAX)
+	if (sip_param(params, "cause", &cause) && !span_to_u32(cause, &number) &&
+	    number <= INT32_MAX)
 		reason.cause = (int)number;
 	sip_param(params, "text", &reason.text);
 	*out = reason;
@@ -29,7 +30,8 @@ int sip_q850(const struct sip_msg *msg)
 	struct sip_reason reason;
 
 	while (sip_next_value(msg, SIP_H_REASON, &it))
-		if (!sip_reason_decode(&reason, it.value) && span_ieq(reason.protocol, SPAN("Q.850")))
+		if (!sip_reason_decode(&reason, it.value) &&
+		    span_ieq(reason.protocol, SPAN("Q.850")))
 			return reason.cause <= 127 ? reason.cause : -1;
 	return -1;
 }
@@ -65,8 +67,8 @@ int sip_rack_decode(struct span value, uint32_t *rseq, uint32_t *cseq, enum sip_
 		part[i] = sip_take(&c, SIP_C_TOKEN);
 	}
 	sip_skip_blank(&c);
-	if (c.p < c.end || !part[2].len || span_to_u32(part[0], &first) || span_to_u32(part[1], &second) ||
-	    second > INT32_MAX)
+	if (c.p < c.end || !part[2].len || span_to_u32(part[0], &first) ||
+	    span_to_u32(part[1], &second) || second > INT32_MAX)
 		return -EBADMSG;
 	*rseq = first;
 	*cseq = second;

@@ -7,6 +7,7 @@
 #include "sip/sip_write.h"
 #include "sip/sip_int.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -49,7 +50,10 @@ void sip_putu(struct sip_writer *w, uint64_t number)
 	sip_put(w, (struct span){ digits + at, sizeof(digits) - at });
 }
 
-__attribute__((format(printf, 2, 0))) static void sip_putv(struct sip_writer *w, const char *format, va_list args)
+static void putv(struct sip_writer *w, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void putv(struct sip_writer *w, const char *format, va_list args)
 {
 	size_t room = w->failed ? 0 : (size_t)(w->end - w->p);
 	int n = room ? vsnprintf(w->p, room, format, args) : -1;
@@ -65,7 +69,7 @@ void sip_putf(struct sip_writer *w, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	sip_putv(w, format, args);
+	putv(w, format, args);
 	va_end(args);
 }
 
@@ -106,7 +110,7 @@ void sip_write_headerf(struct sip_writer *w, enum sip_header id, const char *for
 	put_name(w, id);
 	from = w->p;
 	va_start(args, format);
-	sip_putv(w, format, args);
+	putv(w, format, args);
 	va_end(args);
 	if (!w->failed)
 		refuse_lines(w, (struct span){ from, (size_t)(w->p - from) });
@@ -119,13 +123,12 @@ void sip_write_headerf(struct sip_writer *w, enum sip_header id, const char *for
 static struct span via_param(struct sip_cursor *c)
 {
 	struct sip_cursor next = { c->p + 1, c->end };
-	struct span quoted;
+	struct span quoted, param;
 
 	while (next.p < next.end && *next.p != ';' && *next.p != ',')
 		if (*next.p != '"' || !sip_take_quoted(&next, &quoted))
 			next.p++;
-	struct span param = { c->p, (size_t)(next.p - c->p) };
-
+	param = (struct span){ c->p, (size_t)(next.p - c->p) };
 	c->p = next.p;
 	return param;
 }
@@ -148,13 +151,30 @@ static bool sent_by_differs(const struct sip_msg *req, const struct net_flow *fl
 	return net_addr_parse(&addr, req->via.host, 0) || !net_addr_eq_host(&addr, &flow->peer);
 }
 
+/* As net_addr_format_host; IPv4, which is nearly always, without formatting. */
+static void put_host(struct sip_writer *w, const union net_addr *addr)
+{
+	char text[NET_ADDR_TEXT];
+	uint32_t ip4;
+
+	if (addr->sa.sa_family != AF_INET) {
+		sip_puts(w, net_addr_format_host(addr, text));
+		return;
+	}
+	ip4 = ntohl(addr->in4.sin_addr.s_addr);
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		sip_putu(w, ip4 >> shift & 255);
+		if (shift)
+			SIP_PUT(w, ".");
+	}
+}
+
 /* The topmost Via with what we learned of its sender: received always when rport was asked
  * for (RFC 3581 4), and never what the sender itself claims about either. */
-static void write_top_via(struct sip_writer *w, const struct sip_msg *req, const struct net_flow *flow,
-			  struct span value)
+static void write_top_via(struct sip_writer *w, const struct sip_msg *req,
+			  const struct net_flow *flow, struct span value)
 {
 	struct sip_cursor c = sip_cursor_of(value);
-	char host[NET_ADDR_TEXT];
 	size_t plain;
 
 	put_name(w, SIP_H_VIA);
@@ -174,7 +194,7 @@ static void write_top_via(struct sip_writer *w, const struct sip_msg *req, const
 			sip_put(w, span_trim(param));
 	}
 	SIP_PUT(w, ";received=");
-	sip_puts(w, net_addr_format_host(&flow->peer, host));
+	put_host(w, &flow->peer);
 	if (req->via.rport) {
 		SIP_PUT(w, ";rport=");
 		sip_putu(w, net_addr_port(&flow->peer));
@@ -208,7 +228,8 @@ static void copy_header(struct sip_writer *w, const struct sip_msg *req, enum si
 	SIP_PUT(w, "\r\n");
 }
 
-static void write_to(struct sip_writer *w, const struct sip_msg *req, int status, struct span to_tag)
+static void write_to(struct sip_writer *w, const struct sip_msg *req, int status,
+		     struct span to_tag)
 {
 	struct span value = sip_header(req, SIP_H_TO);
 
@@ -223,8 +244,9 @@ static void write_to(struct sip_writer *w, const struct sip_msg *req, int status
 	SIP_PUT(w, "\r\n");
 }
 
-void sip_write_response_head(struct sip_writer *w, const struct sip_msg *req, const struct net_flow *flow,
-			     int status, const char *reason, struct span to_tag)
+void sip_write_response_head(struct sip_writer *w, const struct sip_msg *req,
+			     const struct net_flow *flow, int status, const char *reason,
+			     struct span to_tag)
 {
 	struct span phrase = span_of(reason ? reason : sip_reason_phrase(status));
 

@@ -83,7 +83,8 @@ static void put_addr(struct wire *w, const char *text, unsigned ttl)
 	end_record(w, at);
 }
 
-static void put_srv(struct wire *w, unsigned priority, unsigned weight, unsigned port, const char *target)
+static void put_srv(struct wire *w, unsigned priority, unsigned weight, unsigned port,
+		    const char *target)
 {
 	size_t at = put_record(w, ns_t_srv, 120);
 
@@ -372,13 +373,15 @@ static void test_parse_refuses(void **state)
 	assert_int_equal(net_dns_parse(&a, NET_RR_SRV, (struct span){ (char *)w.p, w.len }), 0);
 	assert_int_equal(a.n, 1);
 	for (size_t len = 0; len < w.len; len++)
-		assert_int_equal(net_dns_parse(&a, NET_RR_SRV, (struct span){ (char *)w.p, len }), -EPROTO);
+		assert_int_equal(net_dns_parse(&a, NET_RR_SRV, (struct span){ (char *)w.p, len }),
+				 -EPROTO);
 	for (int i = 0; i < 40; i++)
 		put_srv(&w, 1, 2, 3, "t.example");
 	assert_int_equal(net_dns_parse(&a, NET_RR_SRV, (struct span){ (char *)w.p, w.len }), 0);
 	assert_int_equal(a.n, NET_DNS_ANSWERS);
 	w.p[2] &= 0x7f; /* a question */
-	assert_int_equal(net_dns_parse(&a, NET_RR_SRV, (struct span){ (char *)w.p, w.len }), -EPROTO);
+	assert_int_equal(net_dns_parse(&a, NET_RR_SRV, (struct span){ (char *)w.p, w.len }),
+			 -EPROTO);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, start, finish)
@@ -386,8 +389,13 @@ static void test_parse_refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_records), CASE(test_failures), CASE(test_cache), CASE(test_shared_and_cancelled),
-		CASE(test_hosts),   CASE(test_many_names), cmocka_unit_test(test_parse_refuses),
+		CASE(test_records),
+		CASE(test_failures),
+		CASE(test_cache),
+		CASE(test_shared_and_cancelled),
+		CASE(test_hosts),
+		CASE(test_many_names),
+		cmocka_unit_test(test_parse_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 #include "net_peer.h"
 
 #include <fcntl.h>
-#include <poll.h>
+#include <sys/resource.h>
 
 static struct peer *tcp_peer(const char *listen)
 {
@@ -70,7 +70,8 @@ static void test_odd_pieces(void **state)
 		for (size_t at = 0; at < sizeof(stream) - 1; at += pieces[i]) {
 			char piece[sizeof(stream)] = "";
 
-			span_copy(span_head(span_skip(SPAN(stream), at), pieces[i]), piece, sizeof(piece));
+			span_copy(span_head(span_skip(SPAN(stream), at), pieces[i]), piece,
+				  sizeof(piece));
 			put(fd, piece);
 			loop_turn(&p->loop, 5 * MSEC);
 		}
@@ -361,14 +362,45 @@ static void test_limits(void **state)
 	peer_free(p);
 }
 
+/* Out of files: the caller is turned away instead of waiting in the backlog for ever. */
+static void test_no_files_left(void **state)
+{
+	struct peer *p = tcp_peer("127.0.0.1:0");
+	struct rlimit old, low;
+	struct net_stats stats;
+	union net_addr to;
+	int fd;
+
+	(void)state;
+	peer_open(p);
+	to = peer_addr(p, 0);
+	fd = dial(&to);
+	getrlimit(RLIMIT_NOFILE, &old);
+	low = old;
+	low.rlim_cur = (rlim_t)fd + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	run_for(p, NULL, 20 * MSEC);
+	setrlimit(RLIMIT_NOFILE, &old);
+	assert_true(closed(p, fd));
+	net_stats(p->net, &stats);
+	assert_int_equal(stats.conns_refused, 1);
+	close(fd);
+	fd = dial(&to);
+	put(fd, "better.");
+	assert_true(run_until(p, NULL, &p->messages, 1));
+	close(fd);
+	peer_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_odd_pieces),	cmocka_unit_test(test_random_pieces),
-		cmocka_unit_test(test_hopeless),	cmocka_unit_test(test_reuse),
-		cmocka_unit_test(test_stale_flow),	cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_odd_pieces),      cmocka_unit_test(test_random_pieces),
+		cmocka_unit_test(test_hopeless),        cmocka_unit_test(test_reuse),
+		cmocka_unit_test(test_stale_flow),      cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_connect_timeout), cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_timeouts),	cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_timeouts),        cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_no_files_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,8 @@ static void test_pinned_local(void **state)
 	for (int i = 0; i < 2; i++) { /* asked, then remembered */
 		assert_int_equal(net_flow_to(a->net, &flow, NET_UDP, &to, &from, NULL), 0);
 		assert_host(&flow.local, "127.0.0.99");
-		assert_int_equal(net_flow_to(a->net, &flow, NET_UDP, &to, &foreign, NULL), -EADDRNOTAVAIL);
+		assert_int_equal(net_flow_to(a->net, &flow, NET_UDP, &to, &foreign, NULL),
+				 -EADDRNOTAVAIL);
 	}
 	net_flow_to(a->net, &flow, NET_UDP, &to, &from, NULL);
 	peer_send(a, &flow, "hello");
@@ -78,8 +79,10 @@ static void test_pinned_local(void **state)
 static void test_choice_of_listener(void **state)
 {
 	struct peer *p = peer_new();
-	union net_addr in4 = addr("127.0.0.5:5060"), in6 = addr("[::1]:5060"), mapped = addr("[::ffff:127.0.0.5]:5060");
-	union net_addr second = addr("127.0.0.12"), nowhere = addr("0.0.0.0:5060"), no_port = addr("127.0.0.1");
+	union net_addr in4 = addr("127.0.0.5:5060"), in6 = addr("[::1]:5060"),
+		       mapped = addr("[::ffff:127.0.0.5]:5060");
+	union net_addr second = addr("127.0.0.12"), nowhere = addr("0.0.0.0:5060"),
+		       no_port = addr("127.0.0.1");
 	struct net_flow flow;
 
 	(void)state;
@@ -193,7 +196,8 @@ static void keep_message(void *arg, struct net_buf *msg, const struct net_flow *
 /* A message that is kept is not received over. */
 static void test_kept_messages(void **state)
 {
-	static const struct net_ops ops = { peer_frame, peer_classify, keep_message, peer_on_undelivered };
+	static const struct net_ops ops = { peer_frame, peer_classify, keep_message,
+					    peer_on_undelivered };
 	struct peer *a = udp_peer("127.0.0.1:0"), *b = peer_new();
 	union net_addr to;
 	struct net_flow flow;
@@ -201,7 +205,8 @@ static void test_kept_messages(void **state)
 
 	(void)state;
 	peer_listen(b, NET_UDP, "127.0.0.1:0");
-	assert_int_equal(net_open(&b->net, &b->loop, &b->config, 0, &ops, b, text, sizeof(text)), 0);
+	assert_int_equal(net_open(&b->net, &b->loop, &b->config, 0, &ops, b, text, sizeof(text)),
+			 0);
 	to = peer_addr(b, 0);
 	net_flow_to(a->net, &flow, NET_UDP, &to, NULL, NULL);
 	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
@@ -253,14 +258,16 @@ static void test_address_in_use(void **state)
 	peer_listen(b, NET_UDP, net_addr_format(&taken, text));
 	snprintf(want, sizeof(want), "udp:%s: in use by another process", text);
 	for (b->config.workers = 1; b->config.workers <= 2; b->config.workers++) {
-		assert_true(net_open(&b->net, &b->loop, &b->config, 0, &peer_ops, b, why, sizeof(why)) < 0);
+		assert_true(net_open(&b->net, &b->loop, &b->config, 0, &peer_ops, b, why,
+				     sizeof(why)) < 0);
 		assert_null(b->net);
 		if (b->config.workers == 1)
 			assert_string_equal(why, want);
 	}
 	b->config.n_listen = 0;
 	peer_listen(b, NET_UDP, "192.0.2.77:5060");
-	assert_int_equal(net_open(&b->net, &b->loop, &b->config, 0, &peer_ops, b, why, sizeof(why)), -EADDRNOTAVAIL);
+	assert_int_equal(net_open(&b->net, &b->loop, &b->config, 0, &peer_ops, b, why, sizeof(why)),
+			 -EADDRNOTAVAIL);
 	assert_string_equal(why, "udp:192.0.2.77:5060: no interface has this address");
 	peer_free(a);
 	peer_free(b);

@@ -34,7 +34,8 @@ static void on_message(void *arg, struct net_buf *msg, const struct net_flow *fl
 	net_send(w->net, flow, msg);
 }
 
-static void on_undelivered(void *arg, struct span m, const struct net_flow *flow, int err, const char *text)
+static void on_undelivered(void *arg, struct span m, const struct net_flow *flow, int err,
+			   const char *text)
 {
 	struct worker *w = arg;
 
@@ -112,7 +113,8 @@ static void talk(enum net_proto proto)
 
 		peer_listen(p, proto, "127.0.0.1:0");
 		peer_open(p);
-		assert_int_equal(net_flow_to(p->net, &flow, proto, &config.listen[1].addr, NULL, NULL), 0);
+		assert_int_equal(
+			net_flow_to(p->net, &flow, proto, &config.listen[1].addr, NULL, NULL), 0);
 		for (unsigned i = 0; i < ROUNDS; i++) {
 			char text[32];
 
@@ -182,9 +184,14 @@ static void await(atomic_uint *what, unsigned want)
 /* A failure is told to the worker that sent, wherever the kernel or the connection was. */
 static void test_undelivered(void **state)
 {
-	struct order udp = { .w = &workers[1], .proto = NET_UDP, .flow.peer = addr("127.0.0.3:29874") };
-	struct order tcp = { .w = &workers[1], .proto = NET_TCP,
-			     .flow = { .proto = NET_TCP, .worker = 0, .listener = 1, .conn = 0x12340000 } };
+	struct order udp = { .w = &workers[1],
+			     .proto = NET_UDP,
+			     .flow.peer = addr("127.0.0.3:29874") };
+	struct order tcp = {
+		.w = &workers[1],
+		.proto = NET_TCP,
+		.flow = { .proto = NET_TCP, .worker = 0, .listener = 1, .conn = 0x12340000 }
+	};
 
 	(void)state;
 	assert_true(net_call(workers[1].net, send_order, &udp));
