@@ -225,16 +225,21 @@ static struct span first_route_uri(const struct sip_dlg *d)
 	return addr.uri;
 }
 
+static struct span next_hop(const struct sip_dlg *d)
+{
+	struct span route = first_route_uri(d);
+
+	return route.p ? route : sip_text_span(d->target);
+}
+
 static void aim_at_contact(struct sip_dlg *d, const struct net_flow *from)
 {
 	const struct sip_stack_config *config = sip_stack_config(d->s->stack);
-	struct span next = first_route_uri(d);
+	struct span next = next_hop(d);
 	struct hop hop;
 	uint64_t hash;
 	bool waited;
 
-	if (!next.p)
-		next = sip_text_span(d->target);
 	hash = hash_spread(next) | 1;
 	if (d->hop == hash)
 		return;			/* as before: keep the flow, or the question under way */
@@ -278,14 +283,22 @@ void sip_dlg_heard(struct sip_dlg *d, const struct net_flow *flow)
 		d->flow = *flow;
 }
 
+/* The port at the other end of a connection that they opened is nobody's any more: their Contact says
+ * where they listen. */
 int sip_dlg_reconnect(struct sip_dlg *d)
 {
+	enum net_proto proto = d->flow.proto;
+	union net_addr peer = d->flow.peer, addr;
 	struct net_flow flow;
+	struct hop hop;
 	int err;
 
-	if (d->flow.proto == NET_UDP)
+	if (proto == NET_UDP)
 		return -EPIPE;
-	err = net_flow_to(sip_stack_config(d->s->stack)->net, &flow, d->flow.proto, &d->flow.peer, NULL, NULL);
+	if (hop_decode(&hop, next_hop(d)) && net_addr_parse(&addr, hop.host, hop_port(&hop, proto)) == 0 &&
+	    net_addr_eq_host(&addr, &peer))
+		net_addr_set_port(&peer, hop_port(&hop, proto));
+	err = net_flow_to(sip_stack_config(d->s->stack)->net, &flow, proto, &peer, NULL, NULL);
 	if (err == 0)
 		d->flow = flow;
 	return err;

@@ -236,14 +236,23 @@ static inline void side_open(struct side *side, unsigned last, const char *produ
 	assert_int_equal(sip_stack_new(&side->stack, &config), 0);
 }
 
-static inline int bed_setup(void **state)
+/* dns: "host:port" of a name server for side a, or NULL. */
+static inline void bed_open(const char *dns)
 {
 	memset(&bed, 0, sizeof(bed));
 	sip_ses_min_se_floor = 90;
+	sip_ses_glare_unit_us = 10 * MSEC;
 	bed.timers = (struct sip_timers){ BED_T1_MS * MSEC, 8 * BED_T1_MS * MSEC, 5 * BED_T1_MS * MSEC };
 	assert_int_equal(loop_init(&bed.loop), 0);
+	if (dns)
+		assert_int_equal(net_dns_open(&bed.a.dns, &bed.loop, dns), 0);
 	side_open(&bed.a, 11, "alice");
 	side_open(&bed.b, 12, "bob");
+}
+
+static inline int bed_setup(void **state)
+{
+	bed_open(NULL);
 	return 0;
 }
 
@@ -282,6 +291,7 @@ static inline int bed_teardown(void **state)
 		struct side *side = i ? &bed.b : &bed.a;
 
 		sip_stack_free(&side->stack);
+		net_dns_close(&side->dns);
 		net_close(&side->net);
 	}
 	loop_close(&bed.loop);

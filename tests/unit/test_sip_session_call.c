@@ -297,6 +297,35 @@ static void test_release_in_failed_and_cancel(void **state)
 	bed.a.log[0] = bed.b.log[0] = '\0';
 }
 
+/* The stack goes while sessions linger: nothing is left behind (the sanitizer would tell). */
+static void test_stack_freed_first(void **state)
+{
+	talk(NET_UDP);
+	sip_session_offer(bed.b.s, sdp(102));
+	sip_session_release(&bed.a.s);
+	sip_session_release(&bed.b.s);
+	assert_true(sip_stack_stats(bed.a.stack)->sessions_now == 1);
+	sip_stack_free(&bed.a.stack);
+	net_close(&bed.a.net);
+	side_open(&bed.a, 11, "alice");
+	bed.b.log[0] = '\0';
+}
+
+/* The callee's request finds the caller's listening port, or the connection that is there. */
+static void test_tcp_connection_lost(void **state)
+{
+	char contact[120];
+
+	talk(NET_TCP);
+	snprintf(contact, sizeof(contact), "Contact: <sip:%.13s@%s:%d;transport=tcp>\r\n", bed.a.s->tag, bed.a.host, BED_PORT);
+	assert_int_equal(wired(&bed.b, contact), 1);
+	bed.b.s->dialog->flow.conn = 0xffffff00;	/* a connection that is no more */
+	assert_int_equal(sip_session_request(bed.b.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.b), 0);
+	expect(&bed.a, "request:INFO");
+	sip_session_respond(bed.a.s, bed.a.tx, NULL, 200, SPAN_NONE, NULL, SPAN_NONE);
+	expect(&bed.b, "reqresult:200");
+}
+
 /* The size that a hundred thousand calls multiply. */
 static void test_size(void **state)
 {
@@ -335,6 +364,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_info_bounded, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_release_in_upcalls, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_release_in_failed_and_cancel, bed_setup, bed_teardown),
+		cmocka_unit_test_setup_teardown(test_stack_freed_first, bed_setup, bed_teardown),
+		cmocka_unit_test_setup_teardown(test_tcp_connection_lost, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_size, bed_setup, bed_teardown),
 	};
 

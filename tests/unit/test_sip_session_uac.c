@@ -223,6 +223,109 @@ static void test_contact_name(void **state)
 	bed.a.log[0] = '\0';
 }
 
+/* ---- a next hop that is a name ---------------------------------------------------------------- */
+
+static int dns_fd;
+
+static int dns_setup(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(BED_PORT) };
+	char host[32], server[64];
+
+	bed_host(host, 15);
+	inet_pton(AF_INET, host, &in.sin_addr);
+	dns_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(dns_fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	snprintf(server, sizeof(server), "%s:%d", host, BED_PORT);
+	bed_open(server);
+	raw_open(&raw, 13);
+	return 0;
+}
+
+static int dns_teardown(void **state)
+{
+	close(dns_fd);
+	return teardown(state);
+}
+
+/* Answer one question with an address, or with "no such name". */
+static void dns_answer(const char *host)
+{
+	unsigned char m[512], rr[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 0, 0, 0, 0 };
+	struct sockaddr_in from;
+	socklen_t size = sizeof(from);
+	ssize_t n = -1;
+
+	for (int i = 0; i < 200 && n < 0; i++) {
+		loop_turn(&bed.loop, 5 * MSEC);
+		n = recvfrom(dns_fd, m, sizeof(m) - sizeof(rr), 0, (struct sockaddr *)&from, &size);
+	}
+	assert_true(n > 12);
+	m[2] = 0x84;
+	m[3] = host ? 0 : 3;
+	m[7] = host ? 1 : 0;
+	m[11] = 0;
+	for (n = 12; m[n]; n += m[n] + 1)
+		continue;
+	n += 5;			/* end of name, type, class: the question alone */
+	if (host) {
+		inet_pton(AF_INET, host, rr + 12);
+		memcpy(m + n, rr, sizeof(rr));
+		n += sizeof(rr);
+	}
+	sendto(dns_fd, m, (size_t)n, 0, (struct sockaddr *)&from, size);
+}
+
+static void answer_with_name(const char *name)
+{
+	static char text[8192];
+	char mine[32];
+
+	span_copy(span_of(invite(1)), text, sizeof(text));
+	memcpy(mine, raw.host, sizeof(mine));
+	snprintf(raw.host, sizeof(raw.host), "%s", name);
+	raw_answer(&raw, text, "200 OK", "f1", "", sdp_text(101));
+	memcpy(raw.host, mine, sizeof(mine));
+	expect(&bed.a, "answer:200+101");
+}
+
+/* ACK, INFO and BYE wait for the name, and go there in that order. */
+static void test_name_resolved(void **state)
+{
+	static struct raw other;
+
+	raw_open(&other, 14);
+	answer_with_name("gw.example.net");
+	assert_int_equal(sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.a), 0);
+	sip_session_end(bed.a.s, SPAN_NONE);
+	assert_int_equal(raw_count(&raw, "", 30), 0);
+	dns_answer(other.host);
+	raw_expect(&other, "ACK sip:raw@gw.example.net:");
+	raw_expect(&other, "INFO sip:raw@gw.example.net:");
+	raw_expect(&other, "BYE sip:raw@gw.example.net:");
+	raw_answer(&other, other.text, "200 OK", NULL, "", "");
+	raw_close(&other);
+}
+
+static void test_name_not_found(void **state)
+{
+	answer_with_name("nowhere.example.net");
+	assert_int_equal(raw_count(&raw, "ACK", 30), 0);
+	dns_answer(NULL);
+	raw_expect(&raw, "ACK sip:raw@nowhere.example.net:");
+}
+
+static void test_released_while_resolving(void **state)
+{
+	answer_with_name("slow.example.net");
+	sip_session_release(&bed.a.s);
+	run_ms(20);
+	dns_answer(raw.host);
+	raw_expect(&raw, "ACK ");
+	raw_expect(&raw, "BYE ");
+	raw_answer(&raw, raw.text, "200 OK", NULL, "", "");
+}
+
 #define CHALLENGE(realm, nonce, more) \
 	"Digest realm=\"" realm "\", nonce=\"" nonce "\", algorithm=MD5, qop=\"auth\"" more "\r\n"
 
@@ -395,6 +498,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_strict_route, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_request_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_contact_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_name_resolved, dns_setup, dns_teardown),
+		cmocka_unit_test_setup_teardown(test_name_not_found, dns_setup, dns_teardown),
+		cmocka_unit_test_setup_teardown(test_released_while_resolving, dns_setup, dns_teardown),
 		cmocka_unit_test_setup_teardown(test_digest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_digest_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_422, setup, teardown),

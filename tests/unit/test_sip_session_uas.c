@@ -129,12 +129,13 @@ static void test_reliable_repeats(void **state)
 
 static void test_no_prack(void **state)
 {
+	bed.timers.t1_us = 5 * MSEC;
 	invite("Require: 100rel\r\n", sdp_text(1));
 	raw_expect(&raw, "SIP/2.0 100");
 	sip_session_progress(bed.a.s, 183, NULL, sdp(101));
 	sip_session_answer(bed.a.s, sdp(101), SPAN_NONE);	/* must wait, in vain */
 	raw_expect(&raw, "SIP/2.0 183");
-	run_ms(64 * BED_T1_MS - 100);
+	run_ms(64 * 5 - 60);
 	expect(&bed.a, "invite+1");
 	raw_expect(&raw, "SIP/2.0 504");
 	expect(&bed.a, "ended:2");
@@ -145,12 +146,14 @@ static void test_no_prack(void **state)
 static void test_no_ack(void **state)
 {
 	uint64_t start;
+	int n;
 
 	invite("", sdp_text(1));
 	raw_expect(&raw, "SIP/2.0 100");
 	sip_session_answer(bed.a.s, sdp(101), SPAN("X-Extra: 1\r\n"));
 	start = clock_mono_us();
-	assert_int_equal(raw_count(&raw, "SIP/2.0 200", 64 * BED_T1_MS - 100), 10);	/* 0 20 60 140 300 +160... */
+	n = raw_count(&raw, "SIP/2.0 200", 64 * BED_T1_MS - 100);	/* 0 20 60 140 300 460 ... */
+	assert_true(n >= 7 && n <= 10);
 	expect_header("X-Extra", "1");
 	expect(&bed.a, "invite+1");
 	raw_expect(&raw, "BYE ");
@@ -163,12 +166,13 @@ static void test_no_ack(void **state)
 /* The user gave up meanwhile: BYE all the same, and nothing is told. */
 static void test_no_ack_after_end(void **state)
 {
+	bed.timers.t1_us = 5 * MSEC;
 	invite("", sdp_text(1));
 	raw_expect(&raw, "SIP/2.0 100");
 	sip_session_answer(bed.a.s, sdp(101), SPAN_NONE);
 	sip_session_end(bed.a.s, SPAN("Reason: Q.850;cause=31\r\n"));
 	sip_session_release(&bed.a.s);
-	run_ms(64 * BED_T1_MS - 50);
+	run_ms(64 * 5 - 50);
 	raw_expect(&raw, "BYE ");
 	expect_header("Reason", "Q.850;cause=31");
 	raw_answer(&raw, raw.text, "200 OK", NULL, "", "");
