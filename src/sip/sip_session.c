@@ -388,7 +388,16 @@ static void on_dialog_request(void *object, struct sip_stx *tx, const struct sip
 	sip_ses_leave(s);
 }
 
-static const struct sip_dialog_ops dialog_ops = { .on_request = on_dialog_request };
+/* Released sessions that only linger have nobody else; the user's are the user's to release before. */
+static void on_close(void *object)
+{
+	struct sip_session *s = object;
+
+	if (s->released && !s->hold)
+		sip_ses_destroy(s);
+}
+
+static const struct sip_dialog_ops dialog_ops = { .on_request = on_dialog_request, .on_close = on_close };
 
 /* ---- requests of the user's, and answers ------------------------------------------------------------- */
 

@@ -180,6 +180,12 @@ static void take_flow(struct sip_dlg *d, enum net_proto proto, const union net_a
 		d->flow = flow;
 }
 
+static void resume(struct sip_dlg *d)
+{
+	sip_uac_resume(d->s, d);	/* the ACK goes before a BYE */
+	sip_ses_requests_resume(d->s, d);
+}
+
 static void on_resolved(void *arg, const struct sip_targets *targets)
 {
 	struct sip_dlg *d = arg;
@@ -189,8 +195,7 @@ static void on_resolved(void *arg, const struct sip_targets *targets)
 	d->resolve = NULL;
 	if (!targets->err && targets->n)
 		take_flow(d, targets->target[0].proto, &targets->target[0].addr);
-	sip_uac_resume(s, d);	/* the ACK goes before a BYE */
-	sip_ses_requests_resume(s, d);
+	resume(d);
 	sip_ses_leave(s);
 }
 
@@ -220,26 +225,34 @@ static struct span first_route_uri(const struct sip_dlg *d)
 	return addr.uri;
 }
 
+static struct span next_hop(const struct sip_dlg *d)
+{
+	struct span route = first_route_uri(d);
+
+	return route.p ? route : sip_text_span(d->target);
+}
+
 static void aim_at_contact(struct sip_dlg *d, const struct net_flow *from)
 {
 	const struct sip_stack_config *config = sip_stack_config(d->s->stack);
-	struct span next = first_route_uri(d);
+	struct span next = next_hop(d);
 	struct hop hop;
 	uint64_t hash;
+	bool waited;
 
-	if (!next.p)
-		next = sip_text_span(d->target);
 	hash = hash_spread(next) | 1;
 	if (d->hop == hash)
 		return;			/* as before: keep the flow, or the question under way */
+	waited = d->resolve != NULL;
 	sip_resolve_cancel(&d->resolve);
 	d->hop = hash;
 	d->flow = *from;
-	if (!hop_decode(&hop, next) || take_literal(d, &hop) || !config->dns)
-		return;
-	d->resolve = sip_resolve_start(config->dns, hop.host, hop.port, hop.proto,
-				       from->local.sa.sa_family == AF_INET, from->local.sa.sa_family == AF_INET6,
-				       on_resolved, d);
+	if (hop_decode(&hop, next) && !take_literal(d, &hop) && config->dns)
+		d->resolve = sip_resolve_start(config->dns, hop.host, hop.port, hop.proto,
+					       from->local.sa.sa_family == AF_INET,
+					       from->local.sa.sa_family == AF_INET6, on_resolved, d);
+	if (waited && !d->resolve)
+		resume(d);
 }
 
 static void aim(struct sip_dlg *d, const struct net_flow *from)
@@ -270,14 +283,22 @@ void sip_dlg_heard(struct sip_dlg *d, const struct net_flow *flow)
 		d->flow = *flow;
 }
 
+/* The port at the other end of a connection that they opened is nobody's any more: their Contact says
+ * where they listen. */
 int sip_dlg_reconnect(struct sip_dlg *d)
 {
+	enum net_proto proto = d->flow.proto;
+	union net_addr peer = d->flow.peer, addr;
 	struct net_flow flow;
+	struct hop hop;
 	int err;
 
-	if (d->flow.proto == NET_UDP)
+	if (proto == NET_UDP)
 		return -EPIPE;
-	err = net_flow_to(sip_stack_config(d->s->stack)->net, &flow, d->flow.proto, &d->flow.peer, NULL, NULL);
+	if (hop_decode(&hop, next_hop(d)) && net_addr_parse(&addr, hop.host, hop_port(&hop, proto)) == 0 &&
+	    net_addr_eq_host(&addr, &peer))
+		net_addr_set_port(&peer, hop_port(&hop, proto));
+	err = net_flow_to(sip_stack_config(d->s->stack)->net, &flow, proto, &peer, NULL, NULL);
 	if (err == 0)
 		d->flow = flow;
 	return err;

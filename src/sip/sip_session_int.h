@@ -33,6 +33,8 @@
 
 /* RFC 4028 4: no session interval under 90 s. A variable so that tests need not wait. */
 extern uint32_t sip_ses_min_se_floor;
+/* RFC 3261 14.1: 10 ms. Likewise. */
+extern uint64_t sip_ses_glare_unit_us;
 
 /* RFC 3264 / 6337: whose offer awaits an answer. */
 enum sip_oa { SIP_OA_IDLE, SIP_OA_LOCAL, SIP_OA_REMOTE };
@@ -216,7 +218,6 @@ struct sip_session {
 	bool released;
 	bool bye_sent, bye_wanted;
 	bool we_refresh;
-	bool peer_timer;		/* they list timer in Supported */
 	bool refresh_refused;
 	bool no_update;			/* they said 405 or 501 to one */
 };

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 
 #define RETRY_AFTER_MAX_S 10
-#define GLARE_UNIT_US (10 * MSEC)
+
+uint64_t sip_ses_glare_unit_us = 10 * MSEC;
 
 /* ---- ours: sending -------------------------------------------------------------------------- */
 
@@ -72,7 +73,7 @@ static void wait_glare(struct sip_session *s)
 {
 	uint32_t units = s->uac ? 210 + rng_below(191) : rng_below(201);
 
-	loop_timer(sip_ses_loop(s), &s->offer->timer, units * GLARE_UNIT_US);
+	loop_timer(sip_ses_loop(s), &s->offer->timer, units * sip_ses_glare_unit_us);
 }
 
 static void on_glare_over(struct timer *timer)
@@ -181,6 +182,10 @@ static void refresh_failed(struct sip_session *s, const struct sip_event *ev)
 	static const uint16_t fatal[] = { 404, 410, 416, 482, 483, 484, 485, 502, 604 };
 
 	sip_offer_free(s);
+	if (ev->err && ev->err != ETIMEDOUT) {
+		sip_ses_end(s, SIP_END_TRANSPORT, ev->text, true, NULL, ev);
+		return;
+	}
 	if (ev->err || ev->status == 408 || ev->status == 481) {
 		sip_ses_end(s, SIP_END_REFRESH_UNANSWERED, "our session refresh was not answered", true,
 			    "SIP;cause=408;text=\"Session refresh unanswered\"", ev);

@@ -158,7 +158,6 @@ void sip_ses_timer_grant(struct sip_session *s, const struct sip_timer_ask *ask,
 	uint32_t expires = s->ask_expires_s;
 	bool uac_refreshes = ask->supported && ask->refresher != 's';
 
-	s->peer_timer = ask->supported;
 	if (!s->config.timer)
 		return;
 	if (ask->expires && ask->expires < expires)

@@ -31,13 +31,23 @@ void sip_text_free(struct sip_text *t)
 	t->len = 0;
 }
 
+/* Where new requests find us: on a connection that we opened, not its ephemeral port. */
+static uint16_t contact_port(const struct sip_session *s, const struct net_flow *flow)
+{
+	union net_addr addr;
+
+	if (flow->proto != NET_UDP && net_listener_addr(sip_stack_config(s->stack)->net, flow->listener, &addr) == 0)
+		return net_addr_port(&addr);
+	return net_addr_port(&flow->local);
+}
+
 void sip_ses_write_contact(struct sip_writer *w, const struct sip_session *s, const struct net_flow *flow)
 {
 	char host[NET_ADDR_TEXT];
 	const char *transport = flow->proto == NET_TCP ? ";transport=tcp" : flow->proto == NET_TLS ? ";transport=tls" : "";
 
 	sip_write_headerf(w, SIP_H_CONTACT, "<sip:%.*s@%s:%u%s>", CONTACT_USER_LEN, s->tag,
-			  net_addr_format_uri(&flow->local, host), net_addr_port(&flow->local), transport);
+			  net_addr_format_uri(&flow->local, host), contact_port(s, flow), transport);
 }
 
 void sip_ses_write_allow(struct sip_writer *w, const struct sip_session *s)

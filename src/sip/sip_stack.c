@@ -477,12 +477,23 @@ int sip_stack_new(struct sip_stack **stack_out, const struct sip_stack_config *c
 	return 0;
 }
 
+static void close_sessions(struct sip_stack *stack)
+{
+	uint32_t index = 0;
+	struct place *place;
+
+	while ((place = slots_next(&stack->sessions, &index)) != NULL)
+		if (place->ops->on_close)
+			place->ops->on_close(place->object);
+}
+
 void sip_stack_free(struct sip_stack **stack_ref)
 {
 	struct sip_stack *stack = *stack_ref;
 
 	if (!stack)
 		return;
+	close_sessions(stack);
 	stx_close_all(stack);
 	ctx_close_all(stack);
 	slots_close(&stack->stx);

@@ -155,6 +155,9 @@ struct sip_dialog_ops {
 	/* A request carrying our To tag. `tx` is NULL for ACK. The receiver checks Call-ID and remote tag;
 	 * CSeq order too. */
 	void (*on_request)(void *object, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
+	/* The stack is being freed (may be NULL): an object that nobody else holds goes now. The stack can still
+	 * be called, to forget transactions and the tag; nothing is sent any more. */
+	void (*on_close)(void *object);
 };
 int sip_tag_new(struct sip_stack *stack, const struct sip_dialog_ops *ops, void *object, char tag[SIP_TAG_LEN + 1]);
 void sip_tag_free(struct sip_stack *stack, const char *tag);
