@@ -25,6 +25,7 @@ struct sip_timers {
 };
 
 struct sip_stack_stats {
+	/* In: everything that parsed, repetitions too. Out: each message once. */
 	uint64_t requests_in[SIP_METHODS], requests_out[SIP_METHODS];
 	uint64_t responses_in[7], responses_out[7];	/* by first digit */
 	uint64_t retransmits_in, retransmits_out;
