@@ -430,17 +430,15 @@ static void read_list(struct reader *r, enum kind kind)
 	}
 	snprintf(outer, sizeof(outer), "%s", r->object);
 	for (unsigned i = 0; next(r) != YAML_SEQUENCE_END_EVENT && !r->stop; i++) {
-		snprintf(r->object, sizeof(r->object), "%.70s%s%.12s[%u]", outer, *outer ? " " : "", section, i);
-		if (strlen(section) > 12)
-			snprintf(r->object, sizeof(r->object), "%s[%u]", section, i);
+		snprintf(r->object, sizeof(r->object), "%.60s%s%.20s[%u]", outer, *outer ? " " : "", section, i);
 		if (type_of(r) == YAML_MAPPING_START_EVENT) {
 			read_object(r, kind);
 		} else {
 			complain(r, "write `{ key: value, ... }`", "must be an object");
 			skip_node(r);
 		}
+		snprintf(r->object, sizeof(r->object), "%s", outer);
 	}
-	snprintf(r->object, sizeof(r->object), "%s", outer);
 }
 
 /* ---- the document ----------------------------------------------------------------------------------- */
