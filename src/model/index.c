@@ -135,7 +135,7 @@ static struct prefix_slot *prefix_slot(const struct prefix_index *index, const c
 
 		if (!slot->entry)
 			return slot;
-		if (slot->tag == tag && entry->len == len && memcmp(entry->prefix, prefix, len) == 0)
+		if (slot->tag == tag && entry->len == len && (len == 0 || memcmp(entry->prefix, prefix, len) == 0))
 			return slot;
 	}
 }

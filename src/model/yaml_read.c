@@ -343,12 +343,14 @@ static void name_errors(struct reader *r, unsigned first, const char *label, con
 	unsigned last = r->b.n_errors < r->b.max_errors ? r->b.n_errors : r->b.max_errors;
 
 	for (unsigned i = first; name && i < last; i++) {
-		char *object = r->b.errors[i].object, rest[sizeof(r->object)];
+		struct model_error *e = &r->b.errors[i];
+		struct buf named = BUF_INIT(512);
 
-		if (strncmp(object, label, len) != 0)
+		if (strncmp(e->object, label, len) != 0)
 			continue;
-		snprintf(rest, sizeof(rest), "%s", object + len);
-		snprintf(object, sizeof(r->object), "%s %.60s%.20s", label, name, rest);
+		buf_addf(&named, "%s %s%s", label, name, e->object + len);
+		span_copy(buf_span(&named), e->object, sizeof(e->object));
+		buf_free(&named);
 	}
 }
 
