@@ -272,7 +272,7 @@ int store_clean(struct store *store, uint64_t before_us, unsigned limit)
 	if (!err) {
 		attempts = clean_rows(store, "attempts", CDR_ATTEMPT, old_calls, limit, before_us);
 		calls = attempts < 0 ? attempts : clean_rows(store, "calls", CDR_END, old_calls, limit, before_us);
-		attempts = calls < 0 ? calls : clean_rows(store, "attempts", CDR_ATTEMPT, orphans, limit, before_us);
+		attempts = calls < 0 ? calls : clean_rows(store, "attempts", CDR_ATTEMPT, orphans, limit - (unsigned)calls, before_us);
 		err = store_end(store, attempts < 0 ? attempts : 0);
 	}
 	pthread_mutex_unlock(&store->write_lock);
