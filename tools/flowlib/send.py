@@ -135,6 +135,7 @@ def request(actor, statement, words):
         draft.describe()
     draft.apply(statement.block)
     data = draft.data()
+    dialog.call_id = sip.Message(data).call_id
     if method not in ("ACK", "CANCEL"):
         dialog.sent[method] = sip.Message(data)
     if method == "ACK":
@@ -168,9 +169,14 @@ def reply(actor, statement, words):
 
 
 def again(actor, words):
-    """resend [METHOD]: the last message, or the last request of that method, byte for byte"""
+    """resend [METHOD [merged]]: the last message, or the last request of that method, byte for byte; merged: as if
+    it had come on another way too, with a branch of its own"""
     dialog = actor.dialog
-    actor.put(dialog.sent[words[0]].data if words else dialog.last_sent)
+    data = dialog.sent[words[0]].data if words else dialog.last_sent
+    if words[1:] == ["merged"]:
+        data = data.replace(dialog.sent[words[0]].branch.encode(), b"z9hG4bKm" + sip.token(12).encode())
+        dialog.sent[words[0]] = sip.Message(data)
+    actor.put(data)
 
 
 def raw(actor, statement):
