@@ -140,6 +140,11 @@ class Actor:
             self.flow.complain("%s stopped at line %d, %s: %r" % (self.name, self.at.line, self.at, error), self)
         self.done = True
 
+    def prepare(self):
+        """Faults that a script begins with are in force before the first message of anybody."""
+        while self.script and self.script[0].head in ("drop", "duplicate", "delay", "corrupt", "ignore"):
+            self.play([self.script.pop(0)])
+
     def play(self, script):
         for statement in script:
             self.flow.check_time()

@@ -247,6 +247,8 @@ class Flow:
         return "failed" if self.complaints else "passed"
 
     def play(self):
+        for actor in self.actors.values():
+            actor.prepare()
         scripts = list(self.actors.values()) + [Operator(self, statement) for statement in self.operators]
         threads = [threading.Thread(target=script.run, daemon=True) for script in scripts]
         for thread in threads:
