@@ -12,7 +12,7 @@ import time
 
 from . import check, expect, sip
 from .dialog import Dialog
-from .language import FlowError, seconds
+from .language import FlowError, Statement, seconds
 from .transport import Fault, Wire
 
 PATIENCE = 5.0          # an expect waits this long unless it says otherwise
@@ -33,7 +33,7 @@ class Actor:
         self.calls, self.call = {}, "1"
         self.secrets, self.versions = {}, {}
         self.ignored, self.orders = set(), []
-        self.problem, self.at, self.done = None, None, False
+        self.problem, self.at = None, Statement([kind, name], None, None, 0)
         self.media_port = 20000 + 2 * options["index"]
         self.wire = None
         if not options.get("closed"):
@@ -138,7 +138,6 @@ class Actor:
         except Exception as error:
             self.problem = repr(error)
             self.flow.complain("%s stopped at line %d, %s: %r" % (self.name, self.at.line, self.at, error), self)
-        self.done = True
 
     def prepare(self):
         """Faults that a script begins with are in force before the first message of anybody."""

@@ -283,7 +283,7 @@ class Flow:
     def tell(self):
         lines = ["FAILED %s" % self.path, "  " + self.complaints[0], "", self.ladder.text(), ""]
         for actor in self.actors.values():
-            if actor.at is not None and actor.problem:
+            if actor.problem:
                 lines.append("  %s: line %d: %s: %s" % (actor.name, actor.at.line, actor.at, actor.problem))
         log = self.daemon.log().splitlines()[-40:] if getattr(self, "daemon", None) else []
         lines += ["  last lines of the switch's log:"] + ["    " + line for line in log]
