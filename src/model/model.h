@@ -55,6 +55,12 @@ bool load_take_line(struct load *load, int limit);
 void load_give_line(struct load *load);
 /* Token bucket of `per_second` (0 = no limit) with a burst of one second's worth. */
 bool load_take_rate(struct load *load, uint32_t per_second, uint64_t now_us);
+/* Would load_take_rate succeed? Takes and counts nothing. */
+bool load_has_rate(const struct load *load, uint32_t per_second, uint64_t now_us);
+/* Undo a load_take_rate of this moment, when something else that the call needs was refused. */
+void load_give_rate(struct load *load, uint32_t per_second);
+/* Count a call that was taken (load_take_* do not: they may be undone). utc_us 0 = unknown. */
+void load_count_call(struct load *load, uint64_t utc_us);
 
 /* Where a registered phone can be reached: written by whichever worker took its REGISTER, read by any. A
  * sequence lock; readers never wait, they retry while a write of a few hundred bytes is under way. */
@@ -100,7 +106,8 @@ struct model_rate_group {
 
 enum model_proto { PROTO_UDP, PROTO_TCP, PROTO_TLS };	/* as enum net_proto */
 
-/* An address of a mapping gateway: a host or a network, optionally one port. */
+/* An address of a mapping gateway: a host or a network, optionally one port, which must then be
+ * the source's, whatever the way of authentication. AUTH_ADDRESS_PORT demands one in each address. */
 struct model_address {
 	bool ip6;
 	uint8_t bytes[16];
@@ -202,6 +209,11 @@ extern const size_t param_count;
 const struct param_info *param_find(struct span name);
 /* "10s", "500ms", "2m", "1h", "1d", or plain digits = seconds. 0, -EINVAL or -ERANGE. */
 int duration_parse(struct span text, uint64_t *us_out);
+/* Set or show one parameter. param_set: 0, -EINVAL, -ERANGE or -ENOMEM with `why` in words; texts are
+ * copied into the arena. */
+int param_set(struct model_params *params, const struct param_info *info, struct arena *arena, struct span text,
+	      char *why, size_t size);
+const char *param_format(const struct model_params *params, const struct param_info *info, char *dst, size_t size);
 /* Shortest exact form: "10s", "500ms". */
 const char *duration_format(uint64_t us, char *dst, size_t size);
 /* Decimal money, at most 8 places: "0.0120" -> 1200000. 0, -EINVAL or -ERANGE. */
@@ -224,6 +236,7 @@ struct model {
 	struct model_phone *phones;
 	struct load *load;		/* the whole switch's */
 	struct model_index *index;	/* opaque: by name, by address, by digest user, by prefix */
+	const struct model_mapping *open_digest;	/* an unlocked digest gateway that may call from anywhere, or NULL */
 };
 
 /* Any thread. model_unref frees with the last reference. */
@@ -281,5 +294,52 @@ void model_write_yaml(struct buf *out, const struct model *m, bool secrets);
 /* One object as JSON, keys as in the YAML (API, `gateway show`); kind: "mapping_gateway", "routing_gateway", "phone",
  * "account", "rate_group". Load included when `load`. Secrets never. */
 void model_write_json(struct buf *out, const struct model *m, const char *kind, const void *object, bool load);
+/* The same with secrets, as flags: what a store keeps and reads back. */
+#define MODEL_JSON_LOAD 1
+#define MODEL_JSON_SECRETS 2
+void model_write_json_flags(struct buf *out, const struct model *m, const char *kind, const void *object,
+			    unsigned flags);
+/* {"invite_timeout":"10s", ...}: every parameter with its value. */
+void model_write_params_json(struct buf *out, const struct model *m);
+
+/* ---- the objects described ------------------------------------------------------------- */
+
+enum model_field_type {
+	FIELD_NAME,		/* 1..63 bytes: letters (any script), digits, . _ - @ */
+	FIELD_NUMBER,		/* 1..63: letters, digits, * # + . _ - */
+	FIELD_TEXT,		/* one line; "" = none */
+	FIELD_MEMO,		/* as FIELD_TEXT, lines permitted */
+	FIELD_SECRET,		/* as FIELD_TEXT, shown only when asked for */
+	FIELD_BOOL,
+	FIELD_COUNT,		/* least..most */
+	FIELD_DURATION,		/* least..most, microseconds */
+	FIELD_MONEY,		/* decimal text in 10^-8 units */
+	FIELD_CHOICE,		/* one of `choices`; the value is the word's place + least */
+	FIELD_WORD,		/* one of `choices`; the value is the word */
+	FIELD_TRANSPORT,	/* as FIELD_CHOICE */
+	FIELD_ACCOUNT,		/* name of an account */
+	FIELD_RATE_GROUP,	/* name of a rate group */
+	FIELD_PREFIX,		/* 0..32: digits, letters, * # + */
+	FIELD_PREFIXES,		/* list of them */
+	FIELD_CODECS,		/* list of names */
+	FIELD_ADDRESSES,	/* list of "host", "host:port", "net/len", "[v6]:port" */
+	FIELD_PEER,		/* "host", "host:port", "[v6]:port", ";transport=" */
+	FIELD_RATES,		/* list of objects of kind "rate" */
+	FIELD_TYPES
+};
+/* One key of an object: reading, writing, the API's schema and the manual follow from it. */
+struct model_field_info {
+	const char *name;
+	enum model_field_type type;
+	size_t offset;			/* in the object's struct */
+	bool required;
+	int64_t least, most;		/* of the value, or of a text's length */
+	int64_t unset;			/* the value of a number, bool or choice when the key is absent */
+	const char *choices;		/* "address|address_port|digest" */
+	const char *help;
+};
+const char *model_field_type_name(enum model_field_type type);	/* "name", "count", ... */
+/* Kinds: "mapping_gateway", "routing_gateway", "phone", "account", "rate_group", "rate". NULL, 0 when unknown. */
+const struct model_field_info *model_fields(const char *kind, size_t *n);
 
 #endif
