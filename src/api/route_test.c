@@ -55,13 +55,10 @@ static bool parse_source(const char *text, struct sockaddr_storage *out)
 static bool set_caller(struct api_request *req, const struct model *m, struct call_request *call)
 {
 	const char *from = api_text(req, "from");
-	const struct model_mapping *mapping = model_mapping(m, span_of(from));
-	const struct model_phone *phone = model_phone(m, span_of(from));
 	struct near near;
 
-	if (mapping || phone) {
+	if (model_mapping(m, span_of(from)) || model_phone(m, span_of(from))) {
 		call->from_gateway = from;
-		call->digest_user = mapping ? span_of(mapping->user) : span_of(phone->number);
 		return true;
 	}
 	if (parse_source(from, &call->source))
