@@ -4,7 +4,7 @@
 
 /* ---- common ---------------------------------------------------------------------------------------- */
 
-struct list {
+struct listing {
 	const char *path, *key;		/* "/cdrs", "cdrs" */
 	const char *cursor;		/* parameter that takes `next`; NULL = there are no pages */
 	const struct column *columns;
@@ -19,7 +19,7 @@ static const char *next_of(const struct reply *reply)
 	return json_string_value(json_object_get(reply->json, "next"));
 }
 
-static int get_page(struct cli *cli, const struct list *list, const char *cursor, struct reply *reply)
+static int get_page(struct cli *cli, const struct listing *list, const char *cursor, struct reply *reply)
 {
 	struct url url;
 
@@ -35,7 +35,7 @@ static int get_page(struct cli *cli, const struct list *list, const char *cursor
 }
 
 /* Pages after the first go on where the one before ended. */
-static int show_list(struct cli *cli, const struct list *list, bool all)
+static int show_list(struct cli *cli, const struct listing *list, bool all)
 {
 	char cursor[80] = "";
 	struct reply reply;
@@ -78,7 +78,7 @@ static int show_one(struct cli *cli, const char *path, const char *segment)
 	return code;
 }
 
-#define LIST(...) (struct list){ __VA_ARGS__ }
+#define LIST(...) (struct listing){ __VA_ARGS__ }
 #define COLUMNS(table) .columns = table, .n_columns = ARRAY_SIZE(table)
 
 /* ---- the switch --------------------------------------------------------------------------------------- */
