@@ -37,7 +37,7 @@ struct cdr_field_info {
 extern const struct cdr_field_info cdr_fields[];
 extern const size_t cdr_field_count;
 
-/* CALIVE: written every second while calls are up. */
+/* CDR_ALIVE: written by the journal every second while answered calls are up. */
 enum cdr_kind { CDR_ANSWER = 1, CDR_ATTEMPT = 2, CDR_END = 3, CDR_ALIVE = 4 };
 
 /* A record encoded for journal and queue: one allocation. NULL without memory. Any thread. */
@@ -53,6 +53,8 @@ struct cdr_entry *cdr_encode(enum cdr_kind kind, const struct cdr *cdr);
 int cdr_decode(struct cdr *out, struct arena *arena, const unsigned char *data, size_t len);
 /* One JSON object of the kind's fields, times as RFC 3339 text plus seconds for durations. */
 void cdr_write_json(struct buf *out, enum cdr_kind kind, const struct cdr *cdr);
+/* The same without the field of that name. */
+void cdr_write_json_without(struct buf *out, enum cdr_kind kind, const struct cdr *cdr, const char *without);
 
 struct journal;
 struct journal_stats {
@@ -66,7 +68,7 @@ struct journal_config {
 	const char *folder;		/* journal-NNNNNNNN.cwj segments and sink.position live here */
 	uint64_t segment_bytes;		/* a new segment beyond this; old ones are removed once the sink has them */
 	uint64_t sync_us;		/* longest wait before a commit (group commit), e.g. 2000 */
-	/* Called on the journal thread with a list of committed END and ATTEMPT entries, in order. 0 = they are safe there;
+	/* Called on a thread of the journal's own (and once by journal_open) with a list of committed END and ATTEMPT entries, in order. 0 = they are safe there;
 	 * -errno = try the same again later (with back-off, an alarm is logged). */
 	int (*sink)(void *arg, struct cdr_entry *entries, unsigned n);
 	void *arg;
