@@ -50,9 +50,21 @@ bool sip_id_read(struct sip_id *out, struct span digits)
 	return true;
 }
 
-static void id_write(const struct sip_id *id, char *dst, size_t size)
+static char *put_hex(char *dst, uint32_t value, unsigned digits)
 {
-	snprintf(dst, size, "%02x%06x%04x%08x", id->worker, id->slot, id->generation, id->random);
+	for (unsigned i = digits; i-- > 0; value >>= 4)
+		dst[i] = "0123456789abcdef"[value & 15];
+	return dst + digits;
+}
+
+/* SIP_ID_DIGITS characters and a NUL. */
+static void id_write(const struct sip_id *id, char *dst)
+{
+	dst = put_hex(dst, id->worker, 2);
+	dst = put_hex(dst, id->slot, 6);
+	dst = put_hex(dst, id->generation, 4);
+	dst = put_hex(dst, id->random, 8);
+	*dst = '\0';
 }
 
 static bool tag_read(const struct sip_stack *stack, struct sip_id *out, struct span tag)
@@ -83,7 +95,7 @@ int sip_tag_new(struct sip_stack *stack, const struct sip_dialog_ops *ops, void 
 	*place = (struct place){ ops, object, id.random };
 	stack->stats.sessions_now++;
 	tag[0] = 'w';
-	id_write(&id, tag + 1, SIP_TAG_LEN);
+	id_write(&id, tag + 1);
 	return 0;
 }
 
@@ -101,8 +113,8 @@ void sip_call_id_new(struct sip_stack *stack, const char *tag, char call_id[SIP_
 {
 	(void)stack;
 	assert(strlen(tag) == SIP_TAG_LEN);
-	snprintf(call_id, SIP_CALL_ID_LEN + 1, "%.12s%016llx", tag + 1,
-		 (unsigned long long)rng_u64());
+	memcpy(call_id, tag + 1, 12);
+	*put_hex(put_hex(call_id + 12, rng_u32(), 8), rng_u32(), 8) = '\0';
 }
 
 void stack_plain_tag(const struct sip_stack *stack, const struct sip_msg *req,
@@ -114,7 +126,7 @@ void stack_plain_tag(const struct sip_stack *stack, const struct sip_msg *req,
 	hash ^= hash_bytes(&stack->hash_key, req->from_tag.p, req->from_tag.len) * 31 + req->cseq;
 	id.random = (uint32_t)(hash ^ hash >> 32);
 	tag[0] = 'w';
-	id_write(&id, tag + 1, SIP_TAG_LEN);
+	id_write(&id, tag + 1);
 }
 
 /* ---- sending --------------------------------------------------------------------------- */
@@ -165,7 +177,7 @@ void stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct
 	uint16_t port = sent_by_port(stack, flow);
 
 	net_addr_format_uri(&flow->local, host);
-	id_write(id, digits, sizeof(digits));
+	id_write(id, digits);
 	SIP_PUT(w, "Via: SIP/2.0/");
 	sip_puts(w, net_proto_name(flow->proto));
 	SIP_PUT(w, " ");
