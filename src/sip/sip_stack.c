@@ -15,6 +15,7 @@
  * the ACK to such a refusal is known for what it is. */
 #include "sip/sip_tx_int.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -170,18 +171,35 @@ static uint16_t sent_by_port(struct sip_stack *stack, const struct net_flow *flo
 	return net_addr_port(&flow->local);
 }
 
+/* IPv4, which is nearly always, without formatting. */
+static void put_sent_by(struct sip_writer *w, const union net_addr *addr)
+{
+	char text[NET_ADDR_TEXT];
+	uint32_t ip4;
+
+	if (addr->sa.sa_family != AF_INET) {
+		sip_puts(w, net_addr_format_uri(addr, text));
+		return;
+	}
+	ip4 = ntohl(addr->in4.sin_addr.s_addr);
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		sip_putu(w, ip4 >> shift & 255);
+		if (shift)
+			SIP_PUT(w, ".");
+	}
+}
+
 void stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct net_flow *flow,
 		     const struct sip_id *id)
 {
-	char host[NET_ADDR_TEXT], digits[SIP_ID_DIGITS + 1];
+	char digits[SIP_ID_DIGITS + 1];
 	uint16_t port = sent_by_port(stack, flow);
 
-	net_addr_format_uri(&flow->local, host);
 	id_write(id, digits);
 	SIP_PUT(w, "Via: SIP/2.0/");
 	sip_puts(w, net_proto_name(flow->proto));
 	SIP_PUT(w, " ");
-	sip_puts(w, host);
+	put_sent_by(w, &flow->local);
 	if (port) {
 		SIP_PUT(w, ":");
 		sip_putu(w, port);
@@ -240,16 +258,27 @@ void stack_refused(struct sip_stack *stack, const struct sip_msg *msg, const str
 
 /* ---- dispatch -------------------------------------------------------------------------- */
 
+/* 8.1.3.3: as a user agent we are the only one who put a Via there. */
+static bool has_one_via(const struct sip_msg *msg)
+{
+	uint8_t first = msg->first[SIP_H_VIA];
+	const struct sip_hdr *via = &msg->headers[first];
+	struct sip_values it = { 0 };
+
+	assert(first != 0xff); /* the parser demands one */
+	if (via->next != 0xff)
+		return false;
+	return !memchr(msg->base + via->value.off, ',', via->value.len) ||
+	       (sip_next_value(msg, SIP_H_VIA, &it) && !sip_next_value(msg, SIP_H_VIA, &it));
+}
+
 static void dispatch_response(struct sip_stack *stack, const struct sip_msg *msg,
 			      const struct net_flow *flow)
 {
-	struct sip_values it = { 0 };
 	struct sip_ctx *ctx;
 
 	stack->stats.responses_in[msg->status / 100]++;
-	/* 8.1.3.3: as a user agent we are the only one who put a Via there. */
-	sip_next_value(msg, SIP_H_VIA, &it);
-	ctx = sip_next_value(msg, SIP_H_VIA, &it) ? NULL : ctx_of_branch(stack, msg->via.branch);
+	ctx = has_one_via(msg) ? ctx_of_branch(stack, msg->via.branch) : NULL;
 	if (!ctx || !ctx_response(ctx, msg, flow))
 		stack->stats.stray_responses++;
 }
