@@ -39,6 +39,8 @@ static void each(void *arg, enum cdr_kind kind, uint64_t sequence, const unsigne
 	arena_free(&arena);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned char *segment;

@@ -135,8 +135,11 @@ static int start_threads(struct journal *j)
 	if (err)
 		return -err;
 	j->committer_runs = true;
+	pthread_setname_np(j->committer, "journal-commit");
 	err = pthread_create(&j->feeder, NULL, journal_feeder, j);
 	j->feeder_runs = err == 0;
+	if (j->feeder_runs)
+		pthread_setname_np(j->feeder, "journal-feed");
 	return -err;
 }
 
