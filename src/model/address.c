@@ -58,6 +58,8 @@ static const char *host_port_cut(struct span text, struct span *host, uint16_t *
 	return host->len ? NULL : "the host is missing";
 }
 
+static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
+
 const char *address_parse(struct span text, struct model_address *out)
 {
 	struct model_address a = { 0 };
@@ -84,7 +86,7 @@ const char *address_parse(struct span text, struct model_address *out)
 			return "the address has bits beyond the network's length";
 		a.prefix_len = (uint8_t)len;
 	}
-	if (a.ip6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)a.bytes))
+	if (a.ip6 && memcmp(a.bytes, v4_mapped, sizeof(v4_mapped)) == 0)
 		return "write the IPv4 address itself";
 	a.port = port;
 	*out = a;

@@ -358,7 +358,8 @@ static bool place_and_check(struct build *b)
 			return false;
 	for (size_t i = 0; i < b->n_refs; i++)
 		resolve(b, &b->refs[i]);
-	for (unsigned i = 0; i < m->n_mappings; i++)
+	/* What is missing may be missing only because it was wrong, and has been complained of. */
+	for (unsigned i = 0; b->n_errors == 0 && i < m->n_mappings; i++)
 		check_mapping(b, i);
 	return index_users(b);
 }

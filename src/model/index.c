@@ -135,7 +135,7 @@ static struct prefix_slot *prefix_slot(const struct prefix_index *index, const c
 
 		if (!slot->entry)
 			return slot;
-		if (slot->tag == tag && entry->len == len && memcmp(entry->prefix, prefix, len) == 0)
+		if (slot->tag == tag && entry->len == len && (len == 0 || memcmp(entry->prefix, prefix, len) == 0))
 			return slot;
 	}
 }
@@ -148,7 +148,8 @@ static struct prefix_entry *prefix_entry(struct prefix_index *index, const char 
 
 	assert(len <= PREFIX_LEN_MAX);
 	if (!slot->entry) {
-		index->entries[index->n_entries++] = (struct prefix_entry){ prefix, (uint32_t)len, 0, 0 };
+		memcpy(index->entries[index->n_entries].prefix, prefix, len);
+		index->entries[index->n_entries++].len = (uint32_t)len;
 		*slot = (struct prefix_slot){ (uint32_t)(hash >> 32), index->n_entries };
 		index->lengths |= 1ull << len;
 	}

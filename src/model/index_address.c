@@ -137,6 +137,17 @@ static unsigned nearness(const struct address_entry *e, const struct model_addre
 	return e->address.ip6 == host->ip6 ? address_common(&e->address, host) : 0;
 }
 
+/* Of those that list the same address: one that asks neither for a port nor for credentials. */
+static const struct address_entry *best_of_address(const struct model *m, const struct address_entry *near)
+{
+	const struct address_entry *first = m->index->addresses.entries, *best = near;
+
+	for (const struct address_entry *e = near; e >= first && near - e < 8 && same_network(&e->address, &near->address); e--)
+		if (!e->address.port && m->mappings[e->mapping].auth != AUTH_DIGEST)
+			best = e;
+	return best;
+}
+
 void model_nearest_source(const struct model *m, const struct sockaddr *source, char *dst, size_t size)
 {
 	const struct address_index *index = &m->index->addresses;
@@ -160,7 +171,10 @@ void model_nearest_source(const struct model *m, const struct sockaddr *source, 
 			best = &index->entries[i];
 	if (!best || nearness(best, &host) < (host.ip6 ? 32 : 16))
 		return;
-	if (same_network(&best->address, &host))
+	best = best_of_address(m, best);
+	if (same_network(&best->address, &host) && (!best->address.port || best->address.port == host.port))
+		snprintf(dst, size, "%s lists it, but wants its user", m->mappings[best->mapping].name);
+	else if (same_network(&best->address, &host))
 		snprintf(dst, size, "%s lists it with port %u, not %u", m->mappings[best->mapping].name, best->address.port,
 			 host.port);
 	else

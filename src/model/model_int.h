@@ -151,8 +151,8 @@ const void *name_index_find(const struct name_index *index, struct span name);
 struct prefix_slot {
 	uint32_t tag, entry;		/* entry + 1; 0 = empty */
 };
-struct prefix_entry {
-	const char *prefix;
+struct prefix_entry {			/* the text within: comparing costs no further miss */
+	char prefix[PREFIX_LEN_MAX];
 	uint32_t len, first, n;		/* its gateways in prefix_index.gateways */
 };
 struct prefix_index {

@@ -343,12 +343,14 @@ static void name_errors(struct reader *r, unsigned first, const char *label, con
 	unsigned last = r->b.n_errors < r->b.max_errors ? r->b.n_errors : r->b.max_errors;
 
 	for (unsigned i = first; name && i < last; i++) {
-		char *object = r->b.errors[i].object, rest[sizeof(r->object)];
+		struct model_error *e = &r->b.errors[i];
+		struct buf named = BUF_INIT(512);
 
-		if (strncmp(object, label, len) != 0)
+		if (strncmp(e->object, label, len) != 0)
 			continue;
-		snprintf(rest, sizeof(rest), "%s", object + len);
-		snprintf(object, sizeof(r->object), "%s %.60s%.20s", label, name, rest);
+		buf_addf(&named, "%s %s%s", label, name, e->object + len);
+		span_copy(buf_span(&named), e->object, sizeof(e->object));
+		buf_free(&named);
 	}
 }
 
@@ -430,17 +432,15 @@ static void read_list(struct reader *r, enum kind kind)
 	}
 	snprintf(outer, sizeof(outer), "%s", r->object);
 	for (unsigned i = 0; next(r) != YAML_SEQUENCE_END_EVENT && !r->stop; i++) {
-		snprintf(r->object, sizeof(r->object), "%.70s%s%.12s[%u]", outer, *outer ? " " : "", section, i);
-		if (strlen(section) > 12)
-			snprintf(r->object, sizeof(r->object), "%s[%u]", section, i);
+		snprintf(r->object, sizeof(r->object), "%.60s%s%.20s[%u]", outer, *outer ? " " : "", section, i);
 		if (type_of(r) == YAML_MAPPING_START_EVENT) {
 			read_object(r, kind);
 		} else {
 			complain(r, "write `{ key: value, ... }`", "must be an object");
 			skip_node(r);
 		}
+		snprintf(r->object, sizeof(r->object), "%s", outer);
 	}
-	snprintf(r->object, sizeof(r->object), "%s", outer);
 }
 
 /* ---- the document ----------------------------------------------------------------------------------- */
