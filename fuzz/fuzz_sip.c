@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static struct sip_msg msg, again;
 
 #define CHECK(condition)                                                                           \

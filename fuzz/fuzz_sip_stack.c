@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static struct loop loop;
 static struct net_flow flow;
 static char names[5][40];

@@ -67,25 +67,38 @@ void buf_add_char(struct buf *b, char c)
 	buf_add(b, &c, 1);
 }
 
-void buf_addf(struct buf *b, const char *format, ...)
+/* It did not fit where it was to go: once more, by way of the stack where that is large enough, so that no
+ * byte is needed for a NUL. */
+static void add_again(struct buf *b, size_t len, const char *format, va_list args)
 {
 	char stack[512];
-	va_list ap, again;
-	int n;
 
-	va_start(ap, format);
-	va_copy(again, ap);
-	n = vsnprintf(stack, sizeof(stack), format, ap);
-	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(stack)) {
-		buf_add(b, stack, (size_t)n);
-	} else if (n >= 0 && buf_reserve(b, (size_t)n + 1)) {
-		vsnprintf(b->p + b->len, (size_t)n + 1, format, again);
-		b->len += (size_t)n;
-	} else {
-		b->failed = true;
+	if (len < sizeof(stack)) {
+		fmt_vprint(stack, sizeof(stack), format, args);
+		buf_add(b, stack, len);
+	} else if (buf_reserve(b, len + 1)) {
+		fmt_vprint(b->p + b->len, len + 1, format, args);
+		b->len += len;
 	}
-	va_end(again);
+}
+
+void buf_addf(struct buf *b, const char *format, ...)
+{
+	size_t room = b->size - b->len, n;
+	va_list args;
+
+	if (b->failed)
+		return;
+	va_start(args, format);
+	n = fmt_vprint(room ? b->p + b->len : NULL, room, format, args);
+	va_end(args);
+	if (n < room) {
+		b->len += n;
+		return;
+	}
+	va_start(args, format);
+	add_again(b, n, format, args);
+	va_end(args);
 }
 
 /* Length of the valid UTF-8 sequence at p (1..4), or 0. */

@@ -30,8 +30,8 @@ size_t span_find(struct span s, char c)
 
 struct span span_skip(struct span s, size_t from)
 {
-	if (from > s.len)
-		from = s.len;
+	if (from >= s.len)
+		return (struct span){ s.len ? s.p + s.len : s.p, 0 };	/* never NULL + 0 */
 	return (struct span){ s.p + from, s.len - from };
 }
 

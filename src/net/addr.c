@@ -102,25 +102,50 @@ int net_addr_parse(union net_addr *out, struct span text, uint16_t port)
 	return 0;
 }
 
+static size_t format4(const struct in_addr *in, char *dst)
+{
+	const unsigned char *byte = (const unsigned char *)in;
+	size_t n = 0;
+
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			dst[n++] = '.';
+		n += fmt_u64(dst + n, byte[i]);
+	}
+	return n;
+}
+
+static size_t format6(const struct sockaddr_in6 *in, char *dst, bool brackets, bool zone)
+{
+	size_t n = 0;
+
+	if (brackets)
+		dst[n++] = '[';
+	inet_ntop(AF_INET6, &in->sin6_addr, dst + n, INET6_ADDRSTRLEN);
+	n += strlen(dst + n);
+	if (zone && in->sin6_scope_id)
+		n += fmt_print(dst + n, 12, "%%%u", in->sin6_scope_id);
+	if (brackets)
+		dst[n++] = ']';
+	return n;
+}
+
 static const char *format(const union net_addr *a, char dst[NET_ADDR_TEXT], bool brackets,
 			  bool zone, bool port)
 {
-	char host[INET6_ADDRSTRLEN] = "?";
-	char zone_text[12] = "";
-	char port_text[8] = "";
+	size_t n = 0;
 
-	if (port)
-		snprintf(port_text, sizeof(port_text), ":%u", net_addr_port(a));
 	if (a->sa.sa_family == AF_INET)
-		inet_ntop(AF_INET, &a->in4.sin_addr, host, sizeof(host));
-	if (a->sa.sa_family != AF_INET6) {
-		snprintf(dst, NET_ADDR_TEXT, "%s%s", host, port_text);
-		return dst;
+		n = format4(&a->in4.sin_addr, dst);
+	else if (a->sa.sa_family == AF_INET6)
+		n = format6(&a->in6, dst, brackets, zone);
+	else
+		dst[n++] = '?';
+	if (port) {
+		dst[n++] = ':';
+		n += fmt_u64(dst + n, net_addr_port(a));
 	}
-	inet_ntop(AF_INET6, &a->in6.sin6_addr, host, sizeof(host));
-	if (zone && a->in6.sin6_scope_id)
-		snprintf(zone_text, sizeof(zone_text), "%%%u", a->in6.sin6_scope_id);
-	snprintf(dst, NET_ADDR_TEXT, brackets ? "[%s%s]%s" : "%s%s%s", host, zone_text, port_text);
+	dst[n] = '\0';
 	return dst;
 }
 

@@ -85,14 +85,20 @@ struct conn *conn_find(struct net *net, uint8_t proto, const union net_addr *pee
 	return NULL;
 }
 
+/* Our port on a connection that we opened is nobody's business but the kernel's: what we say of ourselves
+ * (Via, Contact) names the port that we listen on. */
 void conn_flow(const struct conn *c, struct net_flow *out)
 {
+	union net_addr listening;
+
 	*out = (struct net_flow){ .proto = c->proto,
 				  .worker = (uint8_t)c->net->worker,
 				  .listener = c->listener,
 				  .conn = c->id,
 				  .local = c->local,
 				  .peer = c->peer };
+	if (net_listener_addr(c->net, c->listener, &listening) == 0)
+		net_addr_set_port(&out->local, net_addr_port(&listening));
 }
 
 /* ---- the end -------------------------------------------------------------------------- */

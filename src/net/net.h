@@ -81,7 +81,7 @@ struct net_flow {
 	uint8_t worker;
 	uint16_t listener;		/* index of the listening address */
 	uint32_t conn;
-	union net_addr local;		/* the address the peer sees (never a wildcard) */
+	union net_addr local;		/* where the peer can reach us: never a wildcard, always a listening port */
 	union net_addr peer;
 };
 
@@ -172,8 +172,8 @@ int net_send(struct net *net, const struct net_flow *flow, struct net_buf *msg);
  * listening address), -EMFILE; -EINVAL when `peer` is no place to send to (net_addr_is_unusable,
  * port 0), and what the kernel says at once (-ENETUNREACH: no route).
  *
- * On a stream, `out->local` is the connection's own end, its port an ephemeral one when we
- * connected; the port where the peer can reach us is that of the listener `out->listener`. */
+ * `out->local` carries the listener's port on streams too, where the peer can reach us, not
+ * the connection's own. */
 int net_flow_to(struct net *net, struct net_flow *out, enum net_proto proto, const union net_addr *peer,
 		const union net_addr *local, const char *name);
 

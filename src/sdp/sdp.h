@@ -48,5 +48,7 @@ struct sdp {
 const char *sdp_parse(struct sdp *out, struct span text, unsigned *line_out);
 /* First attribute of that name in a media section (m >= 0) or the session (m = -1); NULL. */
 const struct sdp_attr *sdp_attr(const struct sdp *sdp, int m, const char *name);
+/* What a c= line may name: letters, digits and ".:-_", at most 255 of them. */
+bool sdp_is_host(struct span s);
 
 #endif

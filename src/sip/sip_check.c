@@ -88,7 +88,8 @@ static struct span media_type(struct span value)
 {
 	struct span rest;
 
-	span_cut(value, ';', &value, &rest);
+	if (value.len)
+		span_cut(value, ';', &value, &rest);
 	return span_trim(value);
 }
 
@@ -116,7 +117,8 @@ static bool body_is_readable(const struct sip_msg *msg, const char **why_out, st
 	if (!carries_session(msg) || msg->body.len == 0 || body_is_optional(msg))
 		return true;
 	if (!span_ieq(type, SPAN("application/sdp")) && !span_istarts(type, SPAN("multipart/"))) {
-		*why_out = type.len ? "Content-Type: not a session description" : "Content-Type: missing";
+		*why_out = type.len ? "Content-Type: not a session description"
+				    : "Content-Type: missing";
 		buf_add_str(extra, "Accept: application/sdp, multipart/mixed\r\n");
 		return false;
 	}
@@ -141,14 +143,15 @@ static bool answer_is_welcome(const struct sip_msg *msg)
 	while (sip_next_value(msg, SIP_H_ACCEPT, &it)) {
 		struct span type = media_type(it.value);
 
-		if (span_ieq(type, SPAN("application/sdp")) || span_ieq(type, SPAN("application/*")) ||
-		    span_ieq(type, SPAN("*/*")))
+		if (span_ieq(type, SPAN("application/sdp")) ||
+		    span_ieq(type, SPAN("application/*")) || span_ieq(type, SPAN("*/*")))
 			return true;
 	}
 	return false;
 }
 
-int sip_check_request(struct sip_stack *stack, const struct sip_msg *msg, const char **why_out, struct buf *extra)
+int sip_check_request(struct sip_stack *stack, const struct sip_msg *msg, const char **why_out,
+		      struct buf *extra)
 {
 	int status = 0;
 

@@ -57,8 +57,8 @@ size_t ctx_size(void)
 
 /* ---- life --------------------------------------------------------------------------- */
 
-struct sip_ctx *sip_ctx_new(struct sip_stack *stack, enum sip_method method, const struct net_flow *flow,
-			    const struct sip_ctx_ops *ops, void *arg)
+struct sip_ctx *sip_ctx_new(struct sip_stack *stack, enum sip_method method,
+			    const struct net_flow *flow, const struct sip_ctx_ops *ops, void *arg)
 {
 	struct sip_ctx *ctx;
 	uint16_t generation;
@@ -162,7 +162,8 @@ static void ctx_arm(struct sip_ctx *ctx)
 		loop_timer_stop(ctx->stack->config.loop, &ctx->timer);
 }
 
-static void ctx_start(struct sip_ctx *ctx, enum ctx_state state, uint64_t life_us, uint64_t interval_us)
+static void ctx_start(struct sip_ctx *ctx, enum ctx_state state, uint64_t life_us,
+		      uint64_t interval_us)
 {
 	ctx->state = (uint8_t)state;
 	ctx->deadline_us = stack_now(ctx->stack) + life_us;
@@ -178,7 +179,8 @@ static void ctx_timeout(struct sip_ctx *ctx)
 
 	ctx->stack->stats.timeouts++;
 	if (ctx->cancel_wanted && ctx->state == CTX_PROCEEDING)
-		snprintf(text, sizeof(text), "no final response within %llu ms of the CANCEL (RFC 3261 9.1)",
+		snprintf(text, sizeof(text),
+			 "no final response within %llu ms of the CANCEL (RFC 3261 9.1)",
 			 (unsigned long long)life_ms);
 	else
 		snprintf(text, sizeof(text), "no %sresponse to %s within %llu ms (Timer %c)",
@@ -218,7 +220,7 @@ static void ctx_fire(struct timer *timer)
 	if (ctx->method != SIP_INVITE && next > t2)
 		next = t2;
 	ctx->interval_us = next < UINT32_MAX ? (uint32_t)next : UINT32_MAX;
-	ctx->repeat_us += ctx->interval_us; /* from the time it was due: lateness does not add up */
+	ctx->repeat_us += ctx->interval_us; /* since it was due: lateness must not add up */
 	ctx_arm(ctx);
 }
 
@@ -245,7 +247,8 @@ bool ctx_is_loop(const struct sip_ctx *ctx, const struct sip_msg *msg)
 		return false;
 	span_cut((struct span){ ctx->request->data, ctx->request->len }, ' ', &method, &rest);
 	span_cut(rest, ' ', &uri, &rest);
-	return span_eq(method, sip_str(msg, msg->method_name)) && span_eq(uri, sip_str(msg, msg->uri));
+	return span_eq(method, sip_str(msg, msg->method_name)) &&
+	       span_eq(uri, sip_str(msg, msg->uri));
 }
 
 static struct sip_id ctx_id(const struct sip_ctx *ctx)
@@ -284,7 +287,8 @@ static struct net_buf *ctx_build_hop(struct sip_ctx *ctx, enum sip_method method
 
 	if (!ctx->request || sip_msg_parse(&req, ctx->request, flow_is_reliable(&ctx->flow), &why))
 		return NULL;
-	sip_write_begin(&w, req.len - req.body.len + to.len + (ctx->reason ? strlen(ctx->reason) : 0) + 256);
+	sip_write_begin(&w, req.len - req.body.len + to.len +
+				    (ctx->reason ? strlen(ctx->reason) : 0) + 256);
 	sip_write_request_line(&w, span_of(sip_method_name(method)), sip_str(&req, req.uri));
 	sip_ctx_write_via(&w, ctx);
 	copy_lines(&w, &req, SIP_H_ROUTE);
@@ -323,7 +327,8 @@ static bool tcp_is_refused(struct sip_stack *stack, const union net_addr *peer)
 
 static void remember_refused(struct sip_stack *stack, const union net_addr *peer)
 {
-	*refused_entry(stack, peer) = (struct sip_tcp_refused){ *peer, stack_now(stack) + SIP_TCP_REFUSED_US };
+	*refused_entry(stack, peer) =
+		(struct sip_tcp_refused){ *peer, stack_now(stack) + SIP_TCP_REFUSED_US };
 }
 
 /* The same request with a Via for another flow in place of its first header line. */
@@ -435,7 +440,8 @@ int sip_ctx_send(struct sip_ctx *ctx, struct net_buf *msg, bool keep_udp)
 static void ctx_send_cancel(struct sip_ctx *ctx)
 {
 	struct net_buf *msg = ctx_build_hop(ctx, SIP_CANCEL, SPAN_NONE);
-	struct sip_ctx *cancel = msg ? sip_ctx_new(ctx->stack, SIP_CANCEL, &ctx->flow, NULL, NULL) : NULL;
+	struct sip_ctx *cancel =
+		msg ? sip_ctx_new(ctx->stack, SIP_CANCEL, &ctx->flow, NULL, NULL) : NULL;
 
 	/* 9.1: a server that answers the CANCEL but never the INVITE must not hold it for ever. */
 	ctx_start(ctx, CTX_PROCEEDING, 64 * stack_t1(ctx->stack), 0);
@@ -475,7 +481,8 @@ static void ctx_tell(struct sip_ctx *ctx, const struct sip_msg *msg, const struc
 		ctx->ops->on_response(ctx->arg, ctx, msg, flow);
 }
 
-static void ctx_provisional(struct sip_ctx *ctx, const struct sip_msg *msg, const struct net_flow *flow)
+static void ctx_provisional(struct sip_ctx *ctx, const struct sip_msg *msg,
+			    const struct net_flow *flow)
 {
 	ctx_drop_udp(ctx); /* the connection works */
 	if (ctx->method != SIP_INVITE) {
@@ -521,12 +528,13 @@ static void ctx_final(struct sip_ctx *ctx, const struct sip_msg *msg, const stru
 	uint64_t t1 = stack_t1(ctx->stack);
 
 	if (ctx->method != SIP_INVITE) {
-		ctx_start(ctx, CTX_COMPLETED, reliable ? 0 : ctx->stack->config.timers->t4_us, 0);	/* K */
+		ctx_start(ctx, CTX_COMPLETED, reliable ? 0 : ctx->stack->config.timers->t4_us,
+			  0); /* K */
 	} else if (msg->status < 300) {
-		ctx_start(ctx, CTX_ACCEPTED, 64 * t1, 0);	/* M */
+		ctx_start(ctx, CTX_ACCEPTED, 64 * t1, 0); /* M */
 	} else {
 		ctx_acknowledge(ctx, msg);
-		ctx_start(ctx, CTX_COMPLETED, reliable ? 0 : 64 * t1, 0);	/* D */
+		ctx_start(ctx, CTX_COMPLETED, reliable ? 0 : 64 * t1, 0); /* D */
 	}
 	ctx_tell(ctx, msg, flow);
 	ctx_forget_request(ctx);
@@ -569,7 +577,8 @@ bool ctx_response(struct sip_ctx *ctx, const struct sip_msg *msg, const struct n
 
 /* ICMP or a failed connection. Only news about the address this request last went to, and only
  * before any response: afterwards the peer has shown that it lives (RFC 3261 17.1.4, 18.4). */
-void ctx_undelivered(struct sip_ctx *ctx, struct span method, const struct net_flow *flow, int err, const char *text)
+void ctx_undelivered(struct sip_ctx *ctx, struct span method, const struct net_flow *flow, int err,
+		     const char *text)
 {
 	if (span_eq(method, SPAN("ACK")))
 		return;

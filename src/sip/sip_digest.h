@@ -31,7 +31,8 @@ enum sip_digest_verdict {
 	SIP_DIGEST_MALFORMED,	/* cannot be read, other uri than the request's: 400 */
 };
 /* The user name offered in credentials for `realm` (Authorization, or Proxy- when `proxy`); false if none.
- * Look the secret up with it, then check. */
+ * Look the secret up with it, then check. A name with '"' or '\\' in it comes as written, still escaped;
+ * sip_digest_check takes it either way. */
 bool sip_digest_user(const struct sip_msg *msg, const char *realm, bool proxy, struct span *user_out);
 enum sip_digest_verdict sip_digest_check(struct sip_digest_server *server, const struct sip_msg *msg, const char *realm,
 					 bool proxy, const char *user, const char *password, uint64_t now_us);

@@ -2,8 +2,12 @@
 /* Raw bytes before parsing: where a message ends in a stream, and which worker owns it.
  *
  * Lines end here exactly as in sip_msg.c, so that framing and parsing cannot disagree about
- * where the headers stop. Both functions read each byte once and keep nothing. */
+ * where the headers stop. Both functions read each byte once and keep nothing. A stream is
+ * looked at anew with each piece that arrives: the limit on lines keeps that cheap when the
+ * pieces are single bytes. */
 #include "sip/sip_int.h"
+
+#define LINES_MAX (4 * SIP_MAX_HEADERS) /* before the empty one, folded ones counted */
 
 /* Cut the first line: false when its end has not come yet. */
 static bool cut_line(struct sip_cursor *c, struct span *line)
@@ -20,16 +24,19 @@ static bool cut_line(struct sip_cursor *c, struct span *line)
 	return true;
 }
 
-/* As cut_line, with continuation lines: the span then holds their line ends too. */
-static bool cut_header(struct sip_cursor *c, struct span *line)
+/* As cut_line, with continuation lines: the span then holds their line ends too. Each line is
+ * taken from the budget; without any left it is false. */
+static bool cut_header(struct sip_cursor *c, struct span *line, unsigned *budget)
 {
 	struct span more;
 
-	if (!cut_line(c, line))
+	if (!*budget || !cut_line(c, line))
 		return false;
+	--*budget;
 	while (line->len && c->p < c->end && sip_is(*c->p, SIP_C_BLANK)) {
-		if (!cut_line(c, &more))
+		if (!*budget || !cut_line(c, &more))
 			return false;
+		--*budget;
 		line->len = (size_t)(more.p + more.len - line->p);
 	}
 	return true;
@@ -74,13 +81,14 @@ ssize_t sip_frame(struct span stream, size_t *skip_out, bool *pong_out)
 	size_t skip = skip_empty_lines(stream, pong_out);
 	struct span message = span_skip(stream, skip), line, value, length = SPAN_NONE;
 	struct sip_cursor c = sip_cursor_of(message);
+	unsigned budget = LINES_MAX;
 	bool seen = false;
 	ssize_t whole;
 
 	*skip_out = skip;
 	if (message.len && (*message.p == '\r' || *message.p == '\n'))
 		return 0;
-	while (cut_header(&c, &line)) {
+	while (cut_header(&c, &line, &budget)) {
 		if (line.len) {
 			if (header_of(line, &value) != SIP_H_CONTENT_LENGTH)
 				continue;
@@ -93,7 +101,7 @@ ssize_t sip_frame(struct span stream, size_t *skip_out, bool *pong_out)
 		whole = whole_length((size_t)(c.p - message.p), length, seen);
 		return whole > (ssize_t)message.len ? 0 : whole;
 	}
-	return message.len > NET_MSG_MAX ? -EBADMSG : 0;
+	return message.len > NET_MSG_MAX || !budget ? -EBADMSG : 0;
 }
 
 /* ---- whose message is it ------------------------------------------------------------------ */
@@ -166,9 +174,10 @@ static int worker_of_tag(struct span to, unsigned workers)
 
 static int classify_response(struct sip_cursor *c, unsigned workers)
 {
+	unsigned budget = LINES_MAX;
 	struct span line, value;
 
-	while (cut_header(c, &line) && line.len) {
+	while (cut_header(c, &line, &budget) && line.len) {
 		if (header_of(line, &value) == SIP_H_VIA) {
 			int worker = worker_of_branch(value, workers);
 
@@ -181,9 +190,10 @@ static int classify_response(struct sip_cursor *c, unsigned workers)
 static int classify_request(struct sip_cursor *c, unsigned workers)
 {
 	struct span line, value, call_id = SPAN_NONE;
+	unsigned budget = LINES_MAX;
 	bool to_seen = false;
 
-	while (!(to_seen && call_id.p) && cut_header(c, &line) && line.len) {
+	while (!(to_seen && call_id.p) && cut_header(c, &line, &budget) && line.len) {
 		enum sip_header id = header_of(line, &value);
 
 		if (id == SIP_H_TO && !to_seen) {

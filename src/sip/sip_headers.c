@@ -15,7 +15,7 @@ const uint8_t sip_class[256] = {
 	['\t'] = SIP_C_BLANK | SIP_C_DISPLAY,
 	[' '] = SIP_C_BLANK | SIP_C_DISPLAY,
 	['!'] = TOK,
-	['"'] = 0,
+	['"'] = SIP_C_DISPLAY,
 	['#' ... '$'] = SIP_C_DISPLAY | VIS,
 	['%'] = TOK,
 	['&'] = SIP_C_DISPLAY | VIS,
@@ -231,9 +231,10 @@ enum sip_method sip_method_find(struct span name)
 
 struct span sip_header(const struct sip_msg *msg, enum sip_header id)
 {
-	uint8_t at = msg->first[id];
+	uint8_t at;
 
 	assert(id != SIP_H_OTHER && id < SIP_HEADERS);
+	at = msg->first[id];
 	return at == 0xff ? SPAN_NONE : sip_str(msg, msg->headers[at].value);
 }
 

@@ -48,7 +48,8 @@ static inline struct span sip_take(struct sip_cursor *c, uint8_t classes)
 	return (struct span){ from, (size_t)(c->p - from) };
 }
 
-/* At a '"': past its closing one; *out is what stands between, still escaped. False: not closed. */
+/* At a '"': past its closing one; *out is what stands between, still escaped. False: not closed,
+ * and then nothing further on is worth a second look (it would make the whole quadratic). */
 bool sip_take_quoted(struct sip_cursor *c, struct span *out);
 /* "name", "name=value" or name="quoted" with blanks allowed around; *value.p NULL without "=". */
 bool sip_take_param(struct sip_cursor *c, struct span *name, struct span *value);

@@ -156,8 +156,8 @@ int sip_rack_decode(struct span value, uint32_t *rseq, uint32_t *cseq, enum sip_
 
 /* ---- before parsing --------------------------------------------------------------- */
 
-/* RFC 3261 18.3 and 7.5: frame a stream, as net_ops.frame. Headers over 64 KiB without an
- * end, or a Content-Length that is negative, absent, twice or over the limit: -EBADMSG. */
+/* RFC 3261 18.3 and 7.5: frame a stream, as net_ops.frame. Headers over 64 KiB or 512 lines
+ * without an end, or a Content-Length that is negative, absent, twice or over the limit: -EBADMSG. */
 ssize_t sip_frame(struct span stream, size_t *skip_out, bool *pong_out);
 /* The worker of a message, as net_ops.classify: by our own branch (responses), our own To
  * tag (requests in dialogs), else by a hash of Call-ID. Bounded work, also on garbage;

@@ -51,7 +51,10 @@ struct sip_resolve {
 
 static const char *rr_name(enum net_rr type)
 {
-	return type == NET_RR_A ? "A" : type == NET_RR_AAAA ? "AAAA" : type == NET_RR_SRV ? "SRV" : "NAPTR";
+	return type == NET_RR_A      ? "A"
+	       : type == NET_RR_AAAA ? "AAAA"
+	       : type == NET_RR_SRV  ? "SRV"
+				     : "NAPTR";
 }
 
 static uint16_t default_port(enum net_proto proto)
@@ -66,7 +69,8 @@ static const char *srv_prefix(enum net_proto proto)
 
 /* ---- results ------------------------------------------------------------------------- */
 
-static void add_target(struct sip_targets *targets, enum net_proto proto, const union net_addr *addr, uint16_t port)
+static void add_target(struct sip_targets *targets, enum net_proto proto,
+		       const union net_addr *addr, uint16_t port)
 {
 	struct sip_target *target;
 
@@ -77,7 +81,8 @@ static void add_target(struct sip_targets *targets, enum net_proto proto, const 
 	target->addr = *addr;
 	net_addr_set_port(&target->addr, port);
 	for (unsigned i = 0; i < targets->n; i++)
-		if (targets->target[i].proto == proto && net_addr_eq(&targets->target[i].addr, &target->addr))
+		if (targets->target[i].proto == proto &&
+		    net_addr_eq(&targets->target[i].addr, &target->addr))
 			return;
 	targets->n++;
 }
@@ -190,7 +195,8 @@ static bool naptr_proto(const struct net_naptr *naptr, enum net_proto *proto)
 	return true;
 }
 
-static void add_srv(struct sip_resolve *r, const char *prefix, const char *name, enum net_proto proto)
+static void add_srv(struct sip_resolve *r, const char *prefix, const char *name,
+		    enum net_proto proto)
 {
 	struct hop *srv;
 
@@ -226,7 +232,8 @@ static void read_naptr(struct sip_resolve *r, const struct net_dns_answer *answe
 		enum net_proto proto;
 
 		for (unsigned i = 0; i < answer->n; i++)
-			if (!used[i] && (best == answer->n || naptr_before(&answer->naptr[i], &answer->naptr[best])))
+			if (!used[i] && (best == answer->n ||
+					 naptr_before(&answer->naptr[i], &answer->naptr[best])))
 				best = i;
 		used[best] = true;
 		if (naptr_proto(&answer->naptr[best], &proto))
@@ -342,8 +349,8 @@ static bool resolve_literal(struct span host, uint16_t port, int proto,
 	return true;
 }
 
-static void answer_error(int err, const char *text, void (*done)(void *arg, const struct sip_targets *targets),
-			 void *arg)
+static void answer_error(int err, const char *text,
+			 void (*done)(void *arg, const struct sip_targets *targets), void *arg)
 {
 	struct sip_targets targets = { .err = err };
 
@@ -351,9 +358,10 @@ static void answer_error(int err, const char *text, void (*done)(void *arg, cons
 	done(arg, &targets);
 }
 
-struct sip_resolve *sip_resolve_start(struct net_dns *dns, struct span host, uint16_t port, int proto,
-				      bool want_ip4, bool want_ip6,
-				      void (*done)(void *arg, const struct sip_targets *targets), void *arg)
+struct sip_resolve *sip_resolve_start(struct net_dns *dns, struct span host, uint16_t port,
+				      int proto, bool want_ip4, bool want_ip6,
+				      void (*done)(void *arg, const struct sip_targets *targets),
+				      void *arg)
 {
 	struct sip_resolve *r;
 
@@ -365,7 +373,8 @@ struct sip_resolve *sip_resolve_start(struct net_dns *dns, struct span host, uin
 	}
 	r = dns ? calloc(1, sizeof(*r)) : NULL;
 	if (!r) {
-		answer_error(dns ? ENOMEM : EPROTO, dns ? "no memory" : "no name server", done, arg);
+		answer_error(dns ? ENOMEM : EPROTO, dns ? "no memory" : "no name server", done,
+			     arg);
 		return NULL;
 	}
 	r->dns = dns;

@@ -249,7 +249,7 @@ void sip_session_release(struct sip_session **session)
 struct sip_event sip_ses_event(const struct sip_msg *msg, const struct net_flow *flow)
 {
 	return (struct sip_event){ .status = msg->request ? 0 : msg->status,
-				   .sdp = sip_ses_find_sdp(msg),
+				   .sdp = sip_body_sdp(msg),
 				   .msg = msg,
 				   .flow = flow };
 }

@@ -146,6 +146,8 @@ int sip_session_request(struct sip_session *s, struct span method, struct span e
 void sip_session_respond(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *req, int status,
 			 struct span extra, const char *content_type, struct span body);
 void sip_session_release(struct sip_session **s);
+/* The application/sdp body of any message, or that part of a multipart (RFC 5621); len 0 = none. */
+struct span sip_body_sdp(const struct sip_msg *msg);
 
 /* ---- looking ------------------------------------------------------------------------ */
 

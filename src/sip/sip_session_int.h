@@ -291,8 +291,6 @@ void sip_ses_write_allow(struct sip_writer *w, const struct sip_session *s);
 /* Supported, with 100rel if `rel` and the config has it. */
 void sip_ses_write_supported(struct sip_writer *w, const struct sip_session *s, bool rel);
 void sip_ses_write_product(struct sip_writer *w, const struct sip_session *s, bool response);
-/* The application/sdp body, or that part of a multipart; len 0 = none. */
-struct span sip_ses_find_sdp(const struct sip_msg *msg);
 /* The value of the first such line among header lines; SPAN_NONE. */
 struct span sip_ses_find_line(struct span lines, const char *name);
 /* Tells one SDP from another; 0 for none. */

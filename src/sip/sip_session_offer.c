@@ -382,7 +382,7 @@ static bool ours_under_way(const struct sip_session *s)
 void sip_offer_reinvite_in(struct sip_session *s, struct sip_dlg *d, struct sip_stx *tx,
 			   const struct sip_msg *msg, const struct net_flow *flow)
 {
-	struct span sdp = sip_ses_find_sdp(msg);
+	struct span sdp = sip_body_sdp(msg);
 	struct sip_uas_invite *inv;
 
 	if (ours_under_way(s)) {
@@ -411,7 +411,7 @@ void sip_offer_reinvite_in(struct sip_session *s, struct sip_dlg *d, struct sip_
 void sip_offer_update_in(struct sip_session *s, struct sip_dlg *d, struct sip_stx *tx,
 			 const struct sip_msg *msg, const struct net_flow *flow)
 {
-	struct span sdp = sip_ses_find_sdp(msg);
+	struct span sdp = sip_body_sdp(msg);
 
 	if (!s->config.update) {
 		reply(s, tx, msg, 405);

@@ -260,7 +260,7 @@ struct sip_uas_invite *sip_uas_invite_new(struct sip_session *s, struct sip_stx 
 	inv->s = s;
 	inv->tx = tx;
 	inv->cseq = msg->cseq;
-	inv->offered = sip_ses_find_sdp(msg).len > 0;
+	inv->offered = sip_body_sdp(msg).len > 0;
 	timer_init(&inv->timer, on_timer);
 	list_init(&inv->queue);
 	list_add_tail(&s->uas_invites, &inv->node);
@@ -323,7 +323,7 @@ static int incoming(struct sip_session *s, struct sip_stx *tx, const struct sip_
 	inv->reliable = inv->offered && s->config.rel100 != SIP_100REL_OFF &&
 			(requires || sip_lists(msg, SIP_H_SUPPORTED, "100rel"));
 	s->dialog->oa = inv->offered ? SIP_OA_REMOTE : SIP_OA_IDLE;
-	sip_ses_seen_sdp(s, sip_ses_find_sdp(msg));
+	sip_ses_seen_sdp(s, sip_body_sdp(msg));
 	sip_ses_note_peer(s, msg);
 	return 0;
 }
@@ -453,7 +453,7 @@ void sip_uas_prack(struct sip_session *s, struct sip_stx *tx, const struct sip_m
 		   const struct net_flow *flow)
 {
 	struct sip_uas_invite *inv = find_rack(s, msg);
-	struct span sdp = sip_ses_find_sdp(msg);
+	struct span sdp = sip_body_sdp(msg);
 
 	if (!inv) {
 		sip_ses_reply(s, tx, msg, 481, SPAN_NONE, NULL, SPAN_NONE);

@@ -31,17 +31,6 @@ void sip_text_free(struct sip_text *t)
 	t->len = 0;
 }
 
-/* Where new requests find us: on a connection that we opened, not its ephemeral port. */
-static uint16_t contact_port(const struct sip_session *s, const struct net_flow *flow)
-{
-	union net_addr addr;
-
-	if (flow->proto != NET_UDP &&
-	    net_listener_addr(sip_stack_config(s->stack)->net, flow->listener, &addr) == 0)
-		return net_addr_port(&addr);
-	return net_addr_port(&flow->local);
-}
-
 void sip_ses_write_contact(struct sip_writer *w, const struct sip_session *s,
 			   const struct net_flow *flow)
 {
@@ -51,7 +40,7 @@ void sip_ses_write_contact(struct sip_writer *w, const struct sip_session *s,
 							 : "";
 
 	sip_write_headerf(w, SIP_H_CONTACT, "<sip:%.*s@%s:%u%s>", CONTACT_USER_LEN, s->tag,
-			  net_addr_format_uri(&flow->local, host), contact_port(s, flow),
+			  net_addr_format_uri(&flow->local, host), net_addr_port(&flow->local),
 			  transport);
 }
 
@@ -186,7 +175,7 @@ static struct span find_part(struct span body, struct span boundary)
 	return (struct span){ body.p, 0 };
 }
 
-struct span sip_ses_find_sdp(const struct sip_msg *msg)
+struct span sip_body_sdp(const struct sip_msg *msg)
 {
 	struct span body = sip_str(msg, msg->body);
 	struct span content_type = sip_header(msg, SIP_H_CONTENT_TYPE);

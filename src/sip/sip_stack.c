@@ -39,8 +39,9 @@ bool sip_id_read(struct sip_id *out, struct span digits)
 {
 	uint64_t worker, slot, generation, random;
 
-	if (digits.len != SIP_ID_DIGITS || !hex_field(&digits, 2, &worker) || !hex_field(&digits, 6, &slot) ||
-	    !hex_field(&digits, 4, &generation) || !hex_field(&digits, 8, &random))
+	if (digits.len != SIP_ID_DIGITS || !hex_field(&digits, 2, &worker) ||
+	    !hex_field(&digits, 6, &slot) || !hex_field(&digits, 4, &generation) ||
+	    !hex_field(&digits, 8, &random))
 		return false;
 	*out = (struct sip_id){ .worker = (uint32_t)worker,
 				.slot = (uint32_t)slot,
@@ -71,7 +72,8 @@ static struct place *place_of_tag(const struct sip_stack *stack, struct span tag
 	return place && place->random == id.random ? place : NULL;
 }
 
-int sip_tag_new(struct sip_stack *stack, const struct sip_dialog_ops *ops, void *object, char tag[SIP_TAG_LEN + 1])
+int sip_tag_new(struct sip_stack *stack, const struct sip_dialog_ops *ops, void *object,
+		char tag[SIP_TAG_LEN + 1])
 {
 	struct sip_id id = { .worker = stack->config.worker, .random = rng_u32() };
 	struct place *place = slots_alloc(&stack->sessions, &id.slot, &id.generation);
@@ -99,10 +101,12 @@ void sip_call_id_new(struct sip_stack *stack, const char *tag, char call_id[SIP_
 {
 	(void)stack;
 	assert(strlen(tag) == SIP_TAG_LEN);
-	snprintf(call_id, SIP_CALL_ID_LEN + 1, "%.12s%016llx", tag + 1, (unsigned long long)rng_u64());
+	snprintf(call_id, SIP_CALL_ID_LEN + 1, "%.12s%016llx", tag + 1,
+		 (unsigned long long)rng_u64());
 }
 
-void stack_plain_tag(const struct sip_stack *stack, const struct sip_msg *req, char tag[SIP_TAG_LEN + 1])
+void stack_plain_tag(const struct sip_stack *stack, const struct sip_msg *req,
+		     char tag[SIP_TAG_LEN + 1])
 {
 	struct sip_id id = { .worker = stack->config.worker, .slot = SIP_NO_SLOT };
 	uint64_t hash = hash_bytes(&stack->hash_key, req->call_id.p, req->call_id.len);
@@ -120,7 +124,8 @@ int stack_transmit(struct sip_stack *stack, const struct net_flow *flow, struct 
 	int err;
 
 	if (stack->config.ops->on_wire)
-		stack->config.ops->on_wire(stack->config.arg, true, (struct span){ msg->data, msg->len }, flow);
+		stack->config.ops->on_wire(stack->config.arg, true,
+					   (struct span){ msg->data, msg->len }, flow);
 	err = stack->send(stack->config.net, flow, msg);
 	if (err)
 		stack->stats.transport_errors++;
@@ -147,7 +152,8 @@ static uint16_t sent_by_port(struct sip_stack *stack, const struct net_flow *flo
 {
 	union net_addr addr;
 
-	if (flow_is_reliable(flow) && net_listener_addr(stack->config.net, flow->listener, &addr) == 0)
+	if (flow_is_reliable(flow) &&
+	    net_listener_addr(stack->config.net, flow->listener, &addr) == 0)
 		return net_addr_port(&addr);
 	return net_addr_port(&flow->local);
 }
@@ -175,13 +181,16 @@ void stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct
 
 void sip_stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct net_flow *flow)
 {
-	struct sip_id id = { .worker = stack->config.worker, .slot = SIP_NO_SLOT, .random = rng_u32() };
+	struct sip_id id = { .worker = stack->config.worker,
+			     .slot = SIP_NO_SLOT,
+			     .random = rng_u32() };
 
 	stack_write_via(w, stack, flow, &id);
 }
 
-struct net_buf *stack_build_reply(struct sip_stack *stack, const struct sip_msg *req, const struct net_flow *flow,
-				  int status, const char *reason, const char *extra, struct span tag)
+struct net_buf *stack_build_reply(struct sip_stack *stack, const struct sip_msg *req,
+				  const struct net_flow *flow, int status, const char *reason,
+				  const char *extra, struct span tag)
 {
 	size_t size = req->len - req->body.len + (extra ? strlen(extra) : 0) + 512;
 	struct sip_writer w;
@@ -195,8 +204,8 @@ struct net_buf *stack_build_reply(struct sip_stack *stack, const struct sip_msg 
 	return sip_finish(&w, NULL, SPAN_NONE);
 }
 
-void stack_reply_stateless(struct sip_stack *stack, const struct sip_msg *req, const struct net_flow *flow,
-			   int status, const char *extra)
+void stack_reply_stateless(struct sip_stack *stack, const struct sip_msg *req,
+			   const struct net_flow *flow, int status, const char *extra)
 {
 	char tag[SIP_TAG_LEN + 1];
 	struct net_buf *msg;
@@ -210,8 +219,8 @@ void stack_reply_stateless(struct sip_stack *stack, const struct sip_msg *req, c
 	net_buf_unref(&msg);
 }
 
-void stack_refused(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow, int status,
-		   const char *why)
+void stack_refused(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow,
+		   int status, const char *why)
 {
 	if (stack->config.ops->on_refused)
 		stack->config.ops->on_refused(stack->config.arg, msg, flow, status, why);
@@ -219,7 +228,8 @@ void stack_refused(struct sip_stack *stack, const struct sip_msg *msg, const str
 
 /* ---- dispatch -------------------------------------------------------------------------- */
 
-static void dispatch_response(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow)
+static void dispatch_response(struct sip_stack *stack, const struct sip_msg *msg,
+			      const struct net_flow *flow)
 {
 	struct sip_values it = { 0 };
 	struct sip_ctx *ctx;
@@ -232,7 +242,8 @@ static void dispatch_response(struct sip_stack *stack, const struct sip_msg *msg
 		stack->stats.stray_responses++;
 }
 
-static void dispatch_ack(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow)
+static void dispatch_ack(struct sip_stack *stack, const struct sip_msg *msg,
+			 const struct net_flow *flow)
 {
 	struct sip_stx *tx = stx_find(stack, msg);
 	struct place *place;
@@ -251,7 +262,8 @@ static void dispatch_ack(struct sip_stack *stack, const struct sip_msg *msg, con
 	stack_refused(stack, msg, flow, 0, "ACK: matches no transaction and no session");
 }
 
-static void dispatch_cancel(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow)
+static void dispatch_cancel(struct sip_stack *stack, const struct sip_msg *msg,
+			    const struct net_flow *flow)
 {
 	struct sip_stx *tx = stx_find(stack, msg);
 
@@ -263,8 +275,8 @@ static void dispatch_cancel(struct sip_stack *stack, const struct sip_msg *msg, 
 	stack_refused(stack, msg, flow, 481, "CANCEL: matches no INVITE");
 }
 
-static void refuse(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow, int status,
-		   const char *why, const char *extra)
+static void refuse(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow,
+		   int status, const char *why, const char *extra)
 {
 	stack_reply_stateless(stack, msg, flow, status, extra);
 	stack_refused(stack, msg, flow, status, why);
@@ -299,13 +311,21 @@ static void hand_up(struct sip_stack *stack, struct place *place, const struct s
 	stack->current_msg = NULL;
 }
 
-static void dispatch_new(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow)
+static bool is_screened_out(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow)
+{
+	return stack->config.ops->on_screen && !stack->config.ops->on_screen(stack->config.arg, msg, flow);
+}
+
+static void dispatch_new(struct sip_stack *stack, const struct sip_msg *msg,
+			 const struct net_flow *flow)
 {
 	struct place *place = place_of_tag(stack, msg->to_tag);
 	struct buf extra = BUF_INIT(2048);
 	const char *why = NULL;
 	int status;
 
+	if (!msg->to_tag.len && is_screened_out(stack, msg, flow))
+		return;
 	if (msg->to_tag.len && !place) {
 		refuse(stack, msg, flow, 481, "To tag: no such dialog", NULL);
 		return;
@@ -318,7 +338,8 @@ static void dispatch_new(struct sip_stack *stack, const struct sip_msg *msg, con
 	buf_free(&extra);
 }
 
-static void dispatch_request(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow)
+static void dispatch_request(struct sip_stack *stack, const struct sip_msg *msg,
+			     const struct net_flow *flow)
 {
 	struct sip_stx *tx;
 
@@ -342,7 +363,8 @@ static void dispatch_request(struct sip_stack *stack, const struct sip_msg *msg,
 static bool is_keepalive(const struct net_buf *msg)
 {
 	for (uint32_t i = 0; i < msg->len; i++)
-		if (msg->data[i] != '\r' && msg->data[i] != '\n' && msg->data[i] != '\0' && msg->data[i] != ' ')
+		if (msg->data[i] != '\r' && msg->data[i] != '\n' && msg->data[i] != '\0' &&
+		    msg->data[i] != ' ')
 			return false;
 	return true;
 }
@@ -359,7 +381,8 @@ void sip_stack_on_message(void *arg, struct net_buf *buf, const struct net_flow 
 		return;
 	}
 	if (stack->config.ops->on_wire)
-		stack->config.ops->on_wire(stack->config.arg, false, (struct span){ buf->data, buf->len }, flow);
+		stack->config.ops->on_wire(stack->config.arg, false,
+					   (struct span){ buf->data, buf->len }, flow);
 	err = sip_msg_parse(&msg, buf, flow_is_reliable(flow), &why);
 	if (err < 0) {
 		stack->stats.malformed_dropped++;
@@ -396,10 +419,11 @@ static struct span raw_header(struct span message, struct span name)
 		if (span_cut(line, ':', &line, &value) && span_ieq(span_trim(line), name))
 			return span_trim(value);
 	}
-	return SPAN_NONE;
+	return SPAN("");
 }
 
-static void response_undelivered(struct sip_stack *stack, struct span message, const struct sip_via *via, int err)
+static void response_undelivered(struct sip_stack *stack, struct span message,
+				 const struct sip_via *via, int err)
 {
 	struct span cseq = raw_header(message, SPAN("CSeq")), number, method;
 	struct span digits = span_head(span_skip(message, 8), 3);
@@ -417,7 +441,8 @@ static void response_undelivered(struct sip_stack *stack, struct span message, c
 		stx_undelivered(tx, (int)status, err);
 }
 
-void sip_stack_on_undelivered(void *arg, struct span message, const struct net_flow *flow, int err, const char *text)
+void sip_stack_on_undelivered(void *arg, struct span message, const struct net_flow *flow, int err,
+			      const char *text)
 {
 	struct sip_stack *stack = arg;
 	struct span via_text = raw_header(message, SPAN("Via")), method, rest;
@@ -462,7 +487,8 @@ int sip_stack_new(struct sip_stack **stack_out, const struct sip_stack_config *c
 	slots_init(&stack->stx, stx_size(), transactions);
 	slots_init(&stack->ctx, ctx_size(), transactions);
 	slots_init(&stack->sessions, sizeof(struct place), sessions);
-	if (hash_table_init(&stack->stx_by_key, 1024) || hash_table_init(&stack->stx_by_merge, 1024)) {
+	if (hash_table_init(&stack->stx_by_key, 1024) ||
+	    hash_table_init(&stack->stx_by_merge, 1024)) {
 		sip_stack_free(&stack);
 		return -ENOMEM;
 	}

@@ -25,6 +25,7 @@ struct sip_timers {
 };
 
 struct sip_stack_stats {
+	/* In: everything that parsed, repetitions too. Out: each message once. */
 	uint64_t requests_in[SIP_METHODS], requests_out[SIP_METHODS];
 	uint64_t responses_in[7], responses_out[7];	/* by first digit */
 	uint64_t retransmits_in, retransmits_out;
@@ -50,6 +51,8 @@ struct sip_stack_ops {
 	void (*on_refused)(void *arg, const struct sip_msg *msg, const struct net_flow *flow, int status, const char *why);
 	/* Every message that comes or goes, before parsing (may be NULL). For trace. */
 	void (*on_wire)(void *arg, bool sent, struct span message, const struct net_flow *flow);
+	/* May be NULL. A request outside any dialog, new and not yet checked: false drops it without a word. */
+	bool (*on_screen)(void *arg, const struct sip_msg *msg, const struct net_flow *flow);
 };
 
 struct sip_stack_config {

@@ -155,6 +155,13 @@ static size_t key_add_merge(struct buf *key, const struct sip_msg *msg)
 	return key->len - before;
 }
 
+/* "Ongoing" (8.2.2.2) is what waits for an answer or was accepted. Once refused, the same request under
+ * a new branch is a second try: many senders repeat CSeq and all when they add credentials. */
+static bool stx_is_ongoing(const struct sip_stx *tx)
+{
+	return tx->state == STX_PROCEEDING || tx->state == STX_ACCEPTED;
+}
+
 bool stx_is_merged(struct sip_stack *stack, const struct sip_msg *msg)
 {
 	struct buf *key = &stack->scratch;
@@ -171,7 +178,8 @@ bool stx_is_merged(struct sip_stack *stack, const struct sip_msg *msg)
 	for (; node && !merged; node = hash_next(node)) {
 		struct sip_stx *tx = container_of(node, struct sip_stx, by_merge);
 
-		merged = tx->merge_len == len && memcmp(tx->key + tx->key_len, key->p + before, len) == 0;
+		merged = stx_is_ongoing(tx) && tx->merge_len == len &&
+			 memcmp(tx->key + tx->key_len, key->p + before, len) == 0;
 	}
 	key->len = before;
 	return merged;
@@ -206,7 +214,8 @@ static void stx_arm(struct sip_stx *tx)
 	loop_timer(tx->stack->config.loop, &tx->timer, at > now ? at - now : 0);
 }
 
-static void stx_start(struct sip_stx *tx, enum stx_state state, uint64_t life_us, uint64_t interval_us)
+static void stx_start(struct sip_stx *tx, enum stx_state state, uint64_t life_us,
+		      uint64_t interval_us)
 {
 	tx->state = (uint8_t)state;
 	tx->deadline_us = stack_now(tx->stack) + life_us;
@@ -229,10 +238,13 @@ static void stx_fail(struct sip_stx *tx, int err)
 static int stx_transmit_anew(struct sip_stx *tx)
 {
 	union net_addr peer = tx->flow.peer;
+	uint16_t port = tx->via_port;
 	struct net_flow flow;
 	int err;
 
-	net_addr_set_port(&peer, tx->via_port ? tx->via_port : tx->flow.proto == NET_TLS ? 5061 : 5060);
+	if (!port)
+		port = tx->flow.proto == NET_TLS ? 5061 : 5060;
+	net_addr_set_port(&peer, port);
 	err = net_flow_to(tx->stack->config.net, &flow, tx->flow.proto, &peer, NULL, NULL);
 	if (err)
 		return err;
@@ -271,7 +283,7 @@ static void stx_fire(struct timer *timer)
 		tx->stack->stats.retransmits_out++;
 		stx_transmit(tx);
 		tx->interval_us = 2ull * tx->interval_us < t2 ? 2 * tx->interval_us : (uint32_t)t2;
-		tx->repeat_us += tx->interval_us; /* from the time it was due: lateness does not add up */
+		tx->repeat_us += tx->interval_us; /* since it was due: lateness must not add up */
 		stx_arm(tx);
 	} else if (tx->state == STX_COMPLETED && tx->invite) {
 		stx_unacked(tx);
@@ -299,7 +311,8 @@ static bool stx_keep_key(struct sip_stx *tx, const struct sip_msg *msg)
 	return true;
 }
 
-struct sip_stx *stx_new(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow)
+struct sip_stx *stx_new(struct sip_stack *stack, const struct sip_msg *msg,
+			const struct net_flow *flow)
 {
 	uint16_t generation;
 	uint32_t index;
@@ -318,7 +331,8 @@ struct sip_stx *stx_new(struct sip_stack *stack, const struct sip_msg *msg, cons
 		slots_free(&stack->stx, index);
 		return NULL;
 	}
-	hash_table_add(&stack->stx_by_key, &tx->by_key, hash_bytes(&stack->hash_key, tx->key, tx->key_len));
+	hash_table_add(&stack->stx_by_key, &tx->by_key,
+		       hash_bytes(&stack->hash_key, tx->key, tx->key_len));
 	if (tx->merge_len)
 		hash_table_add(&stack->stx_by_merge, &tx->by_merge,
 			       hash_bytes(&stack->hash_key, tx->key + tx->key_len, tx->merge_len));
@@ -345,7 +359,8 @@ void stx_keep_request(struct sip_stx *tx, const struct sip_msg *msg)
 
 void stx_send_trying(struct sip_stx *tx, const struct sip_msg *msg)
 {
-	struct net_buf *trying = stack_build_reply(tx->stack, msg, &tx->flow, 100, NULL, NULL, SPAN_NONE);
+	struct net_buf *trying =
+		stack_build_reply(tx->stack, msg, &tx->flow, 100, NULL, NULL, SPAN_NONE);
 
 	if (trying)
 		sip_stx_send(tx, 100, trying);
@@ -373,7 +388,8 @@ static bool stx_own_tag(struct sip_stx *tx, char *tag, size_t size)
 	copy = net_buf_copy(tx->response->data, tx->response->len);
 	if (!copy)
 		return false;
-	if (sip_msg_parse(&msg, copy, false, &why) == 0 && msg.to_tag.len && msg.to_tag.len < size) {
+	if (sip_msg_parse(&msg, copy, false, &why) == 0 && msg.to_tag.len &&
+	    msg.to_tag.len < size) {
 		span_copy(msg.to_tag, tag, size);
 		found = true;
 	}
@@ -457,15 +473,15 @@ static void stx_final(struct sip_stx *tx, int status)
 
 	net_buf_unref(&tx->request);
 	if (!tx->invite) {
-		stx_start(tx, STX_COMPLETED, tx->reliable ? 0 : 64 * t1, 0);	/* J */
+		stx_start(tx, STX_COMPLETED, tx->reliable ? 0 : 64 * t1, 0); /* J */
 		tx->ops = tx->reliable ? NULL : tx->ops;
 	} else if (status < 300) {
 		if (tx->state == STX_PROCEEDING)
-			stx_start(tx, STX_ACCEPTED, 64 * t1, 0);	/* L */
-		net_buf_unref(&tx->response);	/* repeating it is the user's */
+			stx_start(tx, STX_ACCEPTED, 64 * t1, 0); /* L */
+		net_buf_unref(&tx->response); /* repeating it is the user's */
 		return;
 	} else {
-		stx_start(tx, STX_COMPLETED, 64 * t1, tx->reliable ? 0 : t1);	/* H, G */
+		stx_start(tx, STX_COMPLETED, 64 * t1, tx->reliable ? 0 : t1); /* H, G */
 	}
 	if (tx->response)
 		stx_shrink(tx);
@@ -495,7 +511,8 @@ int sip_stx_send(struct sip_stx *tx, int status, struct net_buf *msg)
 	return err;
 }
 
-void sip_stx_reply(struct sip_stx *tx, const struct sip_msg *req, int status, const char *reason, const char *extra)
+void sip_stx_reply(struct sip_stx *tx, const struct sip_msg *req, int status, const char *reason,
+		   const char *extra)
 {
 	struct net_buf *msg;
 	char tag[SIP_TAG_LEN + 1];

@@ -3,10 +3,10 @@
  *
  * Liberal where it harms nobody: hosts with underscores, a '#' in the user part (short codes
  * of phones), any visible or 8-bit character in an unquoted display name except the ones that
- * make its end doubtful (, ; : " < >), empty parameters after an address. Strict where two
- * readers could disagree about what is meant: blanks inside <...>, '?' or ',' in a URI without
- * brackets (RFC 3261 20.10), an IPv6 address without brackets (RFC 5118 4.2), quotes that do
- * not close, anything in a Via that is not a parameter. */
+ * make its end doubtful (, ; : < > and a quote that is not escaped), empty parameters after an
+ * address. Strict where two readers could disagree about what is meant: blanks inside <...>,
+ * '?' or ',' in a URI without brackets (RFC 3261 20.10), an IPv6 address without brackets
+ * (RFC 5118 4.2), quotes that do not close, anything in a Via that is not a parameter. */
 #include "sip/sip_int.h"
 
 bool sip_take_quoted(struct sip_cursor *c, struct span *out)
@@ -75,9 +75,12 @@ bool sip_param(struct span params, const char *name, struct span *out)
 			return true;
 		}
 		/* To the next parameter, over whatever else stands here. */
-		while (c.p < c.end && *c.p != ';')
-			if (*c.p != '"' || !sip_take_quoted(&c, &value))
+		while (c.p < c.end && *c.p != ';') {
+			if (*c.p != '"')
 				c.p++;
+			else if (!sip_take_quoted(&c, &value))
+				c.p = c.end;
+		}
 	}
 	return false;
 }
@@ -237,6 +240,19 @@ static bool take_addr_spec(struct sip_cursor *c, struct span *uri)
 	return true;
 }
 
+/* Some phones escape the quotes themselves and forget to quote: \"bob\" <sip:bob@h>. What is
+ * handed out as display must be fit to stand between quotes again. */
+static bool display_is_escaped(struct span words)
+{
+	for (size_t i = 0; i < words.len; i++) {
+		if (words.p[i] == '"')
+			return false;
+		if (words.p[i] == '\\' && ++i == words.len)
+			return false;
+	}
+	return true;
+}
+
 static bool take_display(struct sip_cursor *c, struct span *display)
 {
 	struct sip_cursor ahead = *c;
@@ -249,11 +265,11 @@ static bool take_display(struct sip_cursor *c, struct span *display)
 		return sip_at(c, '<');
 	}
 	words = sip_take(&ahead, SIP_C_DISPLAY);
-	if (sip_at(&ahead, '<')) {
-		*display = span_trim(words);
-		*c = ahead;
-	}
-	return true;
+	if (!sip_at(&ahead, '<'))
+		return true;
+	*display = span_trim(words);
+	*c = ahead;
+	return display_is_escaped(*display);
 }
 
 /* Up to the comma that ends the element or the end. */

@@ -125,9 +125,12 @@ static struct span via_param(struct sip_cursor *c)
 	struct sip_cursor next = { c->p + 1, c->end };
 	struct span quoted, param;
 
-	while (next.p < next.end && *next.p != ';' && *next.p != ',')
-		if (*next.p != '"' || !sip_take_quoted(&next, &quoted))
+	while (next.p < next.end && *next.p != ';' && *next.p != ',') {
+		if (*next.p != '"')
 			next.p++;
+		else if (!sip_take_quoted(&next, &quoted))
+			next.p = next.end;
+	}
 	param = (struct span){ c->p, (size_t)(next.p - c->p) };
 	c->p = next.p;
 	return param;

@@ -107,6 +107,44 @@ static void test_rfc7616(void **state)
 	assert_null(server);
 }
 
+#define SIP_CREDS \
+	"Proxy-Authorization: Digest username=\"bob\", realm=\"biloxi.example.com\", " \
+	"nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", uri=\"sip:bob@biloxi.example.com\", "
+#define SIP_QOP "qop=auth, nc=00000001, cnonce=\"0a4f113b\", "
+
+/* RFC 8760: each algorithm, with and without qop; computed by another implementation. */
+static void test_rfc8760(void **state)
+{
+	static const char *const good[] = {
+		SIP_CREDS SIP_QOP "response=\"d842aeb901c6e474dad4af7f84c64e56\"\r\n",
+		SIP_CREDS "response=\"92799a6353125e154102392085633253\", algorithm=MD5\r\n",
+		SIP_CREDS SIP_QOP "algorithm=SHA-256, "
+		"response=\"6beb7b2bfe7a50d425314e7961c7f01bcd8afed8bf5c87c2f5479d1dca2d498f\"\r\n",
+		SIP_CREDS "algorithm=\"SHA-256\", "
+		"response=\"bae2a0dec552792ac0c8a0ac00c7b84f993beeb29e3efa35a55716b853cac050\"\r\n",
+		SIP_CREDS SIP_QOP "algorithm=SHA-512-256, "
+		"response=\"ff36f0111fa81b909a997021f3a040d2f75674daead33f422a33dbdc6966897e\"\r\n",
+		SIP_CREDS "algorithm=SHA-512-256, "
+		"response=\"9c4e7f3ce9226bcea3a8328521254bc22259144dc10a09857ef7f4ecbe424375\"\r\n",
+	};
+	struct sip_digest_server *server = sip_digest_server_new(key, LIFE, 10);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		struct net_buf *buf = request("INVITE", "sip:bob@biloxi.example.com", good[i]);
+
+		if (sip_digest_check(server, &msg, "biloxi.example.com", true, "bob", "zanzibar", START) !=
+		    SIP_DIGEST_STALE)
+			fail_msg("case %zu", i);
+		assert_int_equal(sip_digest_check(server, &msg, "biloxi.example.com", true, "bob", "zanzibaR", START),
+				 SIP_DIGEST_WRONG);
+		assert_int_equal(sip_digest_check(server, &msg, "biloxi.example.com", true, "Bob", "zanzibar", START),
+				 SIP_DIGEST_WRONG);
+		net_buf_unref(&buf);
+	}
+	sip_digest_server_free(&server);
+}
+
 static void test_challenge(void **state)
 {
 	struct sip_digest_server *server = sip_digest_server_new(key, LIFE, 10);
@@ -314,7 +352,8 @@ static void test_client_facts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rfc7616),	       cmocka_unit_test(test_challenge),
+		cmocka_unit_test(test_rfc7616),	       cmocka_unit_test(test_rfc8760),
+		cmocka_unit_test(test_challenge),
 		cmocka_unit_test(test_log_in),	       cmocka_unit_test(test_foreign_nonce),
 		cmocka_unit_test(test_bounded_memory), cmocka_unit_test(test_without_qop),
 		cmocka_unit_test(test_malformed),      cmocka_unit_test(test_client_choice),

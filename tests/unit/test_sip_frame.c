@@ -59,6 +59,11 @@ static void test_endless_headers(void **state)
 	memset(text, 'x', size);
 	assert_int_equal(sip_frame((struct span){ text, size - 1 }, &skip, &pong), 0);
 	assert_int_equal(sip_frame((struct span){ text, size }, &skip, &pong), BAD);
+	for (size_t i = 0; i < size; i++)
+		text[i] = "a:\n"[i % 3];
+	assert_int_equal(sip_frame((struct span){ text, 500 }, &skip, &pong), 0);
+	assert_int_equal(sip_frame((struct span){ text, 5000 }, &skip, &pong), BAD);
+	assert_int_equal(sip_classify((struct span){ text, size - 1 }, 4), 0);
 	free(text);
 }
 

@@ -314,6 +314,45 @@ static void test_numbers(void **state)
 	assert_int_equal(sip_rack_decode(SPAN("1 2147483648 INVITE"), &rseq, &cseq, &method), -EBADMSG);
 }
 
+/* 60 kB made to be looked at again and again. Were anything quadratic, this would not end in time. */
+static void test_hostile_is_linear(void **state)
+{
+	static const struct {
+		const char *head, *unit;
+	} cases[] = {
+		{ "Reason: Q.850;x", "\\\"" },  { "Via: SIP/2.0/UDP h;x=1;\"", "\\\"" }, { "Contact: ", "<sip:a>," },
+		{ "Route: ", "<\"," },	       { "X: y", "\r\n z" },		       { "Via: SIP/2.0/UDP h", ";a=\"b\"" },
+		{ "To: \"", "\\\"" },	       { "Reason: ", "a;\"," },	       { "Via: SIP/2.0/UDP h;rport", ";\"" },
+	};
+	struct net_flow flow = flow_from("192.0.2.1:5060");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases) * 20; i++) {
+		struct buf text = BUF_INIT(NET_MSG_MAX);
+		struct sip_values it = { 0 };
+		struct sip_writer w;
+		struct net_buf *buf;
+
+		buf_add_str(&text, INVITE);
+		buf_add_str(&text, cases[i / 20].head);
+		while (text.len < 60000)
+			buf_add_str(&text, cases[i / 20].unit);
+		buf_add_str(&text, "\r\n" HEAD "\r\n");
+		buf = buf_of(text.p, text.len);
+		sip_msg_parse(&msg, buf, false, &why);
+		sip_q850(&msg);
+		while (sip_next_value(&msg, SIP_H_ROUTE, &it))
+			;
+		sip_write_begin(&w, NET_MSG_MAX);
+		sip_write_response_head(&w, &msg, &flow, 400, NULL, SPAN("t"));
+		w.failed = true;
+		assert_null(sip_finish(&w, NULL, SPAN_NONE));
+		sip_classify((struct span){ buf->data, buf->len }, 4);
+		net_buf_unref(&buf);
+		buf_free(&text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_reason),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_hostile_is_linear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -324,6 +324,7 @@ static void test_cancel_waits_for_provisional(void **state)
 	assert_true(peer_got(&peer, "Route: <sip:p1;lr>\r\nRoute: <sip:p2;lr>\r\n"));
 	assert_int_equal(stats()->ctx_now, 2);
 	respond(cancel, 200, "CANCEL");
+	count(1);
 	assert_int_equal(count(100), 0);
 	assert_int_equal(bed.responses, 1);
 	respond(invite, 487, "INVITE");

@@ -439,6 +439,13 @@ static void test_merged(void **state)
 	REQUEST(&peer, &bed, .method = "INVITE", .branch = "z9hG4bKway4", .from_tag = "other");
 	assert_int_equal(peer_status(&peer, &bed, 200), 100);
 	assert_int_equal(bed.invites, 3);
+	/* Refused, then tried again with credentials but the same CSeq. */
+	bed.answer = 401;
+	REQUEST(&peer, &bed, .method = "REGISTER", .branch = "z9hG4bKtry1", .call_id = "reg");
+	assert_int_equal(peer_status(&peer, &bed, 200), 401);
+	bed.answer = 200;
+	REQUEST(&peer, &bed, .method = "REGISTER", .branch = "z9hG4bKtry2", .call_id = "reg");
+	assert_int_equal(peer_status(&peer, &bed, 200), 200);
 }
 
 static void test_limit(void **state)

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The commands that list and show: one request, one table or card. */
+#include "cli.h"
+
+/* ---- common ---------------------------------------------------------------------------------------- */
+
+struct listing {
+	const char *path, *key;		/* "/cdrs", "cdrs" */
+	const char *cursor;		/* parameter that takes `next`; NULL = there are no pages */
+	const struct column *columns;
+	size_t n_columns;
+	const char *when_empty;
+	const char *answered;		/* value of that parameter, or NULL */
+};
+
+/* The next page's cursor, or NULL. */
+static const char *next_of(const struct reply *reply)
+{
+	return json_string_value(json_object_get(reply->json, "next"));
+}
+
+static int get_page(struct cli *cli, const struct listing *list, const char *cursor, struct reply *reply)
+{
+	struct url url;
+
+	url_start(&url, list->path);
+	if (!url_add_options(&url, cli)) {
+		*reply = (struct reply){ 0 };
+		return EXIT_USAGE;
+	}
+	url_add_query(&url, "answered", list->answered);
+	if (cursor[0])
+		url_add_query(&url, list->cursor, cursor);
+	return http_get(cli, &url, reply);
+}
+
+/* Pages after the first go on where the one before ended. */
+static int show_list(struct cli *cli, const struct listing *list, bool all)
+{
+	char cursor[80] = "";
+	struct reply reply;
+	bool first = true;
+	int code;
+
+	do {
+		const char *next;
+
+		code = get_page(cli, list, cursor, &reply);
+		next = next_of(&reply);
+		snprintf(cursor, sizeof(cursor), "%s", next ? next : "");
+		if (code == EXIT_DONE && cli->json)
+			show_json(&reply);
+		else if (code == EXIT_DONE && (first || json_array_size(json_object_get(reply.json, list->key))))
+			show_table(json_object_get(reply.json, list->key), list->columns, list->n_columns, list->when_empty);
+		reply_free(&reply);
+		first = false;
+	} while (code == EXIT_DONE && all && cursor[0]);
+	if (code == EXIT_DONE && cursor[0] && !cli->json && list->cursor)
+		fprintf(stderr, "there are more: --all, or --%s %s\n", list->cursor, cursor);
+	return code;
+}
+
+static int show_one(struct cli *cli, const char *path, const char *segment)
+{
+	struct reply reply;
+	struct url url;
+	int code;
+
+	url_start(&url, path);
+	if (segment)
+		url_add_segment(&url, segment);
+	code = http_get(cli, &url, &reply);
+	if (code == EXIT_DONE && cli->json)
+		show_json(&reply);
+	else if (code == EXIT_DONE)
+		show_card(reply.json, 0);
+	reply_free(&reply);
+	return code;
+}
+
+#define LIST(...) (struct listing){ __VA_ARGS__ }
+#define COLUMNS(table) .columns = table, .n_columns = ARRAY_SIZE(table)
+
+/* ---- the switch --------------------------------------------------------------------------------------- */
+
+int run_status(struct cli *cli)
+{
+	return show_one(cli, "/status", NULL);
+}
+
+int run_openapi(struct cli *cli)
+{
+	cli->json = true;
+	return show_one(cli, "/openapi.json", NULL);
+}
+
+int run_audit_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "TIME", "at|time", AS_TIME },
+		{ "WHO", "who", AS_TEXT },
+		{ "WHAT", "what|action", AS_TEXT },
+		{ "DETAIL", "detail", AS_TEXT },
+	};
+
+	return show_list(cli, &LIST(.path = "/audit", .key = "audit", COLUMNS(columns), .when_empty = "nothing was changed yet"),
+			 false);
+}
+
+/* ---- objects ---------------------------------------------------------------------------------------- */
+
+int run_gateway_list(struct cli *cli)
+{
+	static const struct column mapping[] = {
+		{ "MAPPING GATEWAY", "name", AS_TEXT },	  { "ACCOUNT", "account", AS_TEXT },
+		{ "AUTH", "auth", AS_TEXT },		  { "ADDRESSES", "addresses", AS_TEXT },
+		{ "LINES", "", AS_LINES },		  { "CALLS", "load.calls", AS_NUMBER },
+		{ "ANSWERED", "load.answered", AS_NUMBER }, { "FAILED", "load.failed", AS_NUMBER },
+		{ "LOCKED", "locked", AS_YES },
+	};
+	static const struct column routing[] = {
+		{ "ROUTING GATEWAY", "name", AS_TEXT },	  { "ACCOUNT", "account", AS_TEXT },
+		{ "ADDRESS", "address", AS_TEXT },	  { "PREFIXES", "prefixes", AS_TEXT },
+		{ "PRIORITY", "priority", AS_NUMBER },	  { "PROTECT", "protect", AS_YES },
+		{ "LINES", "", AS_LINES },		  { "CALLS", "load.calls", AS_NUMBER },
+		{ "ANSWERED", "load.answered", AS_NUMBER }, { "FAILED", "load.failed", AS_NUMBER },
+		{ "LOCKED", "locked", AS_YES },
+	};
+	const char *kind = cli_value(cli, "kind");
+	struct reply reply;
+	struct url url;
+	int code;
+
+	url_start(&url, "/gateways");
+	if (!url_add_options(&url, cli))
+		return EXIT_USAGE;
+	code = http_get(cli, &url, &reply);
+	if (code == EXIT_DONE && cli->json)
+		show_json(&reply);
+	if (code == EXIT_DONE && !cli->json && (!kind || strcmp(kind, "mapping") == 0))
+		show_table(json_object_get(reply.json, "mapping_gateways"), mapping, ARRAY_SIZE(mapping), "no mapping gateways");
+	if (code == EXIT_DONE && !cli->json && !kind)
+		putchar('\n');
+	if (code == EXIT_DONE && !cli->json && (!kind || strcmp(kind, "routing") == 0))
+		show_table(json_object_get(reply.json, "routing_gateways"), routing, ARRAY_SIZE(routing), "no routing gateways");
+	reply_free(&reply);
+	return code;
+}
+
+int run_gateway_show(struct cli *cli)
+{
+	return show_one(cli, "/gateways", cli->args[0]);
+}
+
+int run_phone_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "NUMBER", "number", AS_TEXT },	  { "ACCOUNT", "account", AS_TEXT },
+		{ "REGISTERED", "registered", AS_YES },	  { "CONTACT", "contact", AS_TEXT },
+		{ "LINES", "", AS_LINES },		  { "CALLS", "load.calls", AS_NUMBER },
+		{ "ANSWERED", "load.answered", AS_NUMBER }, { "FAILED", "load.failed", AS_NUMBER },
+		{ "LOCKED", "locked", AS_YES },
+	};
+
+	return show_list(cli, &LIST(.path = "/phones", .key = "phones", .cursor = "after", COLUMNS(columns), .when_empty = "no phones"),
+			 cli_value(cli, "all"));
+}
+
+int run_account_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "ACCOUNT", "name", AS_TEXT },	       { "KIND", "kind", AS_TEXT },
+		{ "BALANCE", "balance", AS_TEXT },     { "OVERDRAFT", "overdraft", AS_TEXT },
+		{ "RATE GROUP", "rate_group", AS_TEXT }, { "LOCKED", "locked", AS_YES },
+		{ "MEMO", "memo", AS_TEXT },
+	};
+
+	return show_list(cli, &LIST(.path = "/accounts", .key = "accounts", .cursor = "after", COLUMNS(columns), .when_empty = "no accounts"),
+			 cli_value(cli, "all"));
+}
+
+int run_parameter_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "PARAMETER", "name", AS_TEXT },      { "VALUE", "value", AS_TEXT },
+		{ "DEFAULT", "default", AS_TEXT },     { "LEAST", "least", AS_TEXT },
+		{ "MOST", "most", AS_TEXT },	       { "VOS3000", "vos3000_name", AS_TEXT },
+		{ "MEANING", "help", AS_TEXT },
+	};
+	struct reply reply;
+	struct url url;
+	int code;
+
+	url_start(&url, "/parameters");
+	if (cli->n_args)
+		url_add_query(&url, "q", cli->args[0]);
+	code = http_get(cli, &url, &reply);
+	if (code == EXIT_DONE && cli->json)
+		show_json(&reply);
+	else if (code == EXIT_DONE)
+		show_table(json_object_get(reply.json, "parameters"), columns, ARRAY_SIZE(columns), "no parameter is called so");
+	reply_free(&reply);
+	return code;
+}
+
+/* ---- calls -------------------------------------------------------------------------------------------- */
+
+int run_registration_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "NUMBER", "number|phone", AS_TEXT },	      { "ACCOUNT", "account", AS_TEXT },
+		{ "CONTACT", "contact", AS_TEXT },	      { "FROM", "source|address", AS_TEXT },
+		{ "PRODUCT", "user_agent|product", AS_TEXT }, { "SINCE", "registered_at|registered", AS_TIME },
+		{ "EXPIRES IN", "expires_in_s|expires_s", AS_SECONDS },
+	};
+
+	return show_list(cli, &LIST(.path = "/registrations", .key = "registrations", COLUMNS(columns), .when_empty = "no phone is registered"),
+			 false);
+}
+
+int run_call_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "CALL ID", "call_id|id", AS_TEXT },	     { "STATE", "state|step", AS_TEXT },
+		{ "STARTED", "started", AS_TIME },	     { "CALLER", "caller_in|caller", AS_TEXT },
+		{ "CALLEE", "callee_in|callee", AS_TEXT },   { "FROM", "mapping_gateway|from", AS_TEXT },
+		{ "TO", "routing_gateway|to", AS_TEXT },     { "ACCOUNT", "account", AS_TEXT },
+		{ "ATTEMPT", "attempt|attempts", AS_NUMBER }, { "TALK", "talk_s", AS_SECONDS },
+	};
+
+	return show_list(cli, &LIST(.path = "/calls", .key = "calls", .cursor = "before", COLUMNS(columns), .when_empty = "no live calls"),
+			 cli_value(cli, "all"));
+}
+
+int run_call_show(struct cli *cli)
+{
+	return show_one(cli, "/calls", cli->args[0]);
+}
+
+int run_call_hangup(struct cli *cli)
+{
+	struct reply reply;
+	struct url url;
+	int code;
+
+	url_start(&url, "/calls");
+	url_add_segment(&url, cli->args[0]);
+	code = http_send(cli, "DELETE", &url, SPAN_NONE, &reply);
+	if (code == EXIT_DONE && cli->json)
+		show_json(&reply);
+	else if (code == EXIT_DONE)
+		printf("%s is being hung up\n", cli->args[0]);
+	reply_free(&reply);
+	return code;
+}
+
+int run_cdr_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "CALL ID", "call_id", AS_TEXT },	  { "STARTED", "started", AS_TIME },
+		{ "CALLER", "caller_in|caller", AS_TEXT }, { "CALLEE", "callee_in|callee", AS_TEXT },
+		{ "FROM", "mapping_gateway", AS_TEXT },	  { "TO", "routing_gateway", AS_TEXT },
+		{ "ACCOUNT", "account", AS_TEXT },	  { "TRIES", "attempts", AS_NUMBER },
+		{ "TALK", "talk_s", AS_SECONDS },	  { "SIP", "sip_status", AS_NUMBER },
+		{ "END CODE", "end_code", AS_TEXT },
+	};
+	const char *answered = cli_value(cli, "answered"), *failed = cli_value(cli, "failed");
+
+	if (answered && failed) {
+		cli_error("--answered and --failed exclude each other; without either all calls are listed");
+		return EXIT_USAGE;
+	}
+	return show_list(cli, &LIST(.path = "/cdrs", .key = "cdrs", .cursor = "before", COLUMNS(columns), .when_empty = "no such records",
+				    .answered = answered ? "1" : failed ? "0" : NULL),
+			 cli_value(cli, "all"));
+}
+
+int run_cdr_show(struct cli *cli)
+{
+	return show_one(cli, "/cdrs", cli->args[0]);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* route test: what would become of a call, told as one reads it. */
+#include "cli.h"
+
+static void print_clean(const char *before, const json_t *text, const char *after)
+{
+	struct buf out = BUF_INIT(65536);
+
+	if (!json_is_string(text))
+		return;
+	show_clean(&out, json_string_value(text));
+	printf("%s%s%s", before, buf_cstr(&out), after);
+	buf_free(&out);
+}
+
+static void print_reasons(const json_t *part)
+{
+	size_t i;
+	json_t *reason;
+
+	json_array_foreach (json_object_get(part, "reasons"), i, reason)
+		print_clean("  ", json_object_get(reason, "text"), "\n");
+}
+
+static bool is_verdict(const json_t *part, const char *verdict)
+{
+	const char *text = json_string_value(json_object_get(part, "verdict"));
+
+	return text && strcmp(text, verdict) == 0;
+}
+
+static void print_admit(const json_t *admit)
+{
+	if (is_verdict(admit, "ok")) {
+		fputs("admitted", stdout);
+		print_clean(" from ", json_object_get(admit, "mapping_gateway"), "");
+		print_clean(" from phone ", json_object_get(admit, "phone"), "");
+		print_clean(", account ", json_object_get(admit, "account"), "");
+		print_clean(", longest talk time ", json_object_get(admit, "max_duration"), "");
+		putchar('\n');
+	} else {
+		print_clean("not admitted: ", json_object_get(admit, "verdict"), "");
+		print_clean(" ", json_object_get(admit, "end_code"), "");
+		print_clean(": ", json_object_get(admit, "text"), "");
+		putchar('\n');
+	}
+	print_reasons(admit);
+}
+
+static void print_route(const json_t *route)
+{
+	static const struct column columns[] = {
+		{ "TRIED IN THIS ORDER", "routing_gateway|phone", AS_TEXT }, { "ADDRESS", "address", AS_TEXT },
+		{ "DIGITS MATCHED", "matched", AS_NUMBER },		     { "PRIORITY", "priority", AS_NUMBER },
+		{ "PROTECT", "protect", AS_YES },			     { "IN USE", "lines", AS_NUMBER },
+		{ "LIMIT", "line_limit", AS_NUMBER },
+	};
+
+	if (!route)
+		return;
+	putchar('\n');
+	if (is_verdict(route, "ok"))
+		show_table(json_object_get(route, "candidates"), columns, ARRAY_SIZE(columns), "");
+	else
+		print_clean("no gateway: ", json_object_get(route, "verdict"), "\n");
+	if (json_array_size(json_object_get(route, "reasons")))
+		puts("\nwhy:");
+	print_reasons(route);
+}
+
+int run_route_test(struct cli *cli)
+{
+	struct reply reply;
+	struct url url;
+	int code;
+
+	if (!cli_value(cli, "from") || !cli_value(cli, "callee")) {
+		cli_error("route test needs --from and --callee; causeway route test --help");
+		return EXIT_USAGE;
+	}
+	url_start(&url, "/route-test");
+	if (!url_add_options(&url, cli))
+		return EXIT_USAGE;
+	code = http_get(cli, &url, &reply);
+	if (code == EXIT_DONE && cli->json) {
+		show_json(&reply);
+	} else if (code == EXIT_DONE) {
+		print_admit(json_object_get(reply.json, "admit"));
+		print_route(json_object_get(reply.json, "route"));
+	}
+	/* Scripts ask: would it go out? */
+	if (code == EXIT_DONE && !(is_verdict(json_object_get(reply.json, "admit"), "ok") &&
+				   is_verdict(json_object_get(reply.json, "route"), "ok")))
+		code = EXIT_REFUSED;
+	reply_free(&reply);
+	return code;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who is calling, in this order:
+ *   1. proven credentials: the gateway or phone that they belong to;
+ *   2. the address, by the most specific gateway that lists it and wants no credentials. A locked one
+ *      refuses: a wider network of somebody else must not take its calls;
+ *   3. credentials offered, or a digest gateway or phone that this could be: a challenge;
+ *   4. nobody: refused with the nearest miss, or dropped.
+ * Then locks, the number, and the limits. */
+#include "admit/admit.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define SOURCES_MAX 16
+
+/* What came from the peer, made fit for a log line. */
+static const char *shown(struct span s, char *dst, size_t size)
+{
+	size_t n = s.len < size - 1 ? s.len : size - 1;
+
+	for (size_t i = 0; i < n; i++)
+		dst[i] = s.p[i] > 0x20 && s.p[i] < 0x7f ? s.p[i] : '?';
+	dst[n] = '\0';
+	return dst;
+}
+
+static const char *source_text(const struct sockaddr_storage *source, char *dst, size_t size)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)source;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)source;
+	bool mapped = source->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+
+	snprintf(dst, size, "the source");
+	if (source->ss_family == AF_INET)
+		inet_ntop(AF_INET, &in->sin_addr, dst, (socklen_t)size);
+	else if (mapped)
+		inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, dst, (socklen_t)size);
+	else if (source->ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &in6->sin6_addr, dst, (socklen_t)size);
+	return dst;
+}
+
+static void refuse(struct admit_result *out, enum end_code end, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void refuse(struct admit_result *out, enum end_code end, const char *format, ...)
+{
+	va_list ap;
+
+	out->verdict = ADMIT_REFUSED;
+	out->end = end;
+	va_start(ap, format);
+	vsnprintf(out->text, sizeof(out->text), format, ap);
+	va_end(ap);
+}
+
+/* ---- who ------------------------------------------------------------------------------- */
+
+/* What is known of the source; looked up once. */
+struct asking {
+	const struct model *m;
+	const struct call_request *req;
+	struct admit_result *out;
+	struct reasons *why;
+	const struct model_mapping *at[SOURCES_MAX];
+	unsigned n_at;
+};
+
+static void is_mapping(struct asking *a, const struct model_mapping *gw)
+{
+	a->out->verdict = ADMIT_OK;
+	a->out->mapping = gw;
+	a->out->account = gw->account;
+	a->out->max_duration_us = gw->max_duration_us;
+	reasons_add(a->why, REASON_MATCHED, gw->name, 0, 0);
+}
+
+static void is_phone(struct asking *a, const struct model_phone *phone)
+{
+	a->out->verdict = ADMIT_OK;
+	a->out->phone = phone;
+	a->out->account = phone->account;
+	reasons_add(a->why, REASON_MATCHED, phone->number, 0, 0);
+}
+
+static void challenge(struct asking *a, const struct model_mapping *gw, const struct model_phone *phone)
+{
+	const char *name = gw ? gw->name : phone ? phone->number : NULL;
+
+	a->out->verdict = ADMIT_CHALLENGE;
+	a->out->end = END_NO_CREDENTIALS;
+	a->out->mapping = gw;
+	a->out->phone = phone;
+	a->out->account = gw ? gw->account : phone ? phone->account : NULL;
+	snprintf(a->out->text, sizeof(a->out->text), "%s%scredentials are needed", name ? name : "", name ? ": " : "");
+	reasons_add(a->why, REASON_NEEDS_DIGEST, name, 0, 0);
+}
+
+/* A digest gateway without addresses may call from anywhere. */
+static bool source_allowed(const struct asking *a, const struct model_mapping *gw)
+{
+	for (unsigned i = 0; i < a->n_at; i++)
+		if (a->at[i] == gw)
+			return true;
+	return gw->n_addresses == 0;
+}
+
+static void by_name(struct asking *a)
+{
+	struct span name = span_of(a->req->from_gateway);
+	const struct model_mapping *gw = model_mapping(a->m, name);
+	const struct model_phone *phone = gw ? NULL : model_phone(a->m, name);
+
+	if (gw) {
+		is_mapping(a, gw);
+	} else if (phone) {
+		is_phone(a, phone);
+	} else {
+		refuse(a->out, END_SOURCE_NOT_AUTHORISED, "there is no mapping gateway and no phone `%s`", a->req->from_gateway);
+		reasons_add(a->why, REASON_UNKNOWN_SOURCE, NULL, 0, 0);
+	}
+}
+
+/* By proven credentials. False: they belong to nobody (any more). */
+static bool by_proof(struct asking *a)
+{
+	const struct model_phone *phone = model_phone(a->m, a->req->digest_user);
+	const struct model_mapping *gw = model_mapping_by_user(a->m, a->req->digest_user);
+	char source[64];
+
+	if (phone) {
+		is_phone(a, phone);
+		return true;
+	}
+	if (!gw)
+		return false;
+	if (source_allowed(a, gw)) {
+		is_mapping(a, gw);
+		return true;
+	}
+	refuse(a->out, END_SOURCE_NOT_AUTHORISED, "%s: credentials are right, but %s is not among its addresses", gw->name,
+	       source_text(&a->req->source, source, sizeof(source)));
+	reasons_add(a->why, REASON_WRONG_DIGEST_SOURCE, gw->name, 0, 0);
+	return true;
+}
+
+static bool by_address(struct asking *a)
+{
+	for (unsigned i = 0; i < a->n_at; i++) {
+		if (a->at[i]->auth == AUTH_DIGEST)
+			continue;
+		is_mapping(a, a->at[i]);
+		return true;
+	}
+	return false;
+}
+
+/* The gateway or phone that goes by this user, if it may call from here. */
+static bool challenge_user(struct asking *a, struct span user)
+{
+	const struct model_phone *phone = model_phone(a->m, user);
+	const struct model_mapping *gw = phone ? NULL : model_mapping_by_user(a->m, user);
+
+	if (!phone && (!gw || !source_allowed(a, gw)))
+		return false;
+	challenge(a, gw, phone);
+	return true;
+}
+
+static bool by_challenge(struct asking *a)
+{
+	/* One who may be anywhere and whose From says nothing of it must be asked too. */
+	const struct model_mapping *open = a->m->open_digest;
+
+	if (a->req->digest_claim.len)
+		return challenge_user(a, a->req->digest_claim);
+	for (unsigned i = 0; i < a->n_at; i++) {
+		if (a->at[i]->auth == AUTH_DIGEST) {
+			challenge(a, a->at[i], NULL);
+			return true;
+		}
+	}
+	if (challenge_user(a, a->req->caller))
+		return true;
+	if (open)
+		challenge(a, open, NULL);
+	return open != NULL;
+}
+
+static void unknown_source(struct asking *a)
+{
+	char source[64], near[120], user[40];
+	struct span claim = a->req->digest_user.len ? a->req->digest_user : a->req->digest_claim;
+
+	source_text(&a->req->source, source, sizeof(source));
+	model_nearest_source(a->m, (const struct sockaddr *)&a->req->source, near, sizeof(near));
+	if (claim.len)
+		refuse(a->out, END_SOURCE_NOT_AUTHORISED, "%s is not listed and user `%s` may not call from there%s%s", source,
+		       shown(claim, user, sizeof(user)), *near ? "; " : "", near);
+	else
+		refuse(a->out, END_SOURCE_NOT_AUTHORISED, "%s is not listed%s%s", source, *near ? "; " : "", near);
+	if (!a->m->params.reply_unauthorized)
+		a->out->verdict = ADMIT_DROP;
+	reasons_add(a->why, REASON_UNKNOWN_SOURCE, NULL, 0, 0);
+}
+
+static void identify(struct asking *a)
+{
+	if (a->req->from_gateway) {
+		by_name(a);
+		return;
+	}
+	a->n_at = model_mappings_at(a->m, (const struct sockaddr *)&a->req->source, a->at, SOURCES_MAX);
+	if (a->n_at > SOURCES_MAX)
+		a->n_at = SOURCES_MAX;
+	if (a->req->digest_user.len && by_proof(a))
+		return;
+	if (by_address(a) || by_challenge(a))
+		return;
+	unknown_source(a);
+}
+
+/* ---- may they ----------------------------------------------------------------------------- */
+
+static void check_locks(struct asking *a)
+{
+	struct admit_result *out = a->out;
+	bool locked = out->mapping ? out->mapping->locked : out->phone->locked;
+	const char *name = out->mapping ? out->mapping->name : out->phone->number;
+
+	if (locked) {
+		refuse(out, END_GATEWAY_LOCKED, "%s: locked", name);
+		reasons_add(a->why, REASON_LOCKED, name, 0, 0);
+	} else if (out->account && out->account->locked) {
+		refuse(out, END_ACCOUNT_LOCKED, "%s: account %s is locked", name, out->account->name);
+		reasons_add(a->why, REASON_ACCOUNT_LOCKED, out->account->name, 0, 0);
+	} else if (a->req->callee.len == 0) {
+		refuse(out, END_NO_NUMBER, "%s: the request names no number to call", name);
+		reasons_add(a->why, REASON_NO_NUMBER, name, 0, 0);
+	}
+}
+
+void admit_decide(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why)
+{
+	struct asking a = { .m = m, .req = req, .out = out, .why = why };
+	uint64_t most = m->params.max_call_duration;
+
+	*out = (struct admit_result){ .end = END_NONE };
+	if (why)
+		why->n = 0;
+	identify(&a);
+	if (out->verdict != ADMIT_OK)
+		return;
+	check_locks(&a);
+	if (most && (!out->max_duration_us || most < out->max_duration_us))
+		out->max_duration_us = most;
+}
+
+/* ---- limits --------------------------------------------------------------------------------- */
+
+static bool over(struct admit_result *out, struct reasons *why, enum reason_code code, const char *object,
+		 const struct load *load, int64_t limit)
+{
+	struct reason reason = { code, object, atomic_load_explicit(&load->lines, memory_order_relaxed), limit };
+	bool lines = code == REASON_LINE_LIMIT || code == REASON_SYSTEM_LINES;
+
+	out->verdict = ADMIT_REFUSED;
+	out->end = lines ? END_LINE_LIMIT : END_RATE_LIMIT;
+	reason_text(&reason, out->text, sizeof(out->text));
+	reasons_add(why, code, object, reason.value, limit);
+	return false;
+}
+
+/* Lines first: they can be given back without a trace. The order of the rest does not matter, for each step
+ * undoes those before it. */
+bool admit_take(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why)
+{
+	const char *name = out->mapping ? out->mapping->name : out->phone->number;
+	struct load *load = out->mapping ? out->mapping->load : out->phone->load;
+	int lines = out->mapping ? out->mapping->line_limit : out->phone->line_limit;
+	uint32_t rate = out->mapping ? out->mapping->rate_limit : 0;
+
+	assert(out->verdict == ADMIT_OK);
+	if (!load_take_line(m->load, (int)m->params.max_calls))
+		return over(out, why, REASON_SYSTEM_LINES, "system", m->load, (int64_t)m->params.max_calls);
+	if (!load_take_line(load, lines)) {
+		load_give_line(m->load);
+		return over(out, why, REASON_LINE_LIMIT, name, load, lines);
+	}
+	if (!load_take_rate(load, rate, req->mono_us)) {
+		load_give_line(load);
+		load_give_line(m->load);
+		return over(out, why, REASON_RATE_LIMIT, name, load, rate);
+	}
+	if (!load_take_rate(m->load, (uint32_t)m->params.max_cps, req->mono_us)) {
+		load_give_rate(load, rate);
+		load_give_line(load);
+		load_give_line(m->load);
+		return over(out, why, REASON_SYSTEM_RATE, "system", m->load, (int64_t)m->params.max_cps);
+	}
+	load_count_call(load, req->utc_us);
+	load_count_call(m->load, req->utc_us);
+	return true;
+}
+
+void admit_give(const struct model *m, const struct admit_result *taken)
+{
+	assert(taken->mapping || taken->phone);
+	load_give_line(taken->mapping ? taken->mapping->load : taken->phone->load);
+	load_give_line(m->load);
+}

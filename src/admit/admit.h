@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* admit: who is calling, and may they? A pure function of request, snapshot and load: the live
+ * call, "test this number" and the diagnosis ask it alike. No I/O, no clock. Any thread. */
+#ifndef CAUSEWAY_ADMIT_H
+#define CAUSEWAY_ADMIT_H
+
+#include "model/model.h"
+
+/* What is known of a call when it arrives. Borrowed. */
+struct call_request {
+	struct sockaddr_storage source;	/* where the request came from */
+	const char *from_gateway;	/* asked by name instead (route test); NULL = by source */
+	struct span digest_user;	/* proven by digest; len 0 = none */
+	struct span digest_claim;	/* offered but not (yet) proven; len 0 = none */
+	struct span caller, callee;	/* numbers as received: From user, Request-URI user (unescaped) */
+	uint64_t utc_us;		/* when */
+	uint64_t mono_us;
+};
+
+enum reason_code {
+	REASON_CHOSEN, REASON_MATCHED, REASON_UNKNOWN_SOURCE, REASON_WRONG_PORT, REASON_LOCKED, REASON_ACCOUNT_LOCKED,
+	REASON_NEEDS_DIGEST, REASON_WRONG_DIGEST_SOURCE, REASON_NO_NUMBER, REASON_LINE_LIMIT, REASON_RATE_LIMIT,
+	REASON_SYSTEM_LINES, REASON_SYSTEM_RATE, REASON_PREFIX, REASON_PROTECT, REASON_SAME_PEER, REASON_ATTEMPT_LIMIT,
+	REASON_NOT_REGISTERED, REASON_NO_CODEC, REASONS
+};
+/* One line of why: an object and, for limits, value and limit. */
+struct reason {
+	enum reason_code code;
+	const char *object;		/* name; borrowed from the snapshot; may be NULL */
+	int64_t value, limit;
+};
+#define REASONS_MAX 64
+struct reasons {
+	unsigned n;			/* may pass REASONS_MAX: then that many were considered */
+	struct reason reason[REASONS_MAX];
+};
+void reasons_add(struct reasons *why, enum reason_code code, const char *object, int64_t value, int64_t limit);
+const char *reason_name(enum reason_code code);		/* "line_limit" */
+/* "a-1: line limit reached, 100 of 100 in use" */
+const char *reason_text(const struct reason *reason, char *dst, size_t size);
+
+enum admit_verdict { ADMIT_OK, ADMIT_CHALLENGE, ADMIT_REFUSED, ADMIT_DROP };
+
+struct admit_result {
+	enum admit_verdict verdict;
+	enum end_code end;		/* when refused */
+	const struct model_mapping *mapping;	/* or */
+	const struct model_phone *phone;
+	const struct model_account *account;
+	uint64_t max_duration_us;	/* 0 = none; smallest of system, gateway */
+	char text[192];			/* why refused, for record and log: names object, value, limit, nearest match */
+};
+
+/* `why` may be NULL. Takes nothing: see admit_take. */
+void admit_decide(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why);
+
+/* Take what the call needs on the caller's side (system lines and rate, gateway or phone lines and rate): all or
+ * nothing. On refusal false and `out` says which. Give back exactly once with admit_give. */
+bool admit_take(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why);
+void admit_give(const struct model *m, const struct admit_result *taken);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The configuration as a whole. Its ETag names the snapshot: the version counts within one run, the
+ * time of building tells runs apart. A change goes: read and check, keep in the database, put in force; one at a time. */
+#include "api/api_int.h"
+
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ERRORS_MAX 100
+
+static void set_etag(struct api_request *req, const struct model *m)
+{
+	snprintf(req->etag, sizeof(req->etag), "\"%" PRIu64 "-%" PRIx64 "\"", m->version, m->built_utc_us);
+}
+
+/* RFC 9110 13.1.1: a list of tags, or "*". */
+static bool tag_listed(const char *header, const char *etag)
+{
+	struct span rest = span_of(header), tag;
+	bool more = true;
+
+	while (more) {
+		more = span_cut(rest, ',', &tag, &rest);
+		tag = span_trim(tag);
+		if (span_eq(tag, SPAN("*")) || span_eq(tag, span_of(etag)))
+			return true;
+	}
+	return false;
+}
+
+void api_get_config(struct api_request *req)
+{
+	bool secrets = api_number(req, "secrets");
+	struct model *m;
+	const char *known;
+
+	if (secrets && !req->local) {
+		api_fail(req, 403,
+			 &(struct api_problem){ .field = "secrets", .remedy = "ask over the Unix socket: causeway config export --secrets" },
+			 "passwords are told only over the Unix socket");
+		return;
+	}
+	m = model_hub_get(req->sw->hub);
+	set_etag(req, m);
+	known = MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "If-None-Match");
+	if (known && tag_listed(known, req->etag))
+		req->status = 304;
+	else
+		model_write_yaml(&req->out, m, secrets);
+	model_unref(&m);
+}
+
+static void write_counts(struct buf *out, const struct model *m)
+{
+	json_open(out, "counts", '{');
+	json_number(out, "accounts", m->n_accounts);
+	json_number(out, "rate_groups", m->n_rate_groups);
+	json_number(out, "mapping_gateways", m->n_mappings);
+	json_number(out, "routing_gateways", m->n_routings);
+	json_number(out, "phones", m->n_phones);
+	json_close(out, '}');
+}
+
+static void write_result(struct api_request *req, const struct model *m, bool applied)
+{
+	json_open(&req->out, NULL, '{');
+	json_bool(&req->out, "valid", true);
+	json_bool(&req->out, "applied", applied);
+	if (applied)
+		json_number(&req->out, "version", (int64_t)m->version);
+	write_counts(&req->out, m);
+	json_close(&req->out, '}');
+}
+
+static void write_errors(struct api_request *req, const struct model_error *errors, unsigned n)
+{
+	struct buf *out = &req->out;
+	char detail[160];
+
+	snprintf(detail, sizeof(detail), "the configuration has %s%u %s; nothing was changed", n >= ERRORS_MAX ? "at least " : "",
+		 n, n == 1 ? "error" : "errors");
+	api_begin_problem(req, 422, detail);
+	json_open(out, "errors", '[');
+	for (unsigned i = 0; i < n && i < ERRORS_MAX; i++) {
+		json_open(out, NULL, '{');
+		json_number(out, "line", errors[i].line);
+		json_number(out, "column", errors[i].column);
+		json_text(out, "object", errors[i].object);
+		json_text(out, "text", errors[i].text);
+		json_text(out, "remedy", errors[i].remedy);
+		json_close(out, '}');
+	}
+	json_close(out, ']');
+	json_close(out, '}');
+}
+
+/* NULL: the request has failed. */
+static struct model *read_body(struct api_request *req)
+{
+	struct model_error *errors = calloc(ERRORS_MAX, sizeof(*errors));
+	struct model *m = NULL;
+	unsigned n;
+
+	if (!errors) {
+		api_fail(req, 503, NULL, "no memory to read the configuration");
+		return NULL;
+	}
+	n = model_read_yaml(&m, buf_span(&req->body), errors, ERRORS_MAX);
+	if (n)
+		write_errors(req, errors, n);
+	free(errors);
+	buf_free(&req->body);
+	return n ? NULL : m;
+}
+
+void api_check_config(struct api_request *req)
+{
+	struct model *m = read_body(req);
+
+	if (!m)
+		return;
+	write_result(req, m, false);
+	model_unref(&m);
+}
+
+/* RFC 9110 13.1.1: somebody else may have changed it since the caller looked. */
+static bool still_matches(struct api_request *req)
+{
+	const char *wanted = MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "If-Match");
+	struct model *m;
+
+	if (!wanted)
+		return true;
+	m = model_hub_get(req->sw->hub);
+	set_etag(req, m);
+	model_unref(&m);
+	if (tag_listed(wanted, req->etag))
+		return true;
+	api_fail(req, 412, &(struct api_problem){ .field = "If-Match", .value = wanted, .limit = req->etag,
+						  .remedy = "read the configuration again, make the change in that, send it" },
+		 "the configuration was changed by somebody else");
+	return false;
+}
+
+/* Keeps `m` and puts it in force; apply_model takes over a reference of its own. */
+static void apply(struct api_request *req, struct model *m)
+{
+	char why[512] = "";
+
+	if (!still_matches(req))
+		return;
+	if (store_save_model(req->sw->store, m, req->who, why, sizeof(why)) != 0) {
+		api_fail(req, 503, &(struct api_problem){ .remedy = "mend the database, then send the configuration again" },
+			 "the configuration could not be kept and is not in force: %s", why);
+		return;
+	}
+	req->sw->apply_model(req->sw->arg, model_ref(m));
+	set_etag(req, m);
+	write_result(req, m, true);
+}
+
+void api_put_config(struct api_request *req)
+{
+	struct model *m = read_body(req);
+
+	if (!m)
+		return;
+	if (api_number(req, "dry_run")) {
+		write_result(req, m, false);
+	} else {
+		pthread_mutex_lock(&req->api->config_lock);
+		apply(req, m);
+		pthread_mutex_unlock(&req->api->config_lock);
+	}
+	model_unref(&m);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The OpenAPI 3.1 document: paths from the route table, objects from the tables that they are read and
+ * written by (model_fields, cdr_fields, param_table). Only small replies are described by hand. */
+#include "api/api_int.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#ifndef CAUSEWAY_VERSION
+#define CAUSEWAY_VERSION "0"
+#endif
+
+#define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
+#define LIST_OF(key, name) \
+	"{\"type\":\"object\",\"required\":[\"" key "\"],\"properties\":{\"" key "\":{\"type\":\"array\",\"items\":" REF(name) "}}}"
+#define NEXT_ID "\"next\":{\"type\":[\"string\",\"null\"],\"description\":\"`before` of the next page; null: this is the last.\"}"
+#define NEXT_NAME "\"next\":{\"type\":[\"string\",\"null\"],\"description\":\"`after` of the next page; null: this is the last.\"}"
+#define PAGE_OF(key, name, next) \
+	"{\"type\":\"object\",\"required\":[\"" key "\",\"next\"],\"properties\":{\"" key "\":{\"type\":\"array\",\"items\":" REF(name) "}," next "}}"
+#define OPEN_OBJECT(text) "{\"type\":\"object\",\"description\":\"" text "\",\"additionalProperties\":true}"
+#define STRING "{\"type\":\"string\"}"
+#define INTEGER "{\"type\":\"integer\"}"
+#define BOOLEAN "{\"type\":\"boolean\"}"
+#define REASONS_PART \
+	"\"reasons\":{\"type\":\"array\",\"items\":" REF("Reason") "},\"considered\":{\"type\":\"integer\",\"description\":\"Reasons in all; the first 64 are listed.\"}"
+
+static const struct {
+	const char *name, *json;
+} written[] = {
+	{ "Anything", OPEN_OBJECT("An object.") },
+	{ "Status", OPEN_OBJECT("version, uptime_s, workers, calls, draining and more.") },
+	{ "Call", OPEN_OBJECT("A live call.") },
+	{ "CallList", PAGE_OF("calls", "Call", NEXT_ID) },
+	{ "Registration", OPEN_OBJECT("A registered phone.") },
+	{ "RegistrationList", LIST_OF("registrations", "Registration") },
+	{ "AuditRow", OPEN_OBJECT("Who changed what, and when.") },
+	{ "AuditList", LIST_OF("audit", "AuditRow") },
+	{ "Hangup", "{\"type\":\"object\",\"required\":[\"call_id\",\"hanging_up\"],\"properties\":{\"call_id\":" REF("CallId")
+		    ",\"hanging_up\":" BOOLEAN "}}" },
+	{ "CallId", "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{16}$\"}" },
+	{ "Counts", "{\"type\":\"object\",\"additionalProperties\":" INTEGER "}" },
+	{ "ConfigResult", "{\"type\":\"object\",\"required\":[\"valid\",\"applied\",\"counts\"],\"properties\":{\"valid\":" BOOLEAN
+			  ",\"applied\":" BOOLEAN ",\"version\":" INTEGER ",\"counts\":" REF("Counts") "}}" },
+	{ "Parameter", "{\"type\":\"object\",\"required\":[\"name\",\"value\",\"default\",\"changed\",\"type\",\"help\"],\"properties\":{"
+		       "\"name\":" STRING ",\"value\":" STRING ",\"default\":" STRING ",\"changed\":" BOOLEAN
+		       ",\"type\":{\"enum\":[\"duration\",\"count\",\"bool\",\"text\"]},\"least\":" STRING ",\"most\":" STRING
+		       ",\"vos3000_name\":" STRING ",\"help\":" STRING "}}" },
+	{ "ParameterList", LIST_OF("parameters", "Parameter") },
+	{ "GatewayList", "{\"type\":\"object\",\"required\":[\"mapping_gateways\",\"routing_gateways\"],\"properties\":{"
+			 "\"mapping_gateways\":{\"type\":\"array\",\"items\":" REF("MappingGateway")
+			 "},\"routing_gateways\":{\"type\":\"array\",\"items\":" REF("RoutingGateway") "}}}" },
+	{ "Gateway", "{\"type\":\"object\",\"properties\":{\"mapping_gateway\":" REF("MappingGateway")
+		     ",\"routing_gateway\":" REF("RoutingGateway") "}}" },
+	{ "PhoneList", PAGE_OF("phones", "Phone", NEXT_NAME) },
+	{ "AccountList", PAGE_OF("accounts", "Account", NEXT_NAME) },
+	{ "CdrList", PAGE_OF("cdrs", "Cdr", NEXT_ID) },
+	{ "CdrWithAttempts", "{\"allOf\":[" REF("Cdr") ",{\"type\":\"object\",\"properties\":{\"attempts\":{\"type\":\"array\",\"items\":"
+			     REF("CdrAttempt") "}}}]}" },
+	{ "Load", "{\"type\":\"object\",\"properties\":{\"lines\":" INTEGER ",\"peak_lines\":" INTEGER ",\"calls\":" INTEGER
+		  ",\"answered\":" INTEGER ",\"failed\":" INTEGER ",\"refused_lines\":" INTEGER ",\"refused_rate\":" INTEGER
+		  ",\"last_call\":{\"type\":\"string\",\"format\":\"date-time\"}}}" },
+	{ "Reason", "{\"type\":\"object\",\"required\":[\"code\",\"text\"],\"properties\":{\"code\":" STRING ",\"object\":" STRING
+		    ",\"value\":" INTEGER ",\"limit\":" INTEGER ",\"text\":" STRING "}}" },
+	{ "RouteTest", "{\"type\":\"object\",\"required\":[\"from\",\"caller\",\"callee\",\"at\",\"admit\"],\"properties\":{"
+		       "\"from\":" STRING ",\"caller\":" STRING ",\"callee\":" STRING ",\"at\":{\"type\":\"string\",\"format\":\"date-time\"}"
+		       ",\"config_version\":" INTEGER
+		       ",\"admit\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"challenge\",\"refused\",\"drop\"]},"
+		       "\"end_code\":" STRING ",\"text\":" STRING ",\"mapping_gateway\":" STRING ",\"phone\":" STRING ",\"account\":" STRING
+		       ",\"max_duration\":" STRING "," REASONS_PART "}},"
+		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\"]},"
+		       "\"candidates\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}," REASONS_PART "}}}}" },
+	{ "ConfigError", "{\"type\":\"object\",\"properties\":{\"line\":" INTEGER ",\"column\":" INTEGER ",\"object\":" STRING ",\"text\":"
+			 STRING ",\"remedy\":" STRING "}}" },
+	{ "Problem", "{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"detail\"],\"properties\":{\"type\":" STRING
+		     ",\"title\":" STRING ",\"status\":" INTEGER ",\"detail\":" STRING ",\"object\":" STRING ",\"field\":" STRING
+		     ",\"value\":" STRING ",\"limit\":" STRING ",\"remedy\":" STRING
+		     ",\"near\":{\"type\":\"array\",\"items\":" STRING "},\"errors\":{\"type\":\"array\",\"items\":" REF("ConfigError") "}}}" },
+};
+
+/* ---- objects from their tables --------------------------------------------------------------- */
+
+static void open_schema(struct buf *out, const char *key, const char *type)
+{
+	json_open(out, key, '{');
+	json_text(out, "type", type);
+}
+
+static void write_enum(struct buf *out, const char *choices)
+{
+	struct span rest = span_of(choices), word;
+	bool more = true;
+
+	json_open(out, "enum", '[');
+	while (more) {
+		more = span_cut(rest, '|', &word, &rest);
+		json_span(out, NULL, word);
+	}
+	json_close(out, ']');
+}
+
+static void write_items(struct buf *out, const char *items)
+{
+	json_key(out, "items");
+	buf_add_str(out, items);
+}
+
+static void write_field(struct buf *out, const struct model_field_info *field)
+{
+	switch (field->type) {
+	case FIELD_BOOL:
+		open_schema(out, field->name, "boolean");
+		break;
+	case FIELD_COUNT:
+		open_schema(out, field->name, "integer");
+		json_number(out, "minimum", field->least);
+		json_number(out, "maximum", field->most);
+		break;
+	case FIELD_PREFIXES:
+	case FIELD_CODECS:
+	case FIELD_ADDRESSES:
+		open_schema(out, field->name, "array");
+		write_items(out, STRING);
+		break;
+	case FIELD_RATES:
+		open_schema(out, field->name, "array");
+		write_items(out, REF("Rate"));
+		break;
+	default:
+		open_schema(out, field->name, "string");
+		if (field->choices)
+			write_enum(out, field->choices);
+		break;
+	}
+	if (field->type == FIELD_SECRET)
+		json_bool(out, "writeOnly", true);
+	if (field->type == FIELD_DURATION)
+		json_text(out, "pattern", "^[0-9]+(us|ms|s|m|h|d)?$");
+	if (field->type == FIELD_MONEY)
+		json_text(out, "pattern", "^-?[0-9]+(\\.[0-9]{1,8})?$");
+	json_text(out, "description", field->help);
+	json_close(out, '}');
+}
+
+static void write_kind(struct buf *out, const char *schema, const char *kind, bool load)
+{
+	size_t n = 0;
+	const struct model_field_info *fields = model_fields(kind, &n);
+
+	open_schema(out, schema, "object");
+	json_open(out, "required", '[');
+	for (size_t i = 0; i < n; i++)
+		if (fields[i].required)
+			json_text(out, NULL, fields[i].name);
+	json_close(out, ']');
+	json_open(out, "properties", '{');
+	for (size_t i = 0; i < n; i++)
+		write_field(out, &fields[i]);
+	if (load) {
+		json_key(out, "load");
+		buf_add_str(out, "{\"readOnly\":true,\"allOf\":[" REF("Load") "]}");
+	}
+	json_close(out, '}');
+	json_close(out, '}');
+}
+
+static void write_cdr_field(struct buf *out, const struct cdr_field_info *field)
+{
+	size_t len = strlen(field->name);
+	char name[64];
+
+	if (field->type == CDR_TYPE_U64 && len > 3 && strcmp(field->name + len - 3, "_us") == 0) {
+		snprintf(name, sizeof(name), "%.*s_s", (int)len - 3, field->name);
+		open_schema(out, name, "number");
+	} else if (strcmp(field->name, "call_id") == 0) {
+		open_schema(out, field->name, "string");
+	} else if (field->type == CDR_TYPE_U64 || field->type == CDR_TYPE_I64) {
+		open_schema(out, field->name, "integer");
+	} else {
+		json_open(out, field->name, '{');
+		json_key(out, "type");
+		buf_add_str(out, "[\"string\",\"null\"]");
+		json_text(out, "format", field->type == CDR_TYPE_TIME ? "date-time" : NULL);
+	}
+	json_text(out, "description", field->meaning);
+	json_text(out, "x-vos3000-name", field->vos[0] ? field->vos : NULL);
+	json_close(out, '}');
+}
+
+static void write_cdr(struct buf *out, const char *schema, char where)
+{
+	open_schema(out, schema, "object");
+	json_open(out, "properties", '{');
+	for (size_t i = 0; i < cdr_field_count; i++)
+		if (cdr_fields[i].where == where || cdr_fields[i].where == 'B')
+			write_cdr_field(out, &cdr_fields[i]);
+	json_close(out, '}');
+	json_close(out, '}');
+}
+
+static void write_parameter_names(struct buf *out)
+{
+	open_schema(out, "Parameters", "object");
+	json_open(out, "properties", '{');
+	for (size_t i = 0; i < param_count; i++) {
+		const struct param_info *info = &param_table[i];
+
+		open_schema(out, info->name, info->type == PARAM_TYPE_COUNT ? "integer" : info->type == PARAM_TYPE_BOOL ? "boolean" : "string");
+		json_text(out, "default", info->type == PARAM_TYPE_COUNT || info->type == PARAM_TYPE_BOOL ? NULL : info->def);
+		json_text(out, "description", info->help);
+		json_text(out, "x-vos3000-name", info->vos[0] ? info->vos : NULL);
+		json_close(out, '}');
+	}
+	json_close(out, '}');
+	json_close(out, '}');
+}
+
+static void write_schemas(struct buf *out)
+{
+	json_open(out, "components", '{');
+	json_open(out, "schemas", '{');
+	for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
+		json_key(out, written[i].name);
+		buf_add_str(out, written[i].json);
+	}
+	write_kind(out, "MappingGateway", "mapping_gateway", true);
+	write_kind(out, "RoutingGateway", "routing_gateway", true);
+	write_kind(out, "Phone", "phone", true);
+	write_kind(out, "Account", "account", false);
+	write_kind(out, "RateGroup", "rate_group", false);
+	write_kind(out, "Rate", "rate", false);
+	write_parameter_names(out);
+	write_cdr(out, "Cdr", 'C');
+	write_cdr(out, "CdrAttempt", 'A');
+	json_close(out, '}');
+	json_close(out, '}');
+}
+
+/* ---- paths from the route table ---------------------------------------------------------------- */
+
+static void write_param_schema(struct buf *out, const struct api_param *param)
+{
+	static const char *const types[] = {
+		[API_TEXT] = "string", [API_COUNT] = "integer",	 [API_BOOL] = "boolean",
+		[API_TIME] = "string", [API_CALL_ID] = "string", [API_CHOICE] = "string",
+	};
+
+	open_schema(out, "schema", types[param->type]);
+	if (param->type == API_TEXT) {
+		json_number(out, "minLength", (int64_t)param->least);
+		json_number(out, "maxLength", (int64_t)param->most);
+	} else if (param->type == API_COUNT) {
+		json_number(out, "minimum", (int64_t)param->least);
+		json_number(out, "maximum", (int64_t)param->most);
+		json_number(out, "default", (int64_t)param->unset);
+	} else if (param->type == API_TIME) {
+		json_text(out, "format", "date-time");
+	} else if (param->type == API_CALL_ID) {
+		json_text(out, "pattern", "^[0-9A-Fa-f]{1,16}$");
+	} else if (param->type == API_CHOICE) {
+		write_enum(out, param->choices);
+	}
+	json_close(out, '}');
+}
+
+static void write_params(struct buf *out, const struct api_route *route)
+{
+	char pattern[80];
+
+	json_open(out, "parameters", '[');
+	for (const struct api_param *param = route->params; param->name; param++) {
+		snprintf(pattern, sizeof(pattern), "{%s}", param->name);
+		json_open(out, NULL, '{');
+		json_text(out, "name", param->name);
+		json_text(out, "in", strstr(route->path, pattern) ? "path" : "query");
+		json_bool(out, "required", param->required);
+		json_text(out, "description", param->help);
+		write_param_schema(out, param);
+		json_close(out, '}');
+	}
+	json_close(out, ']');
+}
+
+/* A media type with the schema of that name, or plain text. */
+static void write_content(struct buf *out, const char *media, const char *schema)
+{
+	json_open(out, "content", '{');
+	json_open(out, media, '{');
+	json_open(out, "schema", '{');
+	if (schema)
+		buf_addf(out, "\"$ref\":\"#/components/schemas/%s\"", schema);
+	else
+		json_text(out, "type", "string");
+	json_close(out, '}');
+	json_close(out, '}');
+	json_close(out, '}');
+}
+
+static void write_response(struct buf *out, const char *status, const char *text, const char *media, const char *schema)
+{
+	json_open(out, status, '{');
+	json_text(out, "description", text);
+	write_content(out, media, schema);
+	json_close(out, '}');
+}
+
+static void write_route(struct buf *out, const struct api_route *route)
+{
+	char method[16];
+
+	span_copy(span_of(route->method), method, sizeof(method));
+	for (char *c = method; *c; c++)
+		*c = ascii_lower(*c);
+	json_open(out, method, '{');
+	json_text(out, "operationId", route->operation);
+	json_text(out, "summary", route->summary);
+	write_params(out, route);
+	if (route->body) {
+		json_open(out, "requestBody", '{');
+		json_bool(out, "required", true);
+		write_content(out, route->body, NULL);
+		json_close(out, '}');
+	}
+	json_open(out, "responses", '{');
+	write_response(out, strcmp(route->method, "DELETE") == 0 ? "202" : "200", "Done.",
+		       route->reply_type ? route->reply_type : "application/json", route->reply);
+	write_response(out, "default", "What was wrong, and what to do.", "application/problem+json", "Problem");
+	json_close(out, '}');
+	json_close(out, '}');
+}
+
+void api_write_openapi(struct buf *out)
+{
+	json_open(out, NULL, '{');
+	json_text(out, "openapi", "3.1.0");
+	json_key(out, "info");
+	buf_add_str(out, "{\"title\":\"Causeway\",\"version\":\"" CAUSEWAY_VERSION "\",\"license\":{\"name\":\"GPL-3.0-or-later\","
+			 "\"identifier\":\"GPL-3.0-or-later\"}}");
+	json_key(out, "servers");
+	buf_add_str(out, "[{\"url\":\"" API_ROOT "\"}]");
+	json_open(out, "paths", '{');
+	for (size_t i = 0; i < api_route_count; i++) {
+		/* Routes of one path stand together in the table. */
+		if (i == 0 || strcmp(api_routes[i].path, api_routes[i - 1].path) != 0)
+			json_open(out, api_routes[i].path, '{');
+		write_route(out, &api_routes[i]);
+		if (i + 1 == api_route_count || strcmp(api_routes[i].path, api_routes[i + 1].path) != 0)
+			json_close(out, '}');
+	}
+	json_close(out, '}');
+	write_schemas(out);
+	json_close(out, '}');
+}

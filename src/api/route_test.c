@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* "What would become of such a call?": asks the very functions that live calls ask, and takes nothing. */
+#include "api/api_int.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *admit_word(enum admit_verdict verdict)
+{
+	static const char *const words[] = { "ok", "challenge", "refused", "drop" };
+
+	return words[verdict];
+}
+
+static const char *route_word(enum route_verdict verdict)
+{
+	static const char *const words[] = { "ok", "none", "all_busy", "not_registered" };
+
+	return words[verdict];
+}
+
+/* "127.0.0.2", "127.0.0.2:5060", "::1", "[::1]:5060". */
+static bool parse_source(const char *text, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *in4 = (struct sockaddr_in *)(void *)out;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)out;
+	struct span s = span_of(text), host = s, port = SPAN_NONE;
+	uint32_t number = 5060;
+	char name[64];
+
+	memset(out, 0, sizeof(*out));
+	if (s.len && s.p[0] == '[') {
+		if (!span_cut(span_skip(s, 1), ']', &host, &port) || (port.len && port.p[0] != ':'))
+			return false;
+		port = span_skip(port, 1);
+	} else if (inet_pton(AF_INET6, text, &in6->sin6_addr) != 1) {
+		span_cut(s, ':', &host, &port);
+	}
+	if ((port.len && (span_to_u32(port, &number) || number > 65535)) || span_copy(host, name, sizeof(name)) >= sizeof(name))
+		return false;
+	if (inet_pton(AF_INET, name, &in4->sin_addr) == 1) {
+		in4->sin_family = AF_INET;
+		in4->sin_port = htons((uint16_t)number);
+		return true;
+	}
+	if (inet_pton(AF_INET6, name, &in6->sin6_addr) != 1)
+		return false;
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons((uint16_t)number);
+	return true;
+}
+
+/* Whose call is it? A name stands for a caller who has proven to be that one. */
+static bool set_caller(struct api_request *req, const struct model *m, struct call_request *call)
+{
+	const char *from = api_text(req, "from");
+	struct near near;
+
+	if (model_mapping(m, span_of(from)) || model_phone(m, span_of(from))) {
+		call->from_gateway = from;
+		return true;
+	}
+	if (parse_source(from, &call->source))
+		return true;
+	near_start(&near, span_of(from));
+	for (unsigned i = 0; i < m->n_mappings; i++)
+		near_offer(&near, span_of(m->mappings[i].name));
+	for (unsigned i = 0; i < m->n_phones; i++)
+		near_offer(&near, span_of(m->phones[i].number));
+	api_fail(req, 404, &(struct api_problem){ .field = "from", .value = from, .near = &near,
+						  .remedy = "causeway gateway list shows the mapping gateways" },
+		 "no mapping gateway and no phone has this name, nor is it an address");
+	return false;
+}
+
+static void write_reasons(struct buf *out, const struct reasons *why)
+{
+	char text[256];
+
+	json_open(out, "reasons", '[');
+	for (unsigned i = 0; i < why->n && i < REASONS_MAX; i++) {
+		const struct reason *reason = &why->reason[i];
+
+		json_open(out, NULL, '{');
+		json_text(out, "code", reason_name(reason->code));
+		json_text(out, "object", reason->object);
+		json_number(out, "value", reason->value);
+		json_number(out, "limit", reason->limit);
+		json_text(out, "text", reason_text(reason, text, sizeof(text)));
+		json_close(out, '}');
+	}
+	json_close(out, ']');
+	json_number(out, "considered", why->n);
+}
+
+static void write_admit(struct buf *out, const struct admit_result *result, const struct reasons *why)
+{
+	char duration[32];
+
+	json_open(out, "admit", '{');
+	json_text(out, "verdict", admit_word(result->verdict));
+	if (result->end != END_NONE)
+		json_text(out, "end_code", end_code_info(result->end)->name);
+	json_text(out, "text", result->text[0] ? result->text : NULL);
+	json_text(out, "mapping_gateway", result->mapping ? result->mapping->name : NULL);
+	json_text(out, "phone", result->phone ? result->phone->number : NULL);
+	json_text(out, "account", result->account ? result->account->name : NULL);
+	if (result->max_duration_us)
+		json_text(out, "max_duration", duration_format(result->max_duration_us, duration, sizeof(duration)));
+	write_reasons(out, why);
+	json_close(out, '}');
+}
+
+static void write_candidate(struct buf *out, const struct route_candidate *c)
+{
+	json_open(out, NULL, '{');
+	if (c->gateway) {
+		char peer[300];
+
+		snprintf(peer, sizeof(peer), c->gateway->port ? "%s:%u" : "%s", c->gateway->host, c->gateway->port);
+		json_text(out, "routing_gateway", c->gateway->name);
+		json_text(out, "address", peer);
+		json_number(out, "priority", c->gateway->priority);
+		json_bool(out, "protect", c->gateway->protect);
+		json_number(out, "line_limit", c->gateway->line_limit);
+		json_number(out, "lines", atomic_load_explicit(&c->gateway->load->lines, memory_order_relaxed));
+	} else {
+		json_text(out, "phone", c->phone->number);
+	}
+	json_number(out, "matched", c->matched);
+	json_close(out, '}');
+}
+
+static void write_route(struct buf *out, const struct model *m, const struct call_request *call,
+			const struct admit_result *from, struct route_plan *plan, struct reasons *why)
+{
+	enum route_verdict verdict;
+
+	*why = (struct reasons){ 0 };
+	verdict = route_plan(m, call, from, plan, why);
+	json_open(out, "route", '{');
+	json_text(out, "verdict", route_word(verdict));
+	json_open(out, "candidates", '[');
+	for (unsigned i = 0; verdict == ROUTE_OK && i < plan->n; i++)
+		write_candidate(out, &plan->candidate[i]);
+	json_close(out, ']');
+	write_reasons(out, why);
+	json_close(out, '}');
+}
+
+static void write_test(struct api_request *req, const struct model *m, const struct call_request *call)
+{
+	struct admit_result result = { 0 };
+	struct reasons why = { 0 };
+	struct route_plan plan = { 0 };
+	char at[32];
+
+	admit_decide(m, call, &result, &why);
+	json_open(&req->out, NULL, '{');
+	json_text(&req->out, "from", api_text(req, "from"));
+	json_span(&req->out, "caller", call->caller);
+	json_span(&req->out, "callee", call->callee);
+	json_text(&req->out, "at", clock_format(call->utc_us, at, sizeof(at)));
+	json_number(&req->out, "config_version", (int64_t)m->version);
+	write_admit(&req->out, &result, &why);
+	if (result.verdict == ADMIT_OK)
+		write_route(&req->out, m, call, &result, &plan, &why);
+	json_close(&req->out, '}');
+}
+
+void api_test_route(struct api_request *req)
+{
+	struct call_request call = {
+		.caller = span_of(api_text(req, "caller")),
+		.callee = span_of(api_text(req, "callee")),
+		.utc_us = api_given(req, "at") ? api_number(req, "at") : clock_utc_us(),
+		.mono_us = clock_mono_us(),
+	};
+	struct model *m = model_hub_get(req->sw->hub);
+
+	if (set_caller(req, m, &call))
+		write_test(req, m, &call);
+	model_unref(&m);
+}

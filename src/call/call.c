@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The step machine of a call.
+ *
+ *   NEW -> DIAL -> TRYING -> PROGRESS | PROGRESS_MEDIA | RING -> TALK -> OVER
+ *           ^________________________________|
+ *             the attempt failed: next candidate
+ *
+ * Each step has one timer, named in the table below: how long the callee's side may take until
+ * it brings the call further. A failed or timed-out attempt leaves its own record and asks the
+ * plan for the next candidate; when the search stops, the caller hears the first failure worth
+ * telling (call_attempt.c). What a step's timer means is in the table too. */
+#include "call/call_int.h"
+
+#include <stdlib.h>
+
+/* In setup, offer and plan take 2 to 6 kB; an answered call keeps only its arena. */
+#define SETUP_ARENA 3072
+#define CALL_ARENA 960
+
+enum step_timer { TIMER_NONE, TIMER_INVITE, TIMER_TRYING, TIMER_PROGRESS, TIMER_PROGRESS_SDP, TIMER_RINGING, TIMER_MAX_TALK };
+
+static const struct step_info {
+	const char *name;
+	enum step_timer timer;
+	enum end_code timeout;		/* what it is called when the timer fires */
+	const char *text;
+} steps[CALL_STEPS] = {
+	[STEP_NEW]            = { "new",            TIMER_NONE,         END_NONE, NULL },
+	[STEP_DIAL]           = { "dialling",       TIMER_INVITE,       END_NO_RESPONSE, "no response at all within the invite timeout" },
+	[STEP_TRYING]         = { "trying",         TIMER_TRYING,       END_PROGRESS_TIMEOUT, "100 Trying and then nothing within the trying timeout" },
+	[STEP_PROGRESS]       = { "progress",       TIMER_PROGRESS,     END_PROGRESS_TIMEOUT, "183 and then nothing within the progress timeout" },
+	[STEP_PROGRESS_MEDIA] = { "progress_media", TIMER_PROGRESS_SDP, END_NO_ANSWER, "early media and no answer within the progress-with-SDP timeout" },
+	[STEP_RING]           = { "ringing",        TIMER_RINGING,      END_NO_ANSWER, "ringing and no answer within the ringing timeout" },
+	[STEP_TALK]           = { "talking",        TIMER_MAX_TALK,     END_MAX_DURATION, "longest permitted talk time reached" },
+	[STEP_OVER]           = { "over",           TIMER_NONE,         END_NONE, NULL },
+};
+
+/* ---- the host ----------------------------------------------------------------------- */
+
+int call_host_init(struct call_host *host, uint32_t max_calls)
+{
+	slots_init(&host->calls, sizeof(struct call), max_calls);
+	host->model = model_hub_get(host->hub);
+	return host->model ? 0 : -ENOMEM;
+}
+
+void call_host_close(struct call_host *host, const struct call_end *end)
+{
+	call_host_end_all(host, end);
+	slots_close(&host->calls);
+	model_unref(&host->model);
+}
+
+void call_host_refresh(struct call_host *host)
+{
+	struct model *fresh;
+
+	if (model_hub_version(host->hub) == host->model->version)
+		return;
+	fresh = model_hub_get(host->hub);
+	model_unref(&host->model);
+	host->model = fresh;
+}
+
+void call_host_end_all(struct call_host *host, const struct call_end *end)
+{
+	uint32_t index = 0;
+	struct call *call;
+
+	while ((call = slots_next(&host->calls, &index)))
+		call_finish(call, end);
+}
+
+uint32_t call_host_live(const struct call_host *host)
+{
+	return host->calls.count;
+}
+
+/* ---- timers ------------------------------------------------------------------------- */
+
+static uint64_t smaller_limit(uint64_t a, uint64_t b)
+{
+	return a == 0 ? b : b == 0 ? a : a < b ? a : b;
+}
+
+/* The tightest of system, both gateways and what the legs themselves demand; 0 = none. */
+static uint64_t talk_limit(const struct call *call)
+{
+	uint64_t limit = smaller_limit(call->model->params.max_call_duration, call->from.max_duration_us);
+
+	if (call->current.gateway)
+		limit = smaller_limit(limit, call->current.gateway->max_duration_us);
+	limit = smaller_limit(limit, call->a->max_talk_us);
+	return smaller_limit(limit, call->b->max_talk_us);
+}
+
+static uint64_t step_timeout(const struct call *call, enum step_timer timer)
+{
+	static const struct model_timeouts none;
+	const struct model_params *params = &call->model->params;
+	const struct model_timeouts *own = call->current.gateway ? &call->current.gateway->timeouts : &none;
+
+	switch (timer) {
+	case TIMER_INVITE:
+		return own->invite_us ? own->invite_us : params->invite_timeout;
+	case TIMER_TRYING:
+		return own->trying_us ? own->trying_us : params->trying_timeout;
+	case TIMER_PROGRESS:
+		return own->progress_us ? own->progress_us : params->progress_timeout;
+	case TIMER_PROGRESS_SDP:
+		return own->progress_sdp_us ? own->progress_sdp_us : params->progress_sdp_timeout;
+	case TIMER_RINGING:
+		return own->ringing_us ? own->ringing_us : params->ringing_timeout;
+	case TIMER_MAX_TALK:
+		return talk_limit(call);
+	case TIMER_NONE:
+		break;
+	}
+	return 0;
+}
+
+void call_enter(struct call *call, enum call_step step)
+{
+	uint64_t timeout;
+
+	assert(call->step != STEP_OVER);
+	call->step = step;
+	timeout = step_timeout(call, steps[step].timer);
+	loop_timer_stop(call->host->loop, &call->timer);
+	if (timeout)
+		loop_timer(call->host->loop, &call->timer, timeout);
+}
+
+static void on_step_timer(struct timer *timer)
+{
+	struct call *call = container_of(timer, struct call, timer);
+	const struct step_info *step = &steps[call->step];
+	struct call_end end = { .code = step->timeout, .q850 = -1, .text = step->text };
+
+	if (call->step == STEP_TALK) {
+		call_finish(call, &end);
+		return;
+	}
+	if (call->step == STEP_DIAL && call->b->ops->retarget(call->b, step->text)) {
+		call_enter(call, STEP_DIAL);
+		return;
+	}
+	end.err = ETIMEDOUT;
+	call_attempt_failed(call, &end);
+}
+
+/* ---- arrival -------------------------------------------------------------------------- */
+
+static const char *dup_or_null(struct arena *arena, struct span s)
+{
+	return s.len ? arena_dup(arena, s) : NULL;
+}
+
+static struct call *call_new(struct call_host *host, struct leg *leg)
+{
+	uint32_t slot;
+	uint16_t generation;
+	struct call *call = slots_alloc(&host->calls, &slot, &generation);
+
+	if (!call)
+		return NULL;
+	call->slot = slot;
+	call->host = host;
+	call->arena = arena_new(CALL_ARENA);
+	call->setup = arena_new(SETUP_ARENA);
+	if (!call->arena || !call->setup) {
+		arena_free(&call->arena);
+		arena_free(&call->setup);
+		slots_free(&host->calls, slot);
+		return NULL;
+	}
+	call->model = model_ref(host->model);
+	call->id = call_id_next(host->worker, host->loop->utc_us);
+	call->started_us = host->loop->utc_us;
+	call->told.q850 = -1;
+	timer_init(&call->timer, on_step_timer);
+	call->a = leg;
+	leg->call = call;
+	return call;
+}
+
+/* The numbers are what admission may have changed; so far it does not. */
+static void call_keep_numbers(struct call *call, const struct call_request *req)
+{
+	call->caller_in = arena_dup(call->arena, req->caller);
+	call->callee_in = arena_dup(call->arena, req->callee);
+	call->numbers.caller = call->caller_in;
+	call->numbers.callee = call->callee_in;
+}
+
+/* What the attempts need of the arrival, until the answer. */
+static void call_keep_arrival(struct call *call, const struct call_arrival *arrival)
+{
+	bool trusted = (call->from.mapping && call->from.mapping->sip.trust_identity) ||
+		       (call->from.phone && call->from.phone->sip.trust_identity);
+
+	call->numbers.display = dup_or_null(call->setup, arrival->display);
+	call->numbers.identity = trusted ? dup_or_null(call->setup, arrival->identity) : NULL;
+	call->numbers.privacy = trusted ? dup_or_null(call->setup, arrival->privacy) : NULL;
+	call->numbers.headers = dup_or_null(call->setup, arrival->headers);
+	call->numbers.max_forwards = arrival->max_forwards;
+	if (arrival->offer)
+		call->offer = media_desc_dup(call->setup, arrival->offer);
+	call->late_offer = !arrival->offer;
+}
+
+static void call_refuse(struct call *call, enum end_code code, const char *text)
+{
+	const struct end_code_info *info = end_code_info(code);
+	struct call_end end = { .code = code, .status = info->sip, .q850 = info->q850, .text = text };
+
+	if (info->sip == 503)
+		end.retry_after_s = (uint32_t)(call->model->params.retry_after / SEC);
+	call->host->counters.refused++;
+	call_finish(call, &end);
+}
+
+/* A leg that never becomes a call. */
+static void leg_turn_away(struct leg *leg, const struct call_end *end)
+{
+	leg->ops->release(leg, end);
+	leg->ops->free(leg);
+}
+
+static bool call_admit(struct call *call, const struct call_arrival *arrival, struct reasons *why)
+{
+	struct admit_result *result = &call->from;
+
+	if (result->verdict == ADMIT_CHALLENGE) {
+		call_refuse(call, END_WRONG_PASSWORD, "user or secret is wrong");
+		return false;
+	}
+	if (result->verdict == ADMIT_DROP) {
+		call->a->ops->drop(call->a);
+		call->a->over = true;
+	}
+	if (result->verdict != ADMIT_OK) {
+		call_refuse(call, result->end, result->text);
+		return false;
+	}
+	if (atomic_load_explicit(call->host->draining, memory_order_relaxed)) {
+		call_refuse(call, END_SWITCH_DRAINING, "the switch is shutting down");
+		return false;
+	}
+	if (!admit_take(call->model, &arrival->request, result, why)) {
+		call_refuse(call, result->end, result->text);
+		return false;
+	}
+	call->caller_taken = true;
+	return true;
+}
+
+static bool call_settle_caller(struct call *call)
+{
+	struct call_end end = { .q850 = -1 };
+
+	if (call->a->ops->admitted(call->a, &end) == 0)
+		return true;
+	call->a->over = true;
+	call->host->counters.refused++;
+	call_finish(call, &end);
+	return false;
+}
+
+static bool call_route(struct call *call, const struct call_arrival *arrival, struct reasons *why)
+{
+	static const struct {
+		enum end_code code;
+		const char *text;
+	} refusals[] = {
+		[ROUTE_NONE] = { END_NO_ROUTE, "no routing gateway serves this number" },
+		[ROUTE_ALL_BUSY] = { END_LINE_LIMIT, "every routing gateway for this number is full or locked" },
+		[ROUTE_NOT_REGISTERED] = { END_CALLEE_NOT_REGISTERED, "the called phone is not registered" },
+	};
+	struct route_plan plan = { 0 };
+	enum route_verdict verdict = route_plan(call->model, &arrival->request, &call->from, &plan, why);
+
+	call->candidates_text = call_reasons_text(call->arena, why);
+	if (verdict != ROUTE_OK) {
+		call_refuse(call, refusals[verdict].code, refusals[verdict].text);
+		return false;
+	}
+	call->n_candidates = plan.n;
+	call->candidates = arena_alloc(call->setup, plan.n * sizeof(plan.candidate[0]));
+	if (!call->candidates) {
+		call_refuse(call, END_SWITCH_OVERLOAD, "no memory for the route plan");
+		return false;
+	}
+	memcpy(call->candidates, plan.candidate, plan.n * sizeof(plan.candidate[0]));
+	return true;
+}
+
+/* A challenge is no call: the caller comes back with the same INVITE and credentials. */
+void call_incoming(struct call_host *host, struct leg *leg, const struct call_arrival *arrival)
+{
+	static const struct call_end overload = { .code = END_SWITCH_OVERLOAD, .status = 503, .q850 = 42, .retry_after_s = 5 };
+	struct admit_result result = { .verdict = ADMIT_REFUSED };
+	struct reasons why;
+	struct call *call;
+
+	why.n = 0;
+	admit_decide(host->model, &arrival->request, &result, &why);
+	if (result.verdict == ADMIT_CHALLENGE && !arrival->wrong_credentials) {
+		leg->ops->challenge(leg, arrival->stale);
+		leg->ops->free(leg);
+		return;
+	}
+	host->counters.incoming++;
+	call = call_new(host, leg);
+	if (!call) {
+		leg_turn_away(leg, &overload);
+		return;
+	}
+	call->from = result;
+	call_keep_numbers(call, &arrival->request);
+	if (!call_admit(call, arrival, &why) || !call_settle_caller(call))
+		return;
+	call_keep_arrival(call, arrival);
+	why.n = 0;
+	if (!call_route(call, arrival, &why))
+		return;
+	call_note_media(call, false, call->offer);
+	call_dial_next(call);
+}
+
+/* ---- the end --------------------------------------------------------------------------- */
+
+static void leg_drop(struct leg **leg, const struct call_end *end)
+{
+	struct leg *gone = *leg;
+
+	if (!gone)
+		return;
+	*leg = NULL;
+	if (!gone->over)
+		gone->ops->release(gone, end);
+	gone->call = NULL;
+	gone->ops->free(gone);
+}
+
+void call_finish(struct call *call, const struct call_end *end)
+{
+	struct call_host *host = call->host;
+
+	if (call->step == STEP_OVER)
+		return;
+	call_attempt_record(call, end);
+	call_record(call, CDR_END, end);
+	call_enter(call, STEP_OVER);
+	host->counters.ended++;
+	if (!call->answered_us)
+		host->counters.failed++;
+	leg_drop(&call->b, end);
+	leg_drop(&call->a, end);
+	call_attempt_over(call);
+	if (call->caller_taken)
+		admit_give(call->model, &call->from);
+	arena_free(&call->setup);
+	arena_free(&call->arena);
+	model_unref(&call->model);
+	slots_free(&host->calls, call->slot);
+}
+
+/* ---- events of the legs ------------------------------------------------------------------ */
+
+static bool is_callee_leg(const struct leg *leg)
+{
+	return leg->call && leg == leg->call->b;
+}
+
+static void note_first_response(struct call *call)
+{
+	uint64_t now = call->host->loop->utc_us;
+
+	if (!call->attempt.first_response_us)
+		call->attempt.first_response_us = now;
+	if (!call->first_response_us)
+		call->first_response_us = now;
+}
+
+void call_on_trying(struct leg *leg)
+{
+	if (!is_callee_leg(leg))
+		return;
+	note_first_response(leg->call);
+	if (leg->call->step == STEP_DIAL)
+		call_enter(leg->call, STEP_TRYING);
+}
+
+void call_on_redial(struct leg *leg)
+{
+	if (is_callee_leg(leg) && leg->call->step < STEP_TALK)
+		call_enter(leg->call, STEP_DIAL);
+}
+
+void call_on_progress(struct leg *leg, int status, const struct media_desc *early)
+{
+	struct call *call = leg->call;
+	uint64_t now;
+	enum call_step next;
+
+	if (!is_callee_leg(leg) || call->step >= STEP_TALK)
+		return;
+	now = call->host->loop->utc_us;
+	note_first_response(call);
+	if (status == 180 && !call->attempt.ringing_us)
+		call->attempt.ringing_us = now;
+	if (status == 180 && !call->ringing_us)
+		call->ringing_us = now;
+	if (early) {
+		call->attempt.had_sdp = true;
+		call->early = media_desc_dup(call->setup, early);
+		if (!call->attempt.media_us)
+			call->attempt.media_us = now;
+		if (!call->media_us)
+			call->media_us = now;
+		call_note_media(call, true, early);
+	}
+	/* Each stage is timed from its beginning: repeats of the same do not prolong it. */
+	next = status == 180 ? STEP_RING : call->attempt.had_sdp ? STEP_PROGRESS_MEDIA : STEP_PROGRESS;
+	if (next > call->step)
+		call_enter(call, next);
+	call->a->ops->ring(call->a, status, early);
+}
+
+static void answer_failed(struct call *call, const char *text)
+{
+	struct call_end end = { .code = END_INTERNAL_ERROR, .status = 500, .q850 = 41, .text = text };
+
+	call_finish(call, &end);
+}
+
+void call_on_answer(struct leg *leg, const struct media_desc *media)
+{
+	struct call *call = leg->call;
+	struct call_end answered = { .code = END_NORMAL, .status = 200, .q850 = -1 };
+
+	if (!is_callee_leg(leg) || call->step >= STEP_TALK)
+		return;
+	note_first_response(call);
+	/* A reliable provisional may have carried the answer, the 2xx then none (RFC 3262 5, 6337 3). */
+	if (!media)
+		media = call->early;
+	if (!media) {
+		answered = (struct call_end){ .code = END_SDP_MALFORMED, .q850 = -1, .text = "the gateway answered without a session description" };
+		call_attempt_failed(call, &answered);
+		return;
+	}
+	call->answered_us = call->host->loop->utc_us;
+	call->host->counters.answered++;
+	call_note_media(call, true, media);
+	/* In the journal first: whatever dies after the caller hears the answer, the call is billed. */
+	call_record(call, CDR_ANSWER, &answered);
+	if (call->a->ops->answer(call->a, media)) {
+		answer_failed(call, "the answer could not be passed to the caller");
+		return;
+	}
+	call_enter(call, STEP_TALK);
+	call->candidates = NULL;
+	call->offer = call->early = NULL;
+	call->numbers.display = call->numbers.identity = call->numbers.privacy = call->numbers.headers = NULL;
+	arena_free(&call->setup);
+}
+
+void call_on_failed(struct leg *leg, const struct call_end *end)
+{
+	leg->over = true;
+	if (is_callee_leg(leg))
+		call_attempt_failed(leg->call, end);
+}
+
+void call_on_cancel(struct leg *leg, const struct call_end *end)
+{
+	leg->over = true;
+	if (leg->call)
+		call_finish(leg->call, end);
+}
+
+void call_on_hangup(struct leg *leg, const struct call_end *end)
+{
+	leg->over = true;
+	if (leg->call)
+		call_finish(leg->call, end);
+}
+
+void call_hangup(struct call *call, const struct call_end *end)
+{
+	call_finish(call, end);
+}
+
+/* ---- looking -------------------------------------------------------------------------------- */
+
+const struct call_host *call_host(const struct call *call)
+{
+	return call->host;
+}
+
+const struct model *call_model(const struct call *call)
+{
+	return call->model;
+}
+
+uint64_t call_id(const struct call *call)
+{
+	return call->id;
+}
+
+const struct call_numbers *call_numbers(const struct call *call)
+{
+	return &call->numbers;
+}
+
+const struct admit_result *call_from(const struct call *call)
+{
+	return &call->from;
+}
+
+const struct route_candidate *call_candidate(const struct call *call)
+{
+	return &call->current;
+}
+
+struct arena *call_setup_arena(struct call *call)
+{
+	return call->setup;
+}
+
+const char *call_step_name(const struct call *call)
+{
+	return steps[call->step].name;
+}
+
+struct call *call_find(struct call_host *host, uint64_t id)
+{
+	uint32_t index = 0;
+	struct call *call;
+
+	while ((call = slots_next(&host->calls, &index)))
+		if (call->id == id)
+			return call;
+	return NULL;
+}
+
+struct call *call_next(struct call_host *host, uint32_t *index)
+{
+	return slots_next(&host->calls, index);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inside of call: the struct, and what its files call of one another. */
+#ifndef CAUSEWAY_CALL_INT_H
+#define CAUSEWAY_CALL_INT_H
+
+#include "call/call.h"
+
+enum call_step {
+	STEP_NEW,		/* admitted and routed, nothing dialled */
+	STEP_DIAL,		/* INVITE out, nothing heard */
+	STEP_TRYING,		/* 100 */
+	STEP_PROGRESS,		/* 183 without media */
+	STEP_PROGRESS_MEDIA,	/* 183 with media */
+	STEP_RING,		/* 180 */
+	STEP_TALK,		/* answered */
+	STEP_OVER,
+	CALL_STEPS
+};
+
+/* One try at one candidate. Only the running one is kept; ended ones are records. */
+struct attempt {
+	unsigned number;		/* from 1; 0 = none yet */
+	uint64_t started_us, first_response_us, ringing_us, media_us;	/* UTC */
+	bool had_sdp;
+	bool line_taken;
+	bool recorded;
+};
+
+/* An offer travelling from one leg to the other. */
+struct offer_state {
+	struct leg *from;		/* who offered; NULL = none under way */
+	bool asked;			/* `from` asked the other side to offer */
+};
+
+struct call {
+	struct call_host *host;
+	uint32_t slot;
+	uint64_t id;
+	struct model *model;
+	struct arena *arena;		/* lives as long as the call */
+	struct arena *setup;		/* freed at the answer */
+	enum call_step step;
+	struct timer timer;		/* the step's */
+
+	struct leg *a, *b;
+	struct admit_result from;	/* .text is not kept */
+	bool caller_taken;
+	struct call_numbers numbers;
+	const char *caller_in, *callee_in, *source;
+
+	unsigned n_candidates, next_candidate;
+	struct route_candidate *candidates;
+	struct route_candidate current;
+	const char *candidates_text;
+	struct attempt attempt;
+
+	const struct media_desc *offer;	/* caller's, in setup; NULL = late offer */
+	bool late_offer;
+	const struct media_desc *early;	/* last early media of the callee, in setup */
+	const char *caller_media, *callee_media, *caller_codec, *callee_codec;
+	struct offer_state offering;
+
+	uint64_t started_us, first_response_us, ringing_us, media_us, answered_us;	/* UTC */
+	const char *last_gateway;	/* of the last attempt */
+	struct call_end told;		/* the failure worth telling so far; strings in arena */
+	int told_rank;
+};
+
+/* call.c: the one door to change steps; starts the step's timer. */
+void call_enter(struct call *call, enum call_step step);
+const char *call_step_name(const struct call *call);
+/* End the call: release both legs, give back what was taken, write the record, free. `from` is the leg that is over
+ * already (NULL: none). The call is gone when this returns. */
+void call_finish(struct call *call, const struct call_end *end);
+
+/* call_attempt.c */
+void call_dial_next(struct call *call);
+/* The running attempt ended without an answer: record it, go on or give up. */
+void call_attempt_failed(struct call *call, const struct call_end *end);
+/* Write its record, once; nothing if no attempt was made. */
+void call_attempt_record(struct call *call, const struct call_end *end);
+/* Give back what it took. */
+void call_attempt_over(struct call *call);
+
+/* call_record.c */
+void call_record(struct call *call, enum cdr_kind kind, const struct call_end *end);
+const char *call_reasons_text(struct arena *arena, const struct reasons *why);
+void call_note_media(struct call *call, bool callee_side, const struct media_desc *media);
+
+/* call_pass.c */
+struct leg *call_other(const struct leg *leg);
+
+#endif

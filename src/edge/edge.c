@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One worker's edge: owns the SIP stack and wires its upcalls. */
+#include "edge/edge_int.h"
+
+#include <stdlib.h>
+
+#define SCRATCH_SIZE 8192
+#define NONCES_MAX 65536
+
+static void on_refused(void *arg, const struct sip_msg *msg, const struct net_flow *flow, int status, const char *why);
+static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flow *flow);
+
+static const struct sip_stack_ops stack_ops = {
+	.on_invite = edge_on_invite,
+	.on_request = edge_on_request,
+	.on_refused = on_refused,
+	.on_screen = on_screen,
+};
+
+static struct leg *leg_new(void *arg, struct call *call, const struct route_candidate *candidate)
+{
+	struct sip_leg *leg = edge_leg_new(arg, true);
+
+	if (!leg)
+		return NULL;
+	leg->sip = candidate->gateway ? &candidate->gateway->sip : &candidate->phone->sip;
+	return &leg->base;
+}
+
+void edge_refresh(struct edge *edge)
+{
+	const struct model_params *params = &edge->config.host->model->params;
+	struct sip_digest_server *digest;
+
+	edge->timers = (struct sip_timers){ params->sip_t1, params->sip_t2, params->sip_t4 };
+	if (edge->nonce_life_us == params->auth_nonce_life)
+		return;
+	digest = sip_digest_server_new(edge->config.digest_key, params->auth_nonce_life, NONCES_MAX);
+	if (!digest)
+		return; /* the old life stays in force */
+	sip_digest_server_free(&edge->digest);
+	edge->digest = digest;
+	edge->nonce_life_us = params->auth_nonce_life;
+}
+
+int edge_open(struct edge **edge_out, const struct edge_config *config)
+{
+	struct edge *edge = calloc(1, sizeof(*edge));
+	struct sip_stack_config stack_config;
+	int err;
+
+	if (!edge)
+		return -ENOMEM;
+	edge->config = *config;
+	edge_refresh(edge);
+	if (!edge->digest) {
+		free(edge);
+		return -ENOMEM;
+	}
+	stack_config = (struct sip_stack_config){
+		.worker = config->worker, .workers = config->workers,
+		.loop = config->loop, .net = config->net, .dns = config->dns,
+		.timers = &edge->timers, .product = config->product,
+		.max_transactions = config->max_transactions, .max_sessions = config->max_sessions,
+		.ops = &stack_ops, .arg = edge,
+	};
+	err = sip_stack_new(&edge->stack, &stack_config);
+	if (err) {
+		sip_digest_server_free(&edge->digest);
+		free(edge);
+		return err;
+	}
+	config->host->leg_new = leg_new;
+	config->host->arg = edge;
+	*edge_out = edge;
+	return 0;
+}
+
+void edge_close(struct edge **edge)
+{
+	if (!*edge)
+		return;
+	sip_stack_free(&(*edge)->stack);
+	sip_digest_server_free(&(*edge)->digest);
+	free(*edge);
+	*edge = NULL;
+}
+
+void edge_on_message(void *arg, struct net_buf *msg, const struct net_flow *flow)
+{
+	struct edge *edge = arg;
+
+	sip_stack_on_message(edge->stack, msg, flow);
+}
+
+void edge_on_undelivered(void *arg, struct span message, const struct net_flow *flow, int err, const char *text)
+{
+	struct edge *edge = arg;
+
+	sip_stack_on_undelivered(edge->stack, message, flow, err, text);
+}
+
+const struct sip_stack_stats *edge_sip_stats(const struct edge *edge)
+{
+	return sip_stack_stats(edge->stack);
+}
+
+/* ---- what never became a call ------------------------------------------------------------- */
+
+static enum end_code refusal_code(int status)
+{
+	switch (status) {
+	case 415:
+	case 406:
+		return END_MEDIA_TYPE_UNSUPPORTED;
+	case 420:
+	case 421:
+		return END_EXTENSION_UNSUPPORTED;
+	case 482:
+		return END_ROUTING_LOOP;
+	case 483:
+		return END_MAX_FORWARDS_LOW;
+	case 503:
+		return END_SWITCH_OVERLOAD;
+	default:
+		return END_MALFORMED_MESSAGE;
+	}
+}
+
+static void record_refusal(struct edge *edge, const struct sip_msg *msg, const struct net_flow *flow, enum end_code code,
+			   int status, const char *text)
+{
+	struct sip_name_addr from;
+	struct sip_uri uri;
+	char source[NET_ADDR_TEXT], proto[16];
+	struct call_refusal refusal = { .code = code, .status = status, .text = text, .source_addr = &flow->peer.sa };
+
+	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0 && sip_uri_decode(&uri, from.uri) == 0)
+		refusal.caller = uri.user;
+	if (sip_uri_decode(&uri, sip_str(msg, msg->uri)) == 0)
+		refusal.callee = uri.user;
+	refusal.sip_call_id = msg->call_id;
+	refusal.product = sip_header(msg, SIP_H_USER_AGENT);
+	snprintf(proto, sizeof(proto), "sip/%s", net_proto_name(flow->proto));
+	refusal.source = net_addr_format(&flow->peer, source);
+	refusal.proto = proto;
+	call_record_refusal(edge->config.host, &refusal);
+}
+
+/* Refused INVITEs leave a record like any call; merged requests are copies of a call that has one. */
+static void on_refused(void *arg, const struct sip_msg *msg, const struct net_flow *flow, int status, const char *why)
+{
+	if (!msg || !msg->request || msg->method != SIP_INVITE || msg->to_tag.len || !status)
+		return;
+	record_refusal(arg, msg, flow, refusal_code(status), status, why);
+}
+
+/* With reply_unauthorized off a stranger hears nothing, not even 100 Trying. */
+static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flow *flow)
+{
+	struct edge *edge = arg;
+	const struct model *m = edge->config.host->model;
+	struct call_request req = { .callee = SPAN("?") };
+	struct admit_result result;
+	struct sip_name_addr from;
+	struct sip_uri uri;
+
+	if (m->params.reply_unauthorized)
+		return true;
+	memcpy(&req.source, &flow->peer, sizeof(flow->peer));
+	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0 && sip_uri_decode(&uri, from.uri) == 0)
+		req.caller = uri.user;
+	sip_digest_user(msg, m->params.auth_realm, false, &req.digest_claim);
+	admit_decide(m, &req, &result, NULL);
+	if (result.verdict != ADMIT_DROP)
+		return true;
+	if (msg->method == SIP_INVITE)
+		record_refusal(edge, msg, flow, result.end, 0, result.text);
+	return false;
+}

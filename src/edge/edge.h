@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* edge: the only module that knows both a protocol and a call. Turns what SIP says into events of
+ * legs and what calls ask into SIP; answers what is no call (OPTIONS, REGISTER). One per worker. */
+#ifndef CAUSEWAY_EDGE_H
+#define CAUSEWAY_EDGE_H
+
+#include "call/call.h"
+#include "sip/sip.h"
+
+struct edge;
+
+struct edge_config {
+	unsigned worker, workers;
+	struct loop *loop;
+	struct net *net;
+	struct net_dns *dns;
+	struct call_host *host;		/* its leg_new and arg are set by edge_open */
+	const unsigned char *digest_key;	/* 32 bytes, of the process */
+	const char *product;
+	uint32_t max_transactions, max_sessions;
+};
+
+/* 0 or -errno. Afterwards wire net to edge_on_message and edge_on_undelivered with the edge as argument. */
+int edge_open(struct edge **edge_out, const struct edge_config *config);
+void edge_close(struct edge **edge);
+void edge_on_message(void *edge, struct net_buf *msg, const struct net_flow *flow);
+void edge_on_undelivered(void *edge, struct span message, const struct net_flow *flow, int err, const char *text);
+/* The host took a newer snapshot: adopt its parameters. */
+void edge_refresh(struct edge *edge);
+const struct sip_stack_stats *edge_sip_stats(const struct edge *edge);
+
+/* Registered phones of a snapshot, as {"registrations":[...]}. Any thread. */
+void edge_write_registrations(const struct model *m, uint64_t mono_us, struct buf *out);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Dialling the callee's side: where to (RFC 3263, a phone's binding, a redirect), what to say, and
+ * the next address when one fails. One attempt may thus try several addresses of one gateway; the
+ * next gateway is the call's decision. */
+#include "edge/edge_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SDP_MAX 16384
+#define URI_MAX 400
+
+struct dial {
+	struct sip_leg *leg;
+	struct sip_resolve *resolve;
+	bool at_once;			/* resolving within edge_dial: failures are returned, not told */
+	int err;			/* outcome of resolving at once */
+	struct sip_targets targets;
+	unsigned next;			/* target to try next */
+	unsigned redirects;
+	const struct model_routing *gateway;	/* or */
+	const struct model_phone *phone;
+	const struct media_desc *offer;	/* in the call's setup arena */
+	char host[256];			/* of the Request-URI */
+	uint16_t port;
+	int proto;			/* -1 = not said */
+	char user[160];			/* escaped */
+};
+
+/* RFC 3261 25.1: user = 1*( unreserved / escaped / user-unreserved ). */
+size_t edge_escape_user(const char *user, char *dst, size_t size)
+{
+	static const char plain[] = "-_.!~*'()&=+$,;?/";
+	size_t used = 0;
+
+	for (; *user && used + 4 < size; user++) {
+		unsigned char c = (unsigned char)*user;
+		bool letter = (ascii_lower(*user) >= 'a' && ascii_lower(*user) <= 'z') || ascii_digit(*user);
+
+		if (letter || strchr(plain, c))
+			dst[used++] = (char)c;
+		else
+			used += (size_t)snprintf(dst + used, size - used, "%%%02X", c);
+	}
+	dst[used] = '\0';
+	return used;
+}
+
+void edge_dial_free(struct dial **dial)
+{
+	if (!*dial)
+		return;
+	sip_resolve_cancel(&(*dial)->resolve);
+	free(*dial);
+	*dial = NULL;
+}
+
+/* ---- what is said --------------------------------------------------------------------------- */
+
+static void add_host(struct buf *out, const char *host, uint16_t port)
+{
+	bool ip6 = strchr(host, ':') && host[0] != '[';
+
+	buf_addf(out, ip6 ? "[%s]" : "%s", host);
+	if (port)
+		buf_addf(out, ":%u", port);
+}
+
+static void write_request_uri(const struct dial *d, struct buf *out, enum net_proto proto)
+{
+	buf_addf(out, "sip:%s@", d->user);
+	add_host(out, d->host, d->port);
+	if (proto != NET_UDP)
+		buf_add_str(out, proto == NET_TCP ? ";transport=tcp" : ";transport=tls");
+}
+
+/* A quoted string cannot hold CR, LF or a bare quote; what came escaped stays so. */
+static void add_display(struct buf *out, const char *display)
+{
+	buf_add_char(out, '"');
+	for (const char *p = display; *p && p - display < 128; p++) {
+		if (*p == '\\' && p[1] && p[1] != '\r' && p[1] != '\n') {
+			buf_add(out, p, 2);
+			p++;
+		} else if ((unsigned char)*p >= ' ' && *p != '"' && *p != '\\') {
+			buf_add_char(out, *p);
+		}
+	}
+	buf_add_str(out, "\" ");
+}
+
+static void write_from(const struct dial *d, const struct call_numbers *numbers, const char *local_host, struct buf *out)
+{
+	char user[160];
+
+	edge_escape_user(numbers->caller[0] ? numbers->caller : "anonymous", user, sizeof(user));
+	if (numbers->display)
+		add_display(out, numbers->display);
+	buf_addf(out, "<sip:%s@%s>", user, d->gateway && d->gateway->from_host ? d->gateway->from_host : local_host);
+}
+
+/* Identity goes on under our own host, and only to those who are trusted with it (RFC 3325 5). */
+static void write_identity(const struct dial *d, const struct call_numbers *numbers, const char *local_host, struct buf *out)
+{
+	struct sip_uri uri;
+	struct span user;
+
+	if (!d->leg->sip->trust_identity)
+		return;
+	if (numbers->identity && sip_uri_decode(&uri, span_of(numbers->identity)) == 0) {
+		user = uri.user;
+		buf_addf(out, "P-Asserted-Identity: <sip:%.*s@%s>\r\n", SPAN_ARG(user), local_host);
+	}
+	if (numbers->privacy)
+		buf_addf(out, "Privacy: %s\r\n", numbers->privacy);
+}
+
+static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow *flow, struct span uri)
+{
+	const struct call_numbers *numbers = call_numbers(leg->base.call);
+	struct buf from = BUF_INIT(URI_MAX), to = BUF_INIT(URI_MAX), extra = BUF_INIT(2048), sdp = BUF_INIT(SDP_MAX);
+	struct sip_session_config config;
+	char local[NET_ADDR_TEXT];
+	struct sip_dial dial = { .flow = *flow, .uri = uri, .max_forwards = numbers->max_forwards - 1 };
+	int err = -ENOMEM;
+
+	leg->flow = *flow;
+	net_addr_format_uri(&flow->local, local);
+	write_from(d, numbers, local, &from);
+	buf_addf(&to, "<sip:%s@", d->user);
+	add_host(&to, d->host, d->port);
+	buf_add_char(&to, '>');
+	write_identity(d, numbers, local, &extra);
+	if (numbers->headers)
+		buf_add_str(&extra, numbers->headers);
+	dial.sdp = edge_write_sdp(leg, d->offer, &sdp);
+	dial.from = buf_span(&from);
+	dial.to = buf_span(&to);
+	dial.extra = buf_span(&extra);
+	edge_session_config(leg, &call_model(leg->base.call)->params, d->gateway, &config);
+	if (!from.failed && !to.failed && !extra.failed && !sdp.failed)
+		err = sip_session_dial(&leg->session, leg->edge->stack, &dial, &config, &edge_session_ops, leg);
+	buf_free(&from);
+	buf_free(&to);
+	buf_free(&extra);
+	buf_free(&sdp);
+	return err;
+}
+
+/* ---- where to ---------------------------------------------------------------------------------- */
+
+static int dial_target(struct sip_leg *leg, struct dial *d, const struct sip_target *target)
+{
+	struct net_flow flow;
+	union net_addr local;
+	struct buf uri = BUF_INIT(URI_MAX);
+	bool pinned = d->gateway && d->gateway->local_address;
+	int err;
+
+	if (net_addr_is_unusable(&target->addr))
+		return -EADDRNOTAVAIL;
+	if (pinned && net_addr_parse(&local, span_of(d->gateway->local_address), 0))
+		return -EADDRNOTAVAIL;
+	err = net_flow_to(leg->edge->config.net, &flow, target->proto, &target->addr, pinned ? &local : NULL, d->host);
+	if (err)
+		return err;
+	write_request_uri(d, &uri, target->proto);
+	err = uri.failed ? -ENOMEM : dial_flow(leg, d, &flow, buf_span(&uri));
+	buf_free(&uri);
+	return err;
+}
+
+/* The next address that can at least be sent to. */
+static int dial_next_target(struct sip_leg *leg)
+{
+	struct dial *d = leg->dial;
+	int err = -EHOSTUNREACH;
+
+	while (d->next < d->targets.n) {
+		err = dial_target(leg, d, &d->targets.target[d->next++]);
+		if (!err)
+			return 0;
+	}
+	return err;
+}
+
+static void fail_resolving(struct sip_leg *leg, const struct dial *d)
+{
+	struct call_end end = { .code = END_DNS_FAILED, .q850 = -1, .err = d->targets.err, .text = d->targets.text };
+
+	call_on_failed(&leg->base, &end);
+}
+
+static void on_resolved(void *arg, const struct sip_targets *targets)
+{
+	struct dial *d = arg;
+	struct sip_leg *leg = d->leg;
+	struct call_end end = { .q850 = -1 };
+
+	d->resolve = NULL;
+	d->targets = *targets;
+	d->next = 0;
+	d->err = targets->n ? 0 : -ENOENT;
+	if (d->at_once)
+		return;
+	if (!targets->n) {
+		fail_resolving(leg, d);
+		return;
+	}
+	end.err = -dial_next_target(leg);
+	if (end.err) {
+		end.code = call_classify(0, -1, end.err);
+		end.text = "no address of the gateway can be sent to";
+		call_on_failed(&leg->base, &end);
+	}
+}
+
+/* 0: dialled or resolving; -errno. */
+static int resolve_and_dial(struct sip_leg *leg, struct dial *d)
+{
+	d->at_once = true;
+	d->err = -EINPROGRESS;
+	d->resolve = sip_resolve_start(leg->edge->config.dns, span_of(d->host), d->port, d->proto, true, true, on_resolved, d);
+	d->at_once = false;
+	if (d->err == -EINPROGRESS)
+		return d->resolve ? 0 : -ENOMEM;
+	return d->err ? d->err : dial_next_target(leg);
+}
+
+static int dial_phone(struct sip_leg *leg, struct dial *d)
+{
+	struct binding binding;
+	struct net_flow flow;
+	struct sip_uri uri;
+
+	phone_state_read(d->phone->state, &binding);
+	if (!binding.contact[0] || sip_uri_decode(&uri, span_of(binding.contact)))
+		return -EHOSTUNREACH;
+	memcpy(&flow, binding.flow, sizeof(flow));
+	net_addr_format_host(&flow.local, d->host);
+	return dial_flow(leg, d, &flow, span_of(binding.contact));
+}
+
+int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate, const struct media_desc *offer)
+{
+	const struct call_numbers *numbers = call_numbers(leg->base.call);
+	struct dial *d = calloc(1, sizeof(*d));
+	struct media_desc *own = NULL;
+
+	leg->dial = d;
+	leg->number_out = strdup(numbers->callee);
+	leg->caller_out = strdup(numbers->caller);
+	if (!d || !leg->number_out || !leg->caller_out)
+		return -ENOMEM;
+	d->leg = leg;
+	d->gateway = candidate->gateway;
+	d->phone = candidate->phone;
+	edge_escape_user(numbers->callee, d->user, sizeof(d->user));
+	if (offer) {
+		own = media_desc_dup(call_setup_arena(leg->base.call), offer);
+		if (!own)
+			return -ENOMEM;
+		if (media_desc_audio(own) && !edge_restrict(leg, own))
+			return -EOPNOTSUPP;
+		d->offer = own;
+	}
+	if (d->phone)
+		return dial_phone(leg, d);
+	span_copy(span_of(d->gateway->host), d->host, sizeof(d->host));
+	d->port = d->gateway->port;
+	d->proto = d->gateway->proto;
+	return resolve_and_dial(leg, d);
+}
+
+bool edge_retarget(struct sip_leg *leg, const char *why)
+{
+	struct dial *d = leg->dial;
+
+	if (!d || d->next >= d->targets.n)
+		return false;
+	if (leg->session) {
+		sip_session_end(leg->session, SPAN("Reason: Q.850;cause=102\r\n"));
+		sip_session_release(&leg->session);
+	}
+	return dial_next_target(leg) == 0;
+}
+
+/* ---- redirects (RFC 3261 8.1.3.4) ---------------------------------------------------------------- */
+
+static bool may_follow(const struct sip_leg *leg, const struct dial *d)
+{
+	if (!d->gateway || d->redirects >= EDGE_REDIRECTS_MAX)
+		return false;
+	return d->gateway->follow_redirects < 0 ? call_model(leg->base.call)->params.follow_redirects : d->gateway->follow_redirects == 1;
+}
+
+static int redirect_proto(const struct sip_uri *uri)
+{
+	struct span transport;
+
+	if (!sip_param(uri->params, "transport", &transport))
+		return -1;
+	return span_ieq(transport, SPAN("tcp")) ? NET_TCP : span_ieq(transport, SPAN("tls")) ? NET_TLS : NET_UDP;
+}
+
+static bool follow_redirect(struct sip_leg *leg, struct dial *d, const struct sip_msg *msg)
+{
+	struct sip_values it = { 0 };
+	struct sip_name_addr contact;
+	struct sip_uri uri;
+	char *number;
+
+	if (!sip_next_value(msg, SIP_H_CONTACT, &it) || sip_name_addr_decode(&contact, it.value) ||
+	    sip_uri_decode(&uri, contact.uri) || !span_ieq(uri.scheme, SPAN("sip")) || !uri.host.len)
+		return false;
+	if (span_copy(uri.host, d->host, sizeof(d->host)) >= sizeof(d->host) ||
+	    (uri.user.len && span_copy(uri.user, d->user, sizeof(d->user)) >= sizeof(d->user)))
+		return false;
+	d->redirects++;
+	d->port = uri.port;
+	d->proto = redirect_proto(&uri);
+	number = strdup(d->user);
+	if (number) {
+		free(leg->number_out);
+		leg->number_out = number;
+	}
+	sip_session_release(&leg->session);
+	return resolve_and_dial(leg, d) == 0;
+}
+
+bool edge_dial_failed(struct sip_leg *leg, const struct sip_event *ev)
+{
+	struct dial *d = leg->dial;
+	bool went_on = false;
+
+	if (!d || !leg->base.call)
+		return false;
+	if (ev->status >= 300 && ev->status < 400 && ev->msg && may_follow(leg, d)) {
+		went_on = follow_redirect(leg, d, ev->msg);
+	} else if ((!ev->status || ev->status == 503) && d->next < d->targets.n) {
+		/* RFC 3263 4.3: silence, transport errors and 503 go on to the next address. */
+		sip_session_release(&leg->session);
+		went_on = dial_next_target(leg) == 0;
+	}
+	if (went_on)
+		call_on_redial(&leg->base);
+	return went_on;
+}

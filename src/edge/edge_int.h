@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inside of edge. */
+#ifndef CAUSEWAY_EDGE_INT_H
+#define CAUSEWAY_EDGE_INT_H
+
+#include "edge/edge.h"
+#include "edge/edge_sdp.h"
+
+#define EDGE_REDIRECTS_MAX 5
+
+struct edge {
+	struct edge_config config;
+	struct sip_stack *stack;
+	struct sip_timers timers;
+	struct sip_digest_server *digest;
+	uint64_t nonce_life_us;		/* what `digest` was made with */
+	struct arena *scratch;		/* for one upcall */
+};
+
+struct sip_leg {
+	struct leg base;
+	struct edge *edge;
+	bool callee_side;
+	bool invite_pending;		/* A leg: the INVITE has neither session nor final answer */
+	struct sip_session *session;
+	struct sip_stx *tx;		/* A leg, while invite_pending */
+	const struct sip_msg *invite;	/* A leg: lent, during on_invite only */
+	struct net_flow flow;		/* the peer, as first seen or dialled */
+	const struct model_sip *sip;	/* how this side behaves; in the call's snapshot */
+	uint64_t sdp_id, sdp_version;	/* our o= line toward this side */
+	char *sip_call_id;		/* A leg before its session */
+	char *product;
+	struct dial *dial;		/* B leg until its answer */
+	char *number_out, *caller_out;	/* B leg: as sent */
+};
+
+/* edge_leg.c */
+extern const struct leg_ops edge_leg_ops;
+extern const struct sip_session_ops edge_session_ops;
+struct sip_leg *edge_leg_new(struct edge *edge, bool callee_side);
+void edge_leg_free(struct sip_leg *leg);
+void edge_session_config(const struct sip_leg *leg, const struct model_params *params, const struct model_routing *gateway,
+			 struct sip_session_config *out);
+/* What a response or local failure means, as a call_end whose spans borrow from the message. */
+void edge_end_of(const struct sip_event *ev, struct call_end *out);
+/* "Reason: Q.850;cause=16\r\n" and, for refusals, Retry-After, into dst; borrowed result. */
+struct span edge_end_headers(const struct call_end *end, bool refusal, char *dst, size_t size);
+/* SDP of `media` as we say it to `leg`, in the scratch arena's buffer; len 0 on failure. */
+struct span edge_write_sdp(struct sip_leg *leg, const struct media_desc *media, struct buf *out);
+/* Keep what both sides' codec lists allow; false if no audio codec is left. */
+bool edge_restrict(const struct sip_leg *leg, struct media_desc *media);
+
+/* edge_dial.c */
+struct dial;
+int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate, const struct media_desc *offer);
+bool edge_retarget(struct sip_leg *leg, const char *why);
+/* The session toward the present target failed: next target or redirect (true: under way), or give up. */
+bool edge_dial_failed(struct sip_leg *leg, const struct sip_event *ev);
+void edge_dial_free(struct dial **dial);
+/* Escape what may not stand in the user part of a URI (RFC 3261 25.1). */
+size_t edge_escape_user(const char *user, char *dst, size_t size);
+
+/* edge_invite.c */
+void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
+/* Credentials in a request: what user they claim, and what they prove. */
+struct edge_proof {
+	struct span claim;		/* "" = no credentials for our realm */
+	bool proven, stale, wrong;
+};
+void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, struct edge_proof *out);
+void edge_challenge(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, bool stale);
+/* edge_request.c */
+void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
+/* edge_registrar.c */
+void edge_register(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A new INVITE becomes the arrival of a call: numbers, identity, credentials and offer are read
+ * here, once, and nothing of SIP goes further. */
+#include "edge/edge_int.h"
+
+#include <stdlib.h>
+
+#define NUMBER_MAX 128
+#define SCRATCH_FIRST 4096
+
+/* ---- credentials ------------------------------------------------------------------------- */
+
+static const char *secret_of(const struct model *m, struct span user)
+{
+	const struct model_mapping *mapping = model_mapping_by_user(m, user);
+	const struct model_phone *phone = mapping ? NULL : model_phone(m, user);
+
+	return mapping ? mapping->password : phone ? phone->password : NULL;
+}
+
+void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, struct edge_proof *out)
+{
+	const struct model *m = edge->config.host->model;
+	const char *realm = m->params.auth_realm, *secret;
+	char user[NUMBER_MAX];
+
+	*out = (struct edge_proof){ .claim = SPAN_NONE };
+	if (!sip_digest_user(msg, realm, false, &out->claim))
+		return;
+	secret = secret_of(m, out->claim);
+	if (span_copy(out->claim, user, sizeof(user)) >= sizeof(user) || !secret) {
+		out->wrong = true;
+		return;
+	}
+	switch (sip_digest_check(edge->digest, msg, realm, false, user, secret, edge->config.loop->now_us)) {
+	case SIP_DIGEST_OK:
+		out->proven = true;
+		break;
+	case SIP_DIGEST_STALE:
+	case SIP_DIGEST_REPLAY:
+		out->stale = true;
+		break;
+	case SIP_DIGEST_NONE:
+		out->claim = SPAN_NONE;
+		break;
+	case SIP_DIGEST_WRONG:
+	case SIP_DIGEST_MALFORMED:
+		out->wrong = true;
+		break;
+	}
+}
+
+void edge_challenge(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, bool stale)
+{
+	struct buf lines = BUF_INIT(2048);
+
+	sip_digest_challenge(edge->digest, &lines, edge->config.host->model->params.auth_realm, false, stale,
+			     edge->config.loop->now_us);
+	sip_stx_reply(tx, msg, lines.failed ? 500 : 401, NULL, lines.failed ? NULL : buf_cstr(&lines));
+	buf_free(&lines);
+}
+
+/* ---- numbers and identity ------------------------------------------------------------------ */
+
+/* The user part of a SIP URI or the number of a tel URI, unescaped into dst; SPAN_NONE if there is none or it
+ * cannot be a number. */
+static struct span number_of(struct span uri_text, char dst[NUMBER_MAX])
+{
+	struct sip_uri uri;
+	ssize_t len;
+
+	if (sip_uri_decode(&uri, uri_text))
+		return SPAN_NONE;
+	/* Parameters may hide in the user part ("123;phone-context=..."): they are not digits to route by. */
+	len = sip_unescape(span_head(uri.user, span_find(uri.user, ';')), dst, NUMBER_MAX - 1);
+	if (len <= 0 || memchr(dst, '\0', (size_t)len))
+		return SPAN_NONE;
+	return (struct span){ dst, (size_t)len };
+}
+
+static struct span identity_of(const struct sip_msg *msg)
+{
+	struct sip_values it = { 0 };
+	struct sip_name_addr identity;
+
+	if (!sip_next_value(msg, SIP_H_P_ASSERTED_IDENTITY, &it) || sip_name_addr_decode(&identity, it.value))
+		return SPAN_NONE;
+	return identity.uri;
+}
+
+static void read_offer(struct edge *edge, const struct sip_msg *msg, struct call_arrival *arrival, struct media_desc **offer,
+		       char *why, size_t why_size, int *err)
+{
+	struct span sdp = sip_body_sdp(msg);
+
+	*err = 0;
+	if (!sdp.len)
+		return;
+	*err = edge_desc_read(edge->scratch, sdp, offer, why, why_size);
+	if (*err == 0)
+		arrival->offer = *offer;
+}
+
+static void refuse_sdp(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow, const char *why)
+{
+	struct call_refusal refusal = { .code = END_SDP_MALFORMED, .status = 488, .text = why, .source_addr = &flow->peer.sa };
+	char source[NET_ADDR_TEXT];
+
+	sip_stx_reply(tx, msg, 488, NULL, "Warning: 399 causeway \"session description cannot be read\"\r\n");
+	refusal.source = net_addr_format(&flow->peer, source);
+	refusal.proto = "sip";
+	refusal.sip_call_id = msg->call_id;
+	call_record_refusal(edge->config.host, &refusal);
+}
+
+static struct sip_leg *caller_leg(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+{
+	struct sip_leg *leg = edge_leg_new(edge, false);
+
+	if (!leg)
+		return NULL;
+	leg->tx = tx;
+	leg->invite = msg;
+	leg->invite_pending = true;
+	leg->flow = *flow;
+	return leg;
+}
+
+void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+{
+	struct edge *edge = arg;
+	struct call_arrival arrival = { .max_forwards = msg->max_forwards < 0 ? 70 : msg->max_forwards };
+	char caller[NUMBER_MAX], callee[NUMBER_MAX], why[192] = "";
+	struct media_desc *offer = NULL;
+	struct sip_name_addr from = { .display = SPAN_NONE };
+	struct edge_proof proof;
+	struct sip_leg *leg;
+	int err;
+
+	edge->scratch = arena_new(SCRATCH_FIRST);
+	leg = edge->scratch ? caller_leg(edge, tx, msg, flow) : NULL;
+	if (!leg) {
+		sip_stx_reply(tx, msg, 503, NULL, "Retry-After: 5\r\n");
+		arena_free(&edge->scratch);
+		return;
+	}
+	read_offer(edge, msg, &arrival, &offer, why, sizeof(why), &err);
+	if (err) {
+		refuse_sdp(edge, tx, msg, flow, why);
+		edge_leg_free(leg);
+		arena_free(&edge->scratch);
+		return;
+	}
+	edge_check_credentials(edge, msg, &proof);
+	arrival.stale = proof.stale;
+	arrival.wrong_credentials = proof.wrong;
+	memcpy(&arrival.request.source, &flow->peer, sizeof(flow->peer));
+	arrival.request.digest_claim = proof.claim;
+	arrival.request.digest_user = proof.proven ? proof.claim : SPAN_NONE;
+	arrival.request.utc_us = edge->config.loop->utc_us;
+	arrival.request.mono_us = edge->config.loop->now_us;
+	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0)
+		arrival.request.caller = number_of(from.uri, caller);
+	arrival.request.callee = number_of(sip_str(msg, msg->uri), callee);
+	arrival.display = from.display;
+	arrival.identity = identity_of(msg);
+	arrival.privacy = sip_header(msg, SIP_H_PRIVACY);
+	call_incoming(edge->config.host, &leg->base, &arrival);
+	arena_free(&edge->scratch);
+}

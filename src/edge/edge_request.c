@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Requests outside calls: OPTIONS says what we are, REGISTER goes to the registrar, the rest is
+ * not for a switch. */
+#include "edge/edge_int.h"
+
+#define ALLOWED "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REGISTER\r\n"
+
+/* RFC 3261 11.2: the status an INVITE would get, and our capabilities. */
+static void answer_options(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg)
+{
+	bool draining = atomic_load_explicit(edge->config.host->draining, memory_order_relaxed);
+
+	sip_stx_reply(tx, msg, draining ? 503 : 200, NULL,
+		      ALLOWED "Accept: application/sdp\r\nSupported: timer, 100rel\r\nAccept-Language: en\r\n");
+}
+
+void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+{
+	switch (msg->method) {
+	case SIP_OPTIONS:
+		answer_options(arg, tx, msg);
+		break;
+	case SIP_REGISTER:
+		edge_register(arg, tx, msg, flow);
+		break;
+	case SIP_BYE:
+	case SIP_PRACK:
+	case SIP_UPDATE:
+	case SIP_INFO:
+		/* RFC 3261 15.1.2 and kin: these live in dialogs only. */
+		sip_stx_reply(tx, msg, 481, NULL, NULL);
+		break;
+	default:
+		sip_stx_reply(tx, msg, msg->method == SIP_METHOD_OTHER ? 501 : 405, NULL, ALLOWED);
+	}
+}

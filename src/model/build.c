@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Building a snapshot: objects grow in arrays, references wait as names; at the end the arrays move
+ * into the snapshot's arena, names become pointers and everything is indexed. */
+#include "model/model_int.h"
+
+#include <stdio.h>
+
+int build_init(struct build *b, struct model_error *errors, unsigned max_errors)
+{
+	*b = (struct build){ .errors = errors, .max_errors = max_errors };
+	b->m = calloc(1, sizeof(*b->m));
+	if (!b->m)
+		return -ENOMEM;
+	b->m->arena = arena_new(4096);
+	if (!b->m->arena)
+		return -ENOMEM;
+	atomic_init(&b->m->refs, 1);
+	params_default(&b->m->params, b->m->arena);
+	return 0;
+}
+
+void build_free(struct build *b)
+{
+	for (unsigned i = 0; i < KINDS_ALL; i++) {
+		free(b->objects[i].items);
+		free(b->objects[i].lines);
+	}
+	free(b->refs);
+	model_unref(&b->m);
+}
+
+bool build_error(struct build *b, unsigned line, unsigned column, const char *object, const char *text,
+		 const char *remedy)
+{
+	struct model_error *e;
+
+	if (b->n_errors >= b->max_errors)
+		return false;
+	e = &b->errors[b->n_errors++];
+	e->line = line;
+	e->column = column;
+	snprintf(e->object, sizeof(e->object), "%s", object);
+	snprintf(e->text, sizeof(e->text), "%s", text);
+	snprintf(e->remedy, sizeof(e->remedy), "%s", remedy);
+	return b->n_errors < b->max_errors;
+}
+
+void *build_add(struct build *b, enum kind kind, unsigned line)
+{
+	struct objects *o = &b->objects[kind];
+	size_t each = kinds[kind].size;
+	void *object;
+
+	if (o->n == o->size) {
+		unsigned size = o->size ? o->size * 2 : 16;
+		char *items = realloc(o->items, size * each);
+		unsigned *lines = items ? realloc(o->lines, size * sizeof(*lines)) : NULL;
+
+		if (items)
+			o->items = items;
+		if (lines)
+			o->lines = lines;
+		if (!items || !lines) {
+			b->no_memory = true;
+			return NULL;
+		}
+		o->size = size;
+	}
+	object = o->items + o->n * each;
+	memset(object, 0, each);
+	fields_default(b, kind, object);
+	o->lines[o->n++] = line;
+	return object;
+}
+
+bool build_refer(struct build *b, const struct reference *ref)
+{
+	if (b->n_refs == b->refs_size) {
+		size_t size = b->refs_size ? b->refs_size * 2 : 64;
+		struct reference *refs = realloc(b->refs, size * sizeof(*refs));
+
+		if (!refs)
+			return false;
+		b->refs = refs;
+		b->refs_size = size;
+	}
+	b->refs[b->n_refs++] = *ref;
+	return true;
+}
+
+/* ---- rates ------------------------------------------------------------------------------ */
+
+struct rate_line {
+	struct model_rate rate;
+	unsigned line;
+};
+
+static int compare_rates(const void *a, const void *b)
+{
+	const struct rate_line *x = a, *y = b;
+	int order = strcmp(x->rate.prefix, y->rate.prefix);
+
+	return order ? order : x->line < y->line ? -1 : x->line > y->line;
+}
+
+static void rate_twice(struct build *b, const struct model_rate_group *group, const struct rate_line *first,
+		       const struct rate_line *second)
+{
+	char object[96], text[160];
+
+	snprintf(object, sizeof(object), "rate_groups[%u] %s", b->objects[KIND_RATE_GROUP].n - 1,
+		 group->name ? group->name : "");
+	snprintf(text, sizeof(text), "prefix \"%s\" has two rates, first in line %u", second->rate.prefix, first->line);
+	build_error(b, second->line, 0, object, text, "keep one of them");
+}
+
+void build_take_rates(struct build *b, struct model_rate_group *group)
+{
+	struct objects *o = &b->objects[KIND_RATE];
+	struct rate_line *sorted = calloc(o->n + 1, sizeof(*sorted));
+	unsigned n = 0;
+
+	group->rates = arena_alloc(b->m->arena, (o->n + 1) * sizeof(*group->rates));
+	if (!sorted || !group->rates) {
+		b->no_memory = true;
+		free(sorted);
+		return;
+	}
+	for (unsigned i = 0; i < o->n; i++) {
+		memcpy(&sorted[n].rate, o->items + i * sizeof(struct model_rate), sizeof(struct model_rate));
+		sorted[n].line = o->lines[i];
+		n += sorted[n].rate.prefix != NULL; /* else it has been complained of */
+	}
+	qsort(sorted, n, sizeof(*sorted), compare_rates);
+	for (unsigned i = 0; i < n; i++) {
+		group->rates[i] = sorted[i].rate;
+		if (i && strcmp(sorted[i - 1].rate.prefix, sorted[i].rate.prefix) == 0)
+			rate_twice(b, group, &sorted[i - 1], &sorted[i]);
+	}
+	group->n_rates = n;
+	o->n = 0;
+	free(sorted);
+}
+
+/* ---- what lies between objects ------------------------------------------------------------- */
+
+static void object_label(const struct build *b, enum kind kind, unsigned i, char *dst, size_t size)
+{
+	const char *name = object_name(kind_object(b->m, kind, i));
+
+	snprintf(dst, size, "%s[%u]%s%s", kinds[kind].section, i, name ? " " : "", name ? name : "");
+}
+
+static void object_error(struct build *b, enum kind kind, unsigned i, unsigned line, const char *text, const char *remedy)
+{
+	char object[96];
+
+	object_label(b, kind, i, object, sizeof(object));
+	build_error(b, line ? line : b->objects[kind].lines[i], 0, object, text, remedy);
+}
+
+static bool place_objects(struct build *b, enum kind kind)
+{
+	struct objects *o = &b->objects[kind];
+	size_t size = o->n * kinds[kind].size;
+	void *placed = arena_alloc(b->m->arena, size ? size : 1);
+
+	if (!placed)
+		return false;
+	if (size)
+		memcpy(placed, o->items, size);
+	memcpy((char *)b->m + kinds[kind].array, &placed, sizeof(placed));
+	memcpy((char *)b->m + kinds[kind].count, &o->n, sizeof(o->n));
+	return true;
+}
+
+static bool index_names(struct build *b, enum kind kind)
+{
+	unsigned n;
+	void *objects = kind_objects(b->m, kind, &n);
+	struct name_index *index = &b->m->index->names[kind];
+	char text[160];
+
+	if (name_index_init(index, b->m->arena, objects, n, kinds[kind].size, 0))
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		const char *name = object_name(kind_object(b->m, kind, i));
+		int64_t first = name ? name_index_add(index, i) : -1;
+
+		if (first < 0)
+			continue;
+		snprintf(text, sizeof(text), "`%s` exists already, first in line %u", name, b->objects[kind].lines[first]);
+		object_error(b, kind, i, 0, text, "give each a name of its own");
+	}
+	return true;
+}
+
+struct name_walk {
+	const struct model *m;
+	enum kind kind;
+	unsigned i;
+};
+
+/* Guessing has its price: the first ten thousand must do. */
+static const char *next_name(void *arg)
+{
+	struct name_walk *walk = arg;
+	unsigned n;
+
+	kind_objects(walk->m, walk->kind, &n);
+	while (walk->i < n && walk->i < 10000) {
+		const char *name = object_name(kind_object(walk->m, walk->kind, walk->i++));
+
+		if (name)
+			return name;
+	}
+	return NULL;
+}
+
+static void dangling(struct build *b, const struct reference *ref)
+{
+	struct name_walk walk = { b->m, ref->to, 0 };
+	const char *nearest = nearest_word(span_of(ref->name), next_name, &walk);
+	const char *what = ref->to == KIND_ACCOUNT ? "account" : "rate_group";
+	char text[256], remedy[160];
+
+	if (nearest) {
+		snprintf(text, sizeof(text), "%s: `%s` does not exist; did you mean `%s`?", what, ref->name, nearest);
+		snprintf(remedy, sizeof(remedy), "write `%s`, or add `%s` to %s", nearest, ref->name, kinds[ref->to].section);
+	} else {
+		snprintf(text, sizeof(text), "%s: `%s` does not exist", what, ref->name);
+		snprintf(remedy, sizeof(remedy), "add `%s` to %s", ref->name, kinds[ref->to].section);
+	}
+	object_error(b, ref->kind, ref->index, ref->line, text, remedy);
+}
+
+static void resolve(struct build *b, const struct reference *ref)
+{
+	const void *to = name_index_find(&b->m->index->names[ref->to], span_of(ref->name));
+	const char *name;
+
+	if (!to) {
+		dangling(b, ref);
+	} else if (ref->to == KIND_ACCOUNT) {
+		memcpy((char *)kind_object(b->m, ref->kind, ref->index) + ref->offset, &to, sizeof(to));
+	} else {
+		name = object_name(to);
+		memcpy((char *)kind_object(b->m, ref->kind, ref->index) + ref->offset, &name, sizeof(name));
+	}
+}
+
+static void check_mapping(struct build *b, unsigned i)
+{
+	const struct model_mapping *gw = &b->m->mappings[i];
+	char text[256];
+
+	if (gw->auth == AUTH_DIGEST && (!gw->user || !gw->password))
+		object_error(b, KIND_MAPPING, i, 0, gw->user ? "auth: digest needs a password" : "auth: digest needs a user",
+			     "add `user` and `password`");
+	if (gw->auth != AUTH_DIGEST && gw->n_addresses == 0)
+		object_error(b, KIND_MAPPING, i, 0, "addresses: none is listed, so no call could come from it",
+			     "add `addresses: [ ... ]`, or `auth: digest` with `user` and `password`");
+	for (unsigned j = 0; gw->auth == AUTH_ADDRESS_PORT && j < gw->n_addresses; j++) {
+		if (gw->addresses[j].port)
+			continue;
+		snprintf(text, sizeof(text), "addresses: `%s` has no port, and auth is address_port", gw->addresses[j].text);
+		object_error(b, KIND_MAPPING, i, 0, text, "write host:port, or `auth: address`");
+		return;
+	}
+}
+
+/* A digest user stands for one gateway or one phone. */
+static bool index_users(struct build *b)
+{
+	struct name_index *users = &b->m->index->users;
+	char text[256];
+
+	if (name_index_init(users, b->m->arena, b->m->mappings, b->m->n_mappings, sizeof(struct model_mapping),
+			    offsetof(struct model_mapping, user)))
+		return false;
+	for (unsigned i = 0; i < b->m->n_mappings; i++) {
+		const struct model_mapping *gw = &b->m->mappings[i];
+		int64_t first;
+
+		if (gw->auth != AUTH_DIGEST || !gw->user)
+			continue;
+		if (gw->n_addresses == 0 && !gw->locked && !b->m->open_digest)
+			b->m->open_digest = gw;
+		first = name_index_add(users, i);
+		if (first >= 0) {
+			snprintf(text, sizeof(text), "user: `%s` is that of mapping gateway `%s` already (line %u)", gw->user,
+				 b->m->mappings[first].name ? b->m->mappings[first].name : "?",
+				 b->objects[KIND_MAPPING].lines[first]);
+			object_error(b, KIND_MAPPING, i, 0, text, "give each gateway a user of its own");
+		} else if (model_phone(b->m, span_of(gw->user))) {
+			snprintf(text, sizeof(text), "user: `%s` is the number of a phone", gw->user);
+			object_error(b, KIND_MAPPING, i, 0, text, "give the gateway a user of its own");
+		}
+	}
+	return true;
+}
+
+/* Two gateways known by the same address: one of them would never get a call. */
+static void check_addresses(struct build *b)
+{
+	const struct address_index *index = &b->m->index->addresses;
+	const struct address_entry *first = NULL;
+	char text[256];
+
+	for (uint32_t i = 0; i < index->n; i++) {
+		const struct address_entry *e = &index->entries[i];
+		const struct model_address *x = &e->address, *y = first ? &first->address : NULL;
+
+		if (b->m->mappings[e->mapping].auth == AUTH_DIGEST)
+			continue;
+		if (y && x->ip6 == y->ip6 && x->prefix_len == y->prefix_len && x->port == y->port &&
+		    memcmp(x->bytes, y->bytes, sizeof(x->bytes)) == 0 && e->mapping != first->mapping) {
+			snprintf(text, sizeof(text), "addresses: `%s` is listed by mapping gateway `%s` already (line %u)", e->text,
+				 b->m->mappings[first->mapping].name, b->objects[KIND_MAPPING].lines[first->mapping]);
+			object_error(b, KIND_MAPPING, e->mapping, 0, text, "list each address in one gateway");
+			continue;
+		}
+		first = e;
+	}
+}
+
+static bool give_loads(struct model *m)
+{
+	struct load_box *box = load_box_new(false);
+	unsigned n;
+
+	if (!box)
+		return false;
+	m->load = &box->load;
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		if (kinds[kind].load == NO_LOAD)
+			continue;
+		kind_objects(m, (enum kind)kind, &n);
+		for (unsigned i = 0; i < n; i++) {
+			box = load_box_new(kind == KIND_PHONE);
+			if (!box)
+				return false;
+			object_set_load((enum kind)kind, kind_object(m, (enum kind)kind, i), box);
+		}
+	}
+	return true;
+}
+
+static bool place_and_check(struct build *b)
+{
+	struct model *m = b->m;
+
+	m->index = arena_alloc(m->arena, sizeof(*m->index));
+	if (!m->index)
+		return false;
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		if (!place_objects(b, (enum kind)kind) || !index_names(b, (enum kind)kind))
+			return false;
+	for (size_t i = 0; i < b->n_refs; i++)
+		resolve(b, &b->refs[i]);
+	/* What is missing may be missing only because it was wrong, and has been complained of. */
+	for (unsigned i = 0; b->n_errors == 0 && i < m->n_mappings; i++)
+		check_mapping(b, i);
+	return index_users(b);
+}
+
+struct model *build_finish(struct build *b)
+{
+	struct model *m = b->m;
+	bool good = !b->no_memory && place_and_check(b);
+
+	if (good && b->n_errors == 0) {
+		good = address_index_build(&m->index->addresses, m) == 0;
+		if (good)
+			check_addresses(b);
+	}
+	if (good && b->n_errors == 0)
+		good = prefix_index_build(&m->index->prefixes, m) == 0 && give_loads(m);
+	if (!good)
+		build_error(b, 0, 0, "", "not enough memory for this configuration", "give the process more memory");
+	if (b->n_errors)
+		return NULL;
+	m->built_utc_us = clock_utc_us();
+	b->m = NULL;
+	return m;
+}
+
+/* ---- near words --------------------------------------------------------------------------------- */
+
+#define WORD_MOST 64
+
+/* Levenshtein's distance, cut off above `most`. Case counts half-heartedly: not at all. */
+static unsigned distance(struct span a, struct span b, unsigned most)
+{
+	unsigned row[WORD_MOST + 1];
+
+	for (unsigned j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (unsigned i = 1; i <= a.len; i++) {
+		unsigned diagonal = row[0], least = i;
+
+		row[0] = i;
+		for (unsigned j = 1; j <= b.len; j++) {
+			unsigned cost = diagonal + (ascii_lower(a.p[i - 1]) != ascii_lower(b.p[j - 1]));
+
+			diagonal = row[j];
+			if (row[j] + 1 < cost)
+				cost = row[j] + 1;
+			if (row[j - 1] + 1 < cost)
+				cost = row[j - 1] + 1;
+			row[j] = cost;
+			if (cost < least)
+				least = cost;
+		}
+		if (least > most)
+			return least;
+	}
+	return row[b.len];
+}
+
+const char *nearest_word(struct span word, const char *(*next)(void *arg), void *arg)
+{
+	unsigned best = (unsigned)word.len / 3 + 1;
+	const char *nearest = NULL, *candidate;
+
+	if (word.len > WORD_MOST || word.len == 0)
+		return NULL;
+	while ((candidate = next(arg))) {
+		struct span c = span_of(candidate);
+		size_t apart = c.len > word.len ? c.len - word.len : word.len - c.len;
+		unsigned d;
+
+		if (c.len > WORD_MOST || apart > best)
+			continue;
+		d = distance(word, c, best);
+		if (d < best || (d == best && !nearest && word.len > 2)) {
+			best = d;
+			nearest = candidate;
+		}
+	}
+	return nearest;
+}

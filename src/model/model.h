@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* model: the configuration as an immutable snapshot, the load that lives beside it, and the
+ * names of how calls end.
+ *
+ * A snapshot is built whole from the objects (YAML file, database or API, all through
+ * model_load), indexed, and swapped in; readers count references. Strings and pointers in it
+ * live as long as the snapshot. Load (lines in use, rates, bindings of phones) outlives snapshots: an object
+ * keeps its load for as long as an object of its kind and name exists. */
+#ifndef CAUSEWAY_MODEL_H
+#define CAUSEWAY_MODEL_H
+
+#include "base/base.h"
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+
+/* ---- end codes -------------------------------------------------------------------- */
+
+enum end_side { SIDE_CALLER, SIDE_CALLEE, SIDE_SWITCH, SIDE_NETWORK };
+enum end_code {
+	END_NONE,
+#define END_CODE(name, side, sip, q850, sentence) END_##name,
+#include "model/endcodes.def"
+#undef END_CODE
+	END_CODES
+};
+struct end_code_info {
+	const char *name;
+	enum end_side side;
+	uint16_t sip;
+	uint8_t q850;
+	const char *sentence;
+};
+const struct end_code_info *end_code_info(enum end_code code);
+/* END_NONE when unknown. */
+enum end_code end_code_find(struct span name);
+const char *end_side_name(enum end_side side);	/* "caller", "callee", "switch", "network" */
+/* RFC 3398 7.2.4.1 and 8.2.6.1: Q.850 to SIP status and back (failures.md's table). */
+int q850_to_sip(int cause);
+int sip_to_q850(int status);
+
+/* ---- load ------------------------------------------------------------------------- */
+
+/* Any thread; no locks. */
+struct load {
+	atomic_int lines;		/* calls in use now */
+	atomic_int peak_lines;
+	_Atomic uint64_t calls;		/* taken since start */
+	_Atomic uint64_t answered, failed, refused_lines, refused_rate;
+	_Atomic uint64_t last_call_us;	/* UTC */
+	_Atomic uint64_t rate_state;	/* token bucket: see load_take_rate */
+};
+/* Take one line unless `limit` (0 = none) lines are in use. */
+bool load_take_line(struct load *load, int limit);
+void load_give_line(struct load *load);
+/* Token bucket of `per_second` (0 = no limit) with a burst of one second's worth. */
+bool load_take_rate(struct load *load, uint32_t per_second, uint64_t now_us);
+/* Would load_take_rate succeed? Takes and counts nothing. */
+bool load_has_rate(const struct load *load, uint32_t per_second, uint64_t now_us);
+/* Undo a load_take_rate of this moment, when something else that the call needs was refused. */
+void load_give_rate(struct load *load, uint32_t per_second);
+/* Count a call that was taken (load_take_* do not: they may be undone). utc_us 0 = unknown. */
+void load_count_call(struct load *load, uint64_t utc_us);
+
+/* Where a registered phone can be reached: written by whichever worker took its REGISTER, read by any. A
+ * sequence lock; readers never wait, they retry while a write of a few hundred bytes is under way. */
+struct binding {
+	char contact[192];		/* URI as registered; "" = none */
+	char user_agent[64];
+	char call_id[96];
+	uint32_t cseq;
+	uint8_t flow[96];		/* struct net_flow, opaque here */
+	uint64_t expires_us;		/* monotonic */
+	uint64_t registered_utc_us;
+};
+struct phone_state {
+	_Atomic uint32_t sequence;
+	atomic_flag writing;
+	struct binding binding;
+};
+void phone_state_write(struct phone_state *state, const struct binding *binding);
+void phone_state_read(struct phone_state *state, struct binding *out);
+
+/* ---- objects ---------------------------------------------------------------------- */
+
+struct model_account {
+	const char *name;
+	const char *kind;		/* "customer", "agent", "vendor" */
+	bool locked;
+	int64_t balance, overdraft;	/* 10^-8 units */
+	const char *rate_group;		/* NULL = none */
+	const char *memo;
+};
+
+struct model_rate {
+	const char *prefix;
+	int64_t price;			/* 10^-8 units per minute */
+	uint32_t period;		/* seconds */
+};
+struct model_rate_group {
+	const char *name;
+	unsigned n_rates;
+	struct model_rate *rates;	/* sorted by prefix */
+	const char *memo;
+};
+
+enum model_proto { PROTO_UDP, PROTO_TCP, PROTO_TLS };	/* as enum net_proto */
+
+/* An address of a mapping gateway: a host or a network, optionally one port, which must then be
+ * the source's, whatever the way of authentication. AUTH_ADDRESS_PORT demands one in each address. */
+struct model_address {
+	bool ip6;
+	uint8_t bytes[16];
+	uint8_t prefix_len;		/* 32 or 128 for a host */
+	uint16_t port;			/* 0 = any */
+	const char *text;
+};
+
+struct model_timeouts {			/* 0 = the system's */
+	uint64_t invite_us, trying_us, progress_us, progress_sdp_us, ringing_us;
+};
+
+/* What both gateway kinds (and phones) say about SIP toward that peer. */
+struct model_sip {
+	const char *codecs;		/* "PCMA,PCMU" in order; NULL = all as offered */
+	int timer;			/* -1 = system's, 0 off, 1 on */
+	int rel100;			/* enum: 0 off, 1 supported, 2 required */
+	bool update, info;		/* may be used toward and taken from this peer */
+	int request_address, response_address;	/* 0 source socket, 1 source host + given port, 2 as written */
+	bool keep_udp;			/* never switch a large request to TCP */
+	bool trust_identity;		/* P-Asserted-Identity, Privacy pass to and from this side */
+};
+
+enum mapping_auth { AUTH_ADDRESS, AUTH_ADDRESS_PORT, AUTH_DIGEST };
+
+struct model_mapping {			/* mapping gateway: where calls come in */
+	const char *name;
+	const struct model_account *account;	/* NULL = none */
+	bool locked;
+	enum mapping_auth auth;
+	unsigned n_addresses;
+	struct model_address *addresses;	/* with AUTH_DIGEST: where it may come from; none = anywhere */
+	const char *user, *password;
+	int line_limit;			/* 0 = none */
+	uint32_t rate_limit;
+	struct model_sip sip;
+	uint64_t max_duration_us;	/* 0 = the system's */
+	const char *memo;
+	struct load *load;
+};
+
+struct model_routing {			/* routing gateway: where calls go out */
+	const char *name;
+	const struct model_account *account;
+	bool locked;
+	const char *host;		/* address literal or name */
+	uint16_t port;			/* 0 = by DNS, or the transport's default */
+	int proto;			/* enum model_proto, -1 = by DNS, or UDP */
+	const char *local_address;	/* listening address to send from; NULL = by route */
+	unsigned n_prefixes;
+	const char **prefixes;		/* "" matches every number */
+	int priority;			/* smaller first */
+	bool protect;
+	int line_limit;
+	uint32_t rate_limit;
+	bool options_check;
+	struct model_timeouts timeouts;
+	struct model_sip sip;
+	const char *user, *password;	/* digest as client */
+	const char *from_host;		/* host in From; NULL = our address */
+	int follow_redirects;		/* -1 = the system's */
+	uint64_t max_duration_us;
+	const char *memo;
+	struct load *load;
+};
+
+struct model_phone {
+	const char *number;
+	const struct model_account *account;
+	bool locked;
+	const char *password;
+	const char *display;
+	int line_limit;
+	struct model_sip sip;
+	struct load *load;
+	struct phone_state *state;
+};
+
+struct model_params {
+#define PARAM_DURATION uint64_t
+#define PARAM_COUNT uint64_t
+#define PARAM_BOOL bool
+#define PARAM_TEXT const char *
+#define PARAM(name, type, def, least, most, vos, help) PARAM_##type name;
+#include "model/params.def"
+#undef PARAM
+};
+
+enum param_type { PARAM_TYPE_DURATION, PARAM_TYPE_COUNT, PARAM_TYPE_BOOL, PARAM_TYPE_TEXT };
+struct param_info {
+	const char *name;
+	enum param_type type;
+	const char *def, *least, *most, *vos, *help;
+	size_t offset;			/* in struct model_params */
+};
+extern const struct param_info param_table[];
+extern const size_t param_count;
+/* By our name or the VOS3000 name; NULL if neither. */
+const struct param_info *param_find(struct span name);
+/* "10s", "500ms", "2m", "1h", "1d", or plain digits = seconds. 0, -EINVAL or -ERANGE. */
+int duration_parse(struct span text, uint64_t *us_out);
+/* Set or show one parameter. param_set: 0, -EINVAL, -ERANGE or -ENOMEM with `why` in words; texts are
+ * copied into the arena. */
+int param_set(struct model_params *params, const struct param_info *info, struct arena *arena, struct span text,
+	      char *why, size_t size);
+const char *param_format(const struct model_params *params, const struct param_info *info, char *dst, size_t size);
+/* Shortest exact form: "10s", "500ms". */
+const char *duration_format(uint64_t us, char *dst, size_t size);
+/* Decimal money, at most 8 places: "0.0120" -> 1200000. 0, -EINVAL or -ERANGE. */
+int money_parse(struct span text, int64_t *out);
+const char *money_format(int64_t amount, char *dst, size_t size);	/* at least 2 places */
+
+/* ---- snapshot --------------------------------------------------------------------- */
+
+struct model {
+	atomic_uint refs;
+	struct arena *arena;
+	uint64_t version;		/* counts up with each swap */
+	uint64_t built_utc_us;
+	struct model_params params;
+	unsigned n_accounts, n_rate_groups, n_mappings, n_routings, n_phones;
+	struct model_account *accounts;
+	struct model_rate_group *rate_groups;
+	struct model_mapping *mappings;
+	struct model_routing *routings;
+	struct model_phone *phones;
+	struct load *load;		/* the whole switch's */
+	struct model_index *index;	/* opaque: by name, by address, by digest user, by prefix */
+	const struct model_mapping *open_digest;	/* an unlocked digest gateway that may call from anywhere, or NULL */
+};
+
+/* Any thread. model_unref frees with the last reference. */
+struct model *model_ref(struct model *m);
+void model_unref(struct model **m);
+
+/* The one current snapshot of a process. */
+struct model_hub;
+struct model_hub *model_hub_new(void);		/* holds an empty default snapshot */
+void model_hub_free(struct model_hub **hub);
+/* A reference to the current snapshot. Any thread, no lock held while using it. Workers call this
+ * when model_hub_version differs from what they hold. */
+struct model *model_hub_get(struct model_hub *hub);
+uint64_t model_hub_version(const struct model_hub *hub);
+/* Make `m` (reference taken over) the current one: load of equal objects is carried over by
+ * kind and name, version set. */
+void model_hub_swap(struct model_hub *hub, struct model *m);
+
+const struct model_account *model_account(const struct model *m, struct span name);
+const struct model_rate_group *model_rate_group(const struct model *m, struct span name);
+const struct model_mapping *model_mapping(const struct model *m, struct span name);
+const struct model_routing *model_routing(const struct model *m, struct span name);
+const struct model_phone *model_phone(const struct model *m, struct span number);
+const struct model_mapping *model_mapping_by_user(const struct model *m, struct span digest_user);
+
+/* All mapping gateways listing this source, most specific first (host+port, host, network by length):
+ * fills out[] up to max, returns how many there are. */
+unsigned model_mappings_at(const struct model *m, const struct sockaddr *source, const struct model_mapping **out, unsigned max);
+/* The nearest miss for a refused source, in words, into dst: "acme-in lists 203.0.113.8", "" if nothing is near. */
+void model_nearest_source(const struct model *m, const struct sockaddr *source, char *dst, size_t size);
+
+/* Routing gateways by prefix: calls `found` for each (gateway, matched length) whose prefix begins
+ * `number`, longest prefix first; stops when it returns false. O(length), whatever the table's size. */
+void model_routings_for(const struct model *m, struct span number,
+			bool (*found)(void *arg, const struct model_routing *gw, unsigned matched), void *arg);
+
+/* ---- reading and writing the objects ------------------------------------------------- */
+
+/* One problem found in a configuration. */
+struct model_error {
+	unsigned line, column;		/* 0 = not from a file */
+	char object[96];		/* "routing_gateways[2] a-1" */
+	char text[256];			/* what is wrong, the value, the limit */
+	char remedy[160];
+};
+
+/* Read a whole YAML configuration (design section 7). Unknown keys, duplicate names, dangling references
+ * and values out of range are errors. At most `max_errors` are reported; returns their number, 0 = good and
+ * *model_out is a new snapshot with one reference. Bounded: 64 MiB, depth 16, no aliases ("billion laughs"). */
+unsigned model_read_yaml(struct model **model_out, struct span yaml, struct model_error *errors, unsigned max_errors);
+/* The whole configuration as YAML, such that reading it gives the same snapshot. Secrets included only when asked for,
+ * else written as "***" (which model_read_yaml refuses). */
+void model_write_yaml(struct buf *out, const struct model *m, bool secrets);
+
+/* One object as JSON, keys as in the YAML (API, `gateway show`); kind: "mapping_gateway", "routing_gateway", "phone",
+ * "account", "rate_group". Load included when `load`. Secrets never. */
+void model_write_json(struct buf *out, const struct model *m, const char *kind, const void *object, bool load);
+/* The same with secrets, as flags: what a store keeps and reads back. */
+#define MODEL_JSON_LOAD 1
+#define MODEL_JSON_SECRETS 2
+void model_write_json_flags(struct buf *out, const struct model *m, const char *kind, const void *object,
+			    unsigned flags);
+/* {"invite_timeout":"10s", ...}: every parameter with its value. */
+void model_write_params_json(struct buf *out, const struct model *m);
+
+/* ---- the objects described ------------------------------------------------------------- */
+
+enum model_field_type {
+	FIELD_NAME,		/* 1..63 bytes: letters (any script), digits, . _ - @ */
+	FIELD_NUMBER,		/* 1..63: letters, digits, * # + . _ - */
+	FIELD_TEXT,		/* one line; "" = none */
+	FIELD_MEMO,		/* as FIELD_TEXT, lines permitted */
+	FIELD_SECRET,		/* as FIELD_TEXT, shown only when asked for */
+	FIELD_BOOL,
+	FIELD_COUNT,		/* least..most */
+	FIELD_DURATION,		/* least..most, microseconds */
+	FIELD_MONEY,		/* decimal text in 10^-8 units */
+	FIELD_CHOICE,		/* one of `choices`; the value is the word's place + least */
+	FIELD_WORD,		/* one of `choices`; the value is the word */
+	FIELD_TRANSPORT,	/* as FIELD_CHOICE */
+	FIELD_ACCOUNT,		/* name of an account */
+	FIELD_RATE_GROUP,	/* name of a rate group */
+	FIELD_PREFIX,		/* 0..32: digits, letters, * # + */
+	FIELD_PREFIXES,		/* list of them */
+	FIELD_CODECS,		/* list of names */
+	FIELD_ADDRESSES,	/* list of "host", "host:port", "net/len", "[v6]:port" */
+	FIELD_PEER,		/* "host", "host:port", "[v6]:port", ";transport=" */
+	FIELD_RATES,		/* list of objects of kind "rate" */
+	FIELD_TYPES
+};
+/* One key of an object: reading, writing, the API's schema and the manual follow from it. */
+struct model_field_info {
+	const char *name;
+	enum model_field_type type;
+	size_t offset;			/* in the object's struct */
+	bool required;
+	int64_t least, most;		/* of the value, or of a text's length */
+	int64_t unset;			/* the value of a number, bool or choice when the key is absent */
+	const char *choices;		/* "address|address_port|digest" */
+	const char *help;
+};
+const char *model_field_type_name(enum model_field_type type);	/* "name", "count", ... */
+/* Kinds: "mapping_gateway", "routing_gateway", "phone", "account", "rate_group", "rate". NULL, 0 when unknown. */
+const struct model_field_info *model_fields(const char *kind, size_t *n);
+
+#endif

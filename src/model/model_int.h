@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of this module share. A configuration is read into a `struct build` (growing arrays and
+ * references by name), which build_finish turns into a snapshot. */
+#ifndef CAUSEWAY_MODEL_INT_H
+#define CAUSEWAY_MODEL_INT_H
+
+#include "model/model.h"
+
+#include <stdlib.h>
+
+#define CACHE_LINE 64
+#define NAME_LEN_MAX 63
+#define PREFIX_LEN_MAX 32
+
+/* ---- kinds --------------------------------------------------------------------------- */
+
+enum kind { KIND_ACCOUNT, KIND_RATE_GROUP, KIND_MAPPING, KIND_ROUTING, KIND_PHONE, KINDS, KIND_RATE = KINDS, KINDS_ALL };
+
+#define NO_LOAD SIZE_MAX
+struct kind_info {
+	const char *name, *section;
+	size_t size;			/* of the struct, whose first member is the name */
+	const struct model_field_info *fields;
+	size_t n_fields;
+	size_t array, count;		/* offsets in struct model */
+	size_t load;			/* offset in the struct, or NO_LOAD */
+};
+extern const struct kind_info kinds[KINDS_ALL];
+
+/* What people coming from elsewhere write: our key for it, or NULL. */
+const char *foreign_key(struct span key);
+
+static inline const char *object_name(const void *object)
+{
+	const char *name;
+
+	memcpy(&name, object, sizeof(name));
+	return name;
+}
+static inline void *kind_objects(const struct model *m, enum kind kind, unsigned *n_out)
+{
+	void *objects;
+
+	memcpy(&objects, (const char *)m + kinds[kind].array, sizeof(objects));
+	memcpy(n_out, (const char *)m + kinds[kind].count, sizeof(*n_out));
+	return objects;
+}
+static inline void *kind_object(const struct model *m, enum kind kind, unsigned i)
+{
+	unsigned n;
+	char *objects = kind_objects(m, kind, &n);
+
+	return objects + i * kinds[kind].size;
+}
+
+/* ---- values -------------------------------------------------------------------------- */
+
+/* One scalar as written: for lists there are several. */
+struct item {
+	struct span text;
+	unsigned line, column;
+};
+/* What is wrong with a value; `item` is the one to blame. */
+struct fault {
+	char text[256], remedy[160];
+	unsigned item;
+};
+
+struct build;
+/* Set a field of `object` (number `index` of its kind) from `items`. False with `fault` filled. */
+bool field_set(struct build *b, enum kind kind, unsigned index, void *object, const struct model_field_info *f,
+	       const struct item *items, unsigned n, struct fault *fault);
+/* The value of fields that a configuration does not mention. */
+void fields_default(struct build *b, enum kind kind, void *object);
+bool field_is_list(enum model_field_type type);
+/* Nothing but the value of an absent key. */
+bool field_is_unset(const struct model_field_info *f, const void *object);
+
+bool text_is_clean(struct span text, bool lines);	/* UTF-8 without control characters */
+bool bool_parse(struct span text, bool *out);
+void params_default(struct model_params *params, struct arena *arena);
+/* The parameter at odds with another one, or NULL. */
+const char *params_check(const struct model_params *params, char *why, size_t size);
+/* The likeliest word meant by `word`, or NULL: at most a third of it may differ. */
+const char *nearest_word(struct span word, const char *(*next)(void *arg), void *arg);
+
+/* ---- addresses ------------------------------------------------------------------------ */
+
+/* "a.b.c.d", "a.b.c.d:port", "net/len", "v6", "[v6]:port", "v6/len". NULL = good, else what is wrong (static). */
+const char *address_parse(struct span text, struct model_address *out);
+/* "host", "host:port", "[v6]:port" with an optional ";transport=udp|tcp|tls". */
+const char *peer_parse(struct span text, struct span *host_out, uint16_t *port_out, int *proto_out);
+/* Address and port of a source; IPv4-mapped IPv6 becomes IPv4. False for other families. */
+bool address_of(const struct sockaddr *source, struct model_address *out);
+const char *address_format(const struct model_address *address, char *dst, size_t size);	/* host only */
+/* The leading bits that both have in common (of the same family). */
+unsigned address_common(const struct model_address *a, const struct model_address *b);
+void address_mask(struct model_address *address, unsigned prefix_len);
+
+/* ---- building -------------------------------------------------------------------------- */
+
+struct objects {
+	char *items;
+	unsigned *lines;		/* where each stands in the file */
+	unsigned n, size;
+};
+struct reference {
+	enum kind kind, to;
+	unsigned index, line, column;
+	size_t offset;
+	const char *name;
+};
+struct build {
+	struct model *m;
+	struct objects objects[KINDS_ALL];	/* KIND_RATE: those of the group being read */
+	struct reference *refs;
+	size_t n_refs, refs_size;
+	struct model_error *errors;
+	unsigned n_errors, max_errors;
+	bool no_memory;
+};
+int build_init(struct build *b, struct model_error *errors, unsigned max_errors);
+/* A new object with defaults; NULL without memory. Moves when another is added. */
+void *build_add(struct build *b, enum kind kind, unsigned line);
+bool build_refer(struct build *b, const struct reference *ref);
+/* False when no more errors are wanted. */
+bool build_error(struct build *b, unsigned line, unsigned column, const char *object, const char *text,
+		 const char *remedy);
+/* The rates just read become those of `group`. */
+void build_take_rates(struct build *b, struct model_rate_group *group);
+/* Checks what lies between objects and indexes. The snapshot, or NULL with errors. */
+struct model *build_finish(struct build *b);
+void build_free(struct build *b);
+
+/* ---- index ------------------------------------------------------------------------------ */
+
+/* 0 or -ENOMEM. */
+int index_build(struct model *m);
+/* Two objects of a name? Called while indexing: see build.c. */
+struct name_index {
+	uint32_t *slots;		/* object number + 1; 0 = empty */
+	uint32_t mask;
+	const char *base;
+	size_t stride, key;		/* offset of the name in the struct */
+};
+int name_index_init(struct name_index *index, struct arena *arena, const void *base, unsigned n, size_t stride, size_t key);
+/* The object already there under that name, or -1 and it is added. */
+int64_t name_index_add(struct name_index *index, uint32_t number);
+const void *name_index_find(const struct name_index *index, struct span name);
+
+struct prefix_slot {
+	uint32_t tag, entry;		/* entry + 1; 0 = empty */
+};
+struct prefix_entry {			/* the text within: comparing costs no further miss */
+	char prefix[PREFIX_LEN_MAX];
+	uint32_t len, first, n;		/* its gateways in prefix_index.gateways */
+};
+struct prefix_index {
+	struct prefix_slot *slots;
+	uint32_t mask, n_entries;
+	uint64_t lengths;		/* bit per length in use */
+	struct prefix_entry *entries;
+	uint32_t *gateways;
+};
+int prefix_index_build(struct prefix_index *index, struct model *m);
+
+struct address_entry {
+	struct model_address address;	/* masked */
+	uint32_t mapping;
+	uint32_t next;			/* of the same address and length; + 1 */
+	const char *text;
+};
+struct address_index {
+	uint32_t n;
+	struct address_entry *entries;	/* sorted by family, bytes, length, port (given first), mapping */
+	uint32_t *slots;		/* first entry of an address and length; + 1 */
+	uint32_t mask;
+	uint8_t lengths4[33], lengths6[129];	/* in use */
+};
+int address_index_build(struct address_index *index, struct model *m);
+
+struct model_index {
+	struct name_index names[KINDS];
+	struct name_index users;
+	struct prefix_index prefixes;
+	struct address_index addresses;
+};
+
+/* ---- load -------------------------------------------------------------------------------- */
+
+struct load_box {
+	_Alignas(CACHE_LINE) struct load load;
+	atomic_uint refs;
+	struct phone_state state;	/* phones only */
+};
+struct load_box *load_box_new(bool phone);
+struct load_box *load_box_ref(struct load *load);
+void load_box_unref(struct load *load);
+static inline struct load_box *load_box_of(struct load *load)
+{
+	return container_of(load, struct load_box, load);
+}
+/* The object's load (and a phone's state) becomes `box`, one reference of it taken over. */
+void object_set_load(enum kind kind, void *object, struct load_box *box);
+struct load *object_load(enum kind kind, const void *object);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Parameters (params.def as a table) and the two forms of numbers that configurations use:
+ * durations and money. */
+#include "model/model_int.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+const struct param_info param_table[] = {
+#define PARAM(name, type, def, least, most, vos, help) \
+	{ #name, PARAM_TYPE_##type, def, least, most, vos, help, offsetof(struct model_params, name) },
+#include "model/params.def"
+#undef PARAM
+};
+const size_t param_count = ARRAY_SIZE(param_table);
+
+const struct param_info *param_find(struct span name)
+{
+	for (size_t i = 0; name.len && i < param_count; i++)
+		if (span_eq(name, span_of(param_table[i].name)) || span_ieq(name, span_of(param_table[i].vos)))
+			return &param_table[i];
+	return NULL;
+}
+
+static const struct {
+	const char *name;
+	uint64_t us;
+} units[] = {
+	{ "d", 86400 * SEC }, { "h", 3600 * SEC }, { "m", 60 * SEC }, { "s", SEC }, { "ms", MSEC }, { "us", 1 },
+};
+
+int duration_parse(struct span text, uint64_t *us_out)
+{
+	uint64_t number, scale = 0;
+	size_t digits = 0;
+	int err;
+
+	while (digits < text.len && ascii_digit(text.p[digits]))
+		digits++;
+	err = span_to_u64(span_head(text, digits), &number);
+	if (err)
+		return err;
+	if (digits == text.len)
+		scale = SEC;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (span_eq(span_skip(text, digits), span_of(units[i].name)))
+			scale = units[i].us;
+	if (!scale)
+		return -EINVAL;
+	if (number > UINT64_MAX / scale)
+		return -ERANGE;
+	*us_out = number * scale;
+	return 0;
+}
+
+/* The largest unit that divides it is the shortest form. */
+const char *duration_format(uint64_t us, char *dst, size_t size)
+{
+	size_t i = 0;
+
+	while (us % units[i].us)
+		i++;
+	if (us == 0)
+		snprintf(dst, size, "0s");
+	else
+		snprintf(dst, size, "%" PRIu64 "%s", us / units[i].us, units[i].name);
+	return dst;
+}
+
+#define MONEY_PLACES 8
+#define MONEY_ONE 100000000
+
+int money_parse(struct span text, int64_t *out)
+{
+	bool negative = text.len && text.p[0] == '-';
+	struct span whole, part;
+	uint64_t units_part, part_value = 0;
+	bool point = span_cut(span_skip(text, negative), '.', &whole, &part);
+	int err = span_to_u64(whole, &units_part);
+
+	if (err)
+		return err;
+	if (point && (part.len == 0 || part.len > MONEY_PLACES))
+		return -EINVAL;
+	if (point && span_to_u64(part, &part_value))
+		return -EINVAL;
+	for (size_t i = part.len; point && i < MONEY_PLACES; i++)
+		part_value *= 10;
+	if (units_part > (INT64_MAX - part_value) / MONEY_ONE)
+		return -ERANGE;
+	*out = (int64_t)(units_part * MONEY_ONE + part_value);
+	if (negative)
+		*out = -*out;
+	return 0;
+}
+
+const char *money_format(int64_t amount, char *dst, size_t size)
+{
+	uint64_t value = amount < 0 ? 0 - (uint64_t)amount : (uint64_t)amount;
+	char text[40];
+	int len = snprintf(text, sizeof(text), "%s%" PRIu64 ".%08" PRIu64, amount < 0 ? "-" : "",
+			   value / MONEY_ONE, value % MONEY_ONE);
+
+	for (int places = MONEY_PLACES; places > 2 && text[len - 1] == '0'; places--)
+		text[--len] = '\0';
+	snprintf(dst, size, "%s", text);
+	return dst;
+}
+
+bool bool_parse(struct span text, bool *out)
+{
+	static const char *const words[] = { "off", "on", "false", "true", "no", "yes" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+		if (span_ieq(text, span_of(words[i]))) {
+			*out = i & 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The value of a DURATION or COUNT in its own unit. */
+static int number_parse(enum param_type type, struct span text, uint64_t *out)
+{
+	return type == PARAM_TYPE_DURATION ? duration_parse(text, out) : span_to_u64(text, out);
+}
+
+static int param_set_number(char *to, const struct param_info *info, struct span text, char *why, size_t size)
+{
+	uint64_t value = 0, least = 0, most = UINT64_MAX;
+	int err = number_parse(info->type, text, &value);
+
+	if (err == -EINVAL) {
+		snprintf(why, size, "`%.*s` is no %s", SPAN_ARG(span_head(text, 40)),
+			 info->type == PARAM_TYPE_DURATION ? "duration" : "whole number");
+		return -EINVAL;
+	}
+	number_parse(info->type, span_of(info->least), &least);
+	number_parse(info->type, span_of(info->most), &most);
+	if (err || value < least || value > most) {
+		snprintf(why, size, "%.*s is outside %s to %s", SPAN_ARG(span_head(text, 40)), info->least, info->most);
+		return -ERANGE;
+	}
+	memcpy(to, &value, sizeof(value));
+	return 0;
+}
+
+int param_set(struct model_params *params, const struct param_info *info, struct arena *arena, struct span text,
+	      char *why, size_t size)
+{
+	char *to = (char *)params + info->offset, *copy;
+	bool on;
+
+	switch (info->type) {
+	case PARAM_TYPE_BOOL:
+		if (!bool_parse(text, &on)) {
+			snprintf(why, size, "`%.*s` is neither on nor off", SPAN_ARG(span_head(text, 40)));
+			return -EINVAL;
+		}
+		memcpy(to, &on, sizeof(on));
+		return 0;
+	case PARAM_TYPE_TEXT:
+		if (!text_is_clean(text, false) || text.len == 0 || text.len > 128) {
+			snprintf(why, size, "must be 1 to 128 bytes of text without control characters");
+			return -EINVAL;
+		}
+		copy = arena_dup(arena, text);
+		if (!copy) {
+			snprintf(why, size, "not enough memory");
+			return -ENOMEM;
+		}
+		memcpy(to, &copy, sizeof(copy));
+		return 0;
+	default:
+		return param_set_number(to, info, text, why, size);
+	}
+}
+
+const char *param_format(const struct model_params *params, const struct param_info *info, char *dst, size_t size)
+{
+	const char *from = (const char *)params + info->offset, *text;
+	uint64_t number;
+	bool on;
+
+	switch (info->type) {
+	case PARAM_TYPE_BOOL:
+		memcpy(&on, from, sizeof(on));
+		snprintf(dst, size, "%s", on ? "on" : "off");
+		break;
+	case PARAM_TYPE_TEXT:
+		memcpy(&text, from, sizeof(text));
+		snprintf(dst, size, "%s", text);
+		break;
+	case PARAM_TYPE_DURATION:
+		memcpy(&number, from, sizeof(number));
+		duration_format(number, dst, size);
+		break;
+	case PARAM_TYPE_COUNT:
+		memcpy(&number, from, sizeof(number));
+		snprintf(dst, size, "%" PRIu64, number);
+		break;
+	}
+	return dst;
+}
+
+void params_default(struct model_params *params, struct arena *arena)
+{
+	char why[128];
+
+	for (size_t i = 0; i < param_count; i++) {
+		int err = param_set(params, &param_table[i], arena, span_of(param_table[i].def), why, sizeof(why));
+
+		assert(!err || err == -ENOMEM); /* params.def's defaults are within its bounds */
+	}
+}
+
+/* Rules between parameters: the smaller one may not pass the greater one. */
+static const struct {
+	const char *small, *great;
+} pairs[] = {
+	{ "session_min_se", "session_expires" },
+	{ "endpoint_min_expire", "endpoint_expire" },
+	{ "sip_t1", "sip_t2" },
+};
+
+const char *params_check(const struct model_params *params, char *why, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		const struct param_info *small = param_find(span_of(pairs[i].small));
+		const struct param_info *great = param_find(span_of(pairs[i].great));
+		uint64_t a, b;
+		char a_text[32], b_text[32];
+
+		memcpy(&a, (const char *)params + small->offset, sizeof(a));
+		memcpy(&b, (const char *)params + great->offset, sizeof(b));
+		if (a <= b)
+			continue;
+		snprintf(why, size, "%s (%s) is above %s (%s)", small->name, duration_format(a, a_text, sizeof(a_text)),
+			 great->name, duration_format(b, b_text, sizeof(b_text)));
+		return small->name;
+	}
+	return NULL;
+}

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Values of fields: one setter per type, with the words for what is wrong. What a setter is given comes
+ * from a file or from the API and may be anything. */
+#include "model/model_int.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* All that a setter may need. */
+struct setting {
+	struct build *b;
+	enum kind kind;
+	unsigned index;
+	char *object;
+	const struct model_field_info *f;
+	const struct item *items;
+	unsigned n;
+	struct fault *fault;
+};
+
+static bool fault(const struct setting *s, unsigned item, const char *remedy, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+
+static bool fault(const struct setting *s, unsigned item, const char *remedy, const char *format, ...)
+{
+	int len = snprintf(s->fault->text, sizeof(s->fault->text), "%s: ", s->f->name);
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(s->fault->text + len, sizeof(s->fault->text) - (size_t)len, format, ap);
+	va_end(ap);
+	snprintf(s->fault->remedy, sizeof(s->fault->remedy), "%s", remedy);
+	s->fault->item = item;
+	return false;
+}
+
+static bool no_memory(const struct setting *s)
+{
+	s->b->no_memory = true;
+	return fault(s, 0, "give the process more memory", "not enough memory");
+}
+
+#define SHOWN(s) SPAN_ARG(span_head((s), 60))
+
+/* ---- text ------------------------------------------------------------------------------ */
+
+/* The code point at p and its length in bytes, 0 when it is not UTF-8. */
+static size_t utf8_next(struct span s, uint32_t *out)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t n = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : (p[0] & 0xf8) == 0xf0 ? 4 : 0;
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t c;
+
+	if (n == 0 || n > s.len)
+		return 0;
+	c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	*out = c;
+	return n;
+}
+
+/* Controls, separators and the characters that change direction or show nothing: none of them
+ * belongs into what people compare by eye. */
+static bool code_is_hidden(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || (c >= 0x200b && c <= 0x200f) ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+	       (c & 0xfffe) == 0xfffe || (c >= 0xfff0 && c <= 0xfffb);
+}
+
+bool text_is_clean(struct span text, bool lines)
+{
+	for (size_t i = 0; i < text.len;) {
+		uint32_t c;
+		size_t n = utf8_next(span_skip(text, i), &c);
+
+		if (n == 0 || (code_is_hidden(c) && !(lines && (c == '\n' || c == '\t'))))
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+static bool ascii_alnum(char c)
+{
+	return ascii_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
+}
+
+/* Letters and digits, those of `others`, and with `scripts` any letter beyond ASCII. No blanks: names stand in
+ * log lines, addresses of pages and command lines. */
+static bool text_of(struct span text, const char *others, bool scripts)
+{
+	for (size_t i = 0; i < text.len;) {
+		uint32_t c;
+		size_t n = utf8_next(span_skip(text, i), &c);
+
+		if (n == 0 || code_is_hidden(c))
+			return false;
+		if (n == 1 && !ascii_alnum(text.p[i]) && !strchr(others, text.p[i]))
+			return false;
+		if (n > 1 && (!scripts || c == 0xa0 || c == 0x3000 || (c >= 0x2000 && c <= 0x200a)))
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+static bool store_text(const struct setting *s, struct span text)
+{
+	const char *copy = arena_dup(s->b->m->arena, text);
+
+	if (!copy)
+		return no_memory(s);
+	memcpy(s->object + s->f->offset, &copy, sizeof(copy));
+	return true;
+}
+
+static bool length_fits(const struct setting *s, struct span text)
+{
+	char remedy[80];
+
+	snprintf(remedy, sizeof(remedy), "write %" PRId64 " to %" PRId64 " bytes", s->f->least, s->f->most);
+	if ((int64_t)text.len < s->f->least)
+		return fault(s, 0, remedy, "is empty");
+	if ((int64_t)text.len > s->f->most)
+		return fault(s, 0, remedy, "`%.*s...` has %zu bytes, the limit is %" PRId64, SPAN_ARG(span_head(text, 24)),
+			     text.len, s->f->most);
+	return true;
+}
+
+static bool set_name(const struct setting *s)
+{
+	struct span text = s->items[0].text;
+
+	if (!length_fits(s, text))
+		return false;
+	if (!text_of(text, "._-@", true))
+		return fault(s, 0, "use letters, digits, . _ - @ only", "`%.*s` has a blank or another character not permitted in names",
+			     SHOWN(text));
+	return store_text(s, text);
+}
+
+static bool set_number(const struct setting *s)
+{
+	struct span text = s->items[0].text;
+
+	if (!length_fits(s, text))
+		return false;
+	if (!text_of(text, "*#+._-", false))
+		return fault(s, 0, "use digits, letters, * # + . _ - only", "`%.*s` is no number", SHOWN(text));
+	return store_text(s, text);
+}
+
+static bool set_text(const struct setting *s)
+{
+	struct span text = s->items[0].text;
+
+	if (text.len == 0)
+		return true;
+	if (!length_fits(s, text))
+		return false;
+	if (!text_is_clean(text, s->f->type == FIELD_MEMO))
+		return fault(s, 0, "write plain text in UTF-8", "has a control character or is not UTF-8");
+	return store_text(s, text);
+}
+
+static bool set_secret(const struct setting *s)
+{
+	if (span_eq(s->items[0].text, SPAN("***")))
+		return fault(s, 0, "write the secret itself; exports show *** unless secrets were asked for",
+			     "`***` stands for a secret that was left out");
+	return set_text(s);
+}
+
+/* ---- numbers ----------------------------------------------------------------------------- */
+
+static bool set_bool(const struct setting *s)
+{
+	bool on;
+
+	if (!bool_parse(s->items[0].text, &on))
+		return fault(s, 0, "write true or false", "`%.*s` is neither true nor false", SHOWN(s->items[0].text));
+	memcpy(s->object + s->f->offset, &on, sizeof(on));
+	return true;
+}
+
+static bool set_count(const struct setting *s)
+{
+	struct span text = s->items[0].text;
+	char remedy[100];
+	uint64_t value = 0;
+	uint32_t stored;
+	int err = span_to_u64(text, &value);
+
+	snprintf(remedy, sizeof(remedy), "write a whole number from %" PRId64 " to %" PRId64, s->f->least, s->f->most);
+	if (err == -EINVAL)
+		return fault(s, 0, remedy, "`%.*s` is no whole number", SHOWN(text));
+	if (err || value > (uint64_t)s->f->most)
+		return fault(s, 0, remedy, "%.*s is above the limit, %" PRId64, SHOWN(text), s->f->most);
+	if (value < (uint64_t)s->f->least)
+		return fault(s, 0, remedy, "%.*s is below the limit, %" PRId64, SHOWN(text), s->f->least);
+	stored = (uint32_t)value;
+	memcpy(s->object + s->f->offset, &stored, sizeof(stored));
+	return true;
+}
+
+static bool set_duration(const struct setting *s)
+{
+	struct span text = s->items[0].text;
+	char remedy[160], least[32], most[32];
+	uint64_t value = 0;
+	int err = duration_parse(text, &value);
+
+	duration_format((uint64_t)s->f->least, least, sizeof(least));
+	duration_format((uint64_t)s->f->most, most, sizeof(most));
+	snprintf(remedy, sizeof(remedy), "write a duration from %s to %s, such as 10s, 500ms or 2m", least, most);
+	if (err == -EINVAL)
+		return fault(s, 0, remedy, "`%.*s` is no duration", SHOWN(text));
+	if (err || value > (uint64_t)s->f->most)
+		return fault(s, 0, remedy, "%.*s is above the limit, %s", SHOWN(text), most);
+	if (value < (uint64_t)s->f->least)
+		return fault(s, 0, remedy, "%.*s is below the limit, %s", SHOWN(text), least);
+	memcpy(s->object + s->f->offset, &value, sizeof(value));
+	return true;
+}
+
+static bool set_money(const struct setting *s)
+{
+	struct span text = s->items[0].text;
+	int64_t value;
+	int err = money_parse(text, &value);
+
+	if (err)
+		return fault(s, 0, "write decimal money with at most 8 places, such as \"0.0120\"",
+			     err == -ERANGE ? "`%.*s` is too large" : "`%.*s` is no amount of money", SHOWN(text));
+	if (value < s->f->least)
+		return fault(s, 0, "write 0 or more", "`%.*s` is below zero", SHOWN(text));
+	memcpy(s->object + s->f->offset, &value, sizeof(value));
+	return true;
+}
+
+/* ---- choices ------------------------------------------------------------------------------- */
+
+/* Which of "a|b|c" it is, or -1. What YAML and JSON call true and false are on and off. */
+static int choice_find(const char *choices, struct span text, const char **word_out)
+{
+	struct span rest = span_of(choices), word;
+	bool more = true;
+
+	if (span_eq(text, SPAN("true")))
+		text = SPAN("on");
+	else if (span_eq(text, SPAN("false")))
+		text = SPAN("off");
+	for (int i = 0; more; i++) {
+		more = span_cut(rest, '|', &word, &rest);
+		if (span_ieq(word, text)) {
+			*word_out = word.p;
+			return i;
+		}
+	}
+	return -1;
+}
+
+static bool choice_fault(const struct setting *s)
+{
+	char remedy[120] = "write one of ";
+	size_t len = strlen(remedy);
+
+	for (const char *p = s->f->choices; *p && len + 3 < sizeof(remedy); p++) {
+		if (*p == '|')
+			remedy[len++] = ',';
+		remedy[len++] = *p == '|' ? ' ' : *p;
+	}
+	remedy[len] = '\0';
+	return fault(s, 0, remedy, "`%.*s` is not known", SHOWN(s->items[0].text));
+}
+
+static bool set_choice(const struct setting *s)
+{
+	const char *word;
+	int found = choice_find(s->f->choices, s->items[0].text, &word);
+
+	if (found < 0)
+		return choice_fault(s);
+	found += (int)s->f->least;
+	memcpy(s->object + s->f->offset, &found, sizeof(found));
+	return true;
+}
+
+static bool set_word(const struct setting *s)
+{
+	const char *word;
+
+	if (choice_find(s->f->choices, s->items[0].text, &word) < 0)
+		return choice_fault(s);
+	return store_text(s, (struct span){ word, strcspn(word, "|") });
+}
+
+/* The address may name the transport too. */
+static bool transport_agrees(const struct setting *s, int proto)
+{
+	struct model_routing *gw = (struct model_routing *)(void *)s->object;
+
+	if (gw->proto >= 0 && gw->proto != proto)
+		return fault(s, 0, "name the transport once", "`address` and `transport` name different transports");
+	gw->proto = proto;
+	return true;
+}
+
+static bool set_transport(const struct setting *s)
+{
+	const char *word;
+	int found = choice_find(s->f->choices, s->items[0].text, &word);
+
+	return found < 0 ? choice_fault(s) : transport_agrees(s, found);
+}
+
+/* ---- references ------------------------------------------------------------------------------ */
+
+static bool set_reference(const struct setting *s)
+{
+	struct reference ref = {
+		.kind = s->kind, .to = s->f->type == FIELD_ACCOUNT ? KIND_ACCOUNT : KIND_RATE_GROUP,
+		.index = s->index, .line = s->items[0].line, .column = s->items[0].column, .offset = s->f->offset,
+		.name = arena_dup(s->b->m->arena, s->items[0].text),
+	};
+
+	if (s->items[0].text.len == 0)
+		return true;
+	if (s->items[0].text.len > NAME_LEN_MAX || !text_is_clean(s->items[0].text, false))
+		return fault(s, 0, "name an object of this file", "`%.*s` cannot be a name", SHOWN(s->items[0].text));
+	if (!ref.name || !build_refer(s->b, &ref))
+		return no_memory(s);
+	return true;
+}
+
+/* ---- lists ------------------------------------------------------------------------------------- */
+
+static bool prefix_is_good(const struct setting *s, unsigned i)
+{
+	struct span text = s->items[i].text;
+
+	if (text.len > PREFIX_LEN_MAX)
+		return fault(s, i, "write at most 32 characters", "`%.*s` has %zu characters, the limit is %d", SHOWN(text),
+			     text.len, PREFIX_LEN_MAX);
+	if (!text_of(text, "*#+", false))
+		return fault(s, i, "use digits, letters, * # + only; \"\" matches every number", "`%.*s` is no prefix",
+			     SHOWN(text));
+	return true;
+}
+
+static bool set_prefix(const struct setting *s)
+{
+	return prefix_is_good(s, 0) && store_text(s, s->items[0].text);
+}
+
+static bool set_prefixes(const struct setting *s)
+{
+	struct model_routing *gw = (struct model_routing *)(void *)s->object;
+	const char **prefixes = arena_alloc(s->b->m->arena, sizeof(*prefixes) * (s->n + 1));
+
+	if (!prefixes)
+		return no_memory(s);
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!prefix_is_good(s, i))
+			return false;
+		prefixes[i] = arena_dup(s->b->m->arena, s->items[i].text);
+		if (!prefixes[i])
+			return no_memory(s);
+	}
+	gw->prefixes = prefixes;
+	gw->n_prefixes = s->n;
+	return true;
+}
+
+static bool set_codecs(const struct setting *s)
+{
+	struct buf list = BUF_INIT(1024);
+	bool good = true;
+
+	for (unsigned i = 0; i < s->n && good; i++) {
+		struct span name = s->items[i].text;
+
+		if (name.len == 0 || name.len > 31 || !text_of(name, ".-_", false))
+			good = fault(s, i, "write names such as PCMA, PCMU, G729, opus", "`%.*s` is no codec's name", SHOWN(name));
+		for (unsigned j = 0; j < i && good; j++)
+			if (span_ieq(name, s->items[j].text))
+				good = fault(s, i, "name each codec once", "`%.*s` is listed twice", SHOWN(name));
+		if (i)
+			buf_add_char(&list, ',');
+		buf_add_span(&list, name);
+	}
+	if (good && list.failed)
+		good = fault(s, s->n - 1, "list fewer", "the list is longer than 1024 bytes");
+	if (good && s->n)
+		good = store_text(s, buf_span(&list));
+	buf_free(&list);
+	return good;
+}
+
+static bool set_addresses(const struct setting *s)
+{
+	struct model_mapping *gw = (struct model_mapping *)(void *)s->object;
+	struct model_address *list = arena_alloc(s->b->m->arena, sizeof(*list) * (s->n + 1));
+
+	if (!list)
+		return no_memory(s);
+	for (unsigned i = 0; i < s->n; i++) {
+		const char *wrong = address_parse(s->items[i].text, &list[i]);
+
+		if (wrong)
+			return fault(s, i, "write 203.0.113.8, 203.0.113.8:5060, 203.0.113.0/24 or [2001:db8::8]:5060",
+				     "`%.*s`: %s", SHOWN(s->items[i].text), wrong);
+		list[i].text = arena_dup(s->b->m->arena, s->items[i].text);
+		if (!list[i].text)
+			return no_memory(s);
+	}
+	gw->addresses = list;
+	gw->n_addresses = s->n;
+	return true;
+}
+
+static bool set_peer(const struct setting *s)
+{
+	struct model_routing *gw = (struct model_routing *)(void *)s->object;
+	struct span host;
+	uint16_t port;
+	int proto;
+	const char *wrong = peer_parse(s->items[0].text, &host, &port, &proto);
+
+	if (wrong)
+		return fault(s, 0, "write 203.0.113.8:5060, [2001:db8::8]:5060 or a host name, with ;transport=tcp if need be",
+			     "`%.*s`: %s", SHOWN(s->items[0].text), wrong);
+	gw->port = port;
+	return (proto < 0 || transport_agrees(s, proto)) && store_text(s, host);
+}
+
+/* ---- the table ----------------------------------------------------------------------------------- */
+
+static const struct {
+	bool (*set)(const struct setting *s);
+	bool list;
+} types[FIELD_TYPES] = {
+	[FIELD_NAME] = { set_name },	       [FIELD_NUMBER] = { set_number },
+	[FIELD_TEXT] = { set_text },	       [FIELD_MEMO] = { set_text },
+	[FIELD_SECRET] = { set_secret },       [FIELD_BOOL] = { set_bool },
+	[FIELD_COUNT] = { set_count },	       [FIELD_DURATION] = { set_duration },
+	[FIELD_MONEY] = { set_money },	       [FIELD_CHOICE] = { set_choice },
+	[FIELD_WORD] = { set_word },	       [FIELD_TRANSPORT] = { set_transport },
+	[FIELD_ACCOUNT] = { set_reference },   [FIELD_RATE_GROUP] = { set_reference },
+	[FIELD_PREFIX] = { set_prefix },       [FIELD_PREFIXES] = { set_prefixes, true },
+	[FIELD_CODECS] = { set_codecs, true }, [FIELD_ADDRESSES] = { set_addresses, true },
+	[FIELD_PEER] = { set_peer },
+};
+
+bool field_is_list(enum model_field_type type)
+{
+	return types[type].list;
+}
+
+bool field_set(struct build *b, enum kind kind, unsigned index, void *object, const struct model_field_info *f,
+	       const struct item *items, unsigned n, struct fault *fault_out)
+{
+	struct setting s = { b, kind, index, object, f, items, n, fault_out };
+
+	assert(types[f->type].set); /* rates are read as objects */
+	return types[f->type].set(&s);
+}
+
+static const char *const every_number[] = { "" };
+
+void fields_default(struct build *b, enum kind kind, void *object)
+{
+	for (size_t i = 0; i < kinds[kind].n_fields; i++) {
+		const struct model_field_info *f = &kinds[kind].fields[i];
+		char *to = (char *)object + f->offset;
+		int number = (int)f->unset;
+		bool on = f->unset;
+
+		if (f->type == FIELD_BOOL)
+			memcpy(to, &on, sizeof(on));
+		else if (f->type == FIELD_CHOICE || f->type == FIELD_COUNT || f->type == FIELD_TRANSPORT)
+			memcpy(to, &number, sizeof(number));
+	}
+	if (kind == KIND_ACCOUNT)
+		((struct model_account *)object)->kind = "customer";
+	if (kind == KIND_ROUTING) {
+		((struct model_routing *)object)->prefixes = (const char **)(uintptr_t)every_number;
+		((struct model_routing *)object)->n_prefixes = 1;
+	}
+}
+
+bool field_is_unset(const struct model_field_info *f, const void *object)
+{
+	const char *from = (const char *)object + f->offset;
+	const void *pointer;
+	int64_t wide;
+	int number;
+	bool on;
+
+	switch (f->type) {
+	case FIELD_BOOL:
+		memcpy(&on, from, sizeof(on));
+		return on == (f->unset != 0);
+	case FIELD_COUNT:
+	case FIELD_CHOICE:
+	case FIELD_TRANSPORT:
+		memcpy(&number, from, sizeof(number));
+		return number == f->unset;
+	case FIELD_DURATION:
+	case FIELD_MONEY:
+		memcpy(&wide, from, sizeof(wide));
+		return wide == f->unset;
+	default:
+		memcpy(&pointer, from, sizeof(pointer));
+		return !pointer;
+	}
+}

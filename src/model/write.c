@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writing objects as YAML and JSON from the same tables that read them. YAML leaves out what is as it
+ * would be anyway; JSON is complete. Texts are written as JSON strings in both: YAML reads them alike. */
+#include "model/model_int.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct writing {
+	struct buf *out;
+	bool secrets;
+};
+
+static const char *text_at(const void *object, const struct model_field_info *f)
+{
+	const char *text;
+
+	memcpy(&text, (const char *)object + f->offset, sizeof(text));
+	return text;
+}
+
+static void write_text(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	buf_add_json(w->out, span_of(text_at(object, f)));
+}
+
+static void write_secret(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	buf_add_json(w->out, w->secrets ? span_of(text_at(object, f)) : SPAN("***"));
+}
+
+static void write_bool(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	bool on;
+
+	memcpy(&on, (const char *)object + f->offset, sizeof(on));
+	buf_add_str(w->out, on ? "true" : "false");
+}
+
+static int number_at(const void *object, const struct model_field_info *f)
+{
+	int number;
+
+	memcpy(&number, (const char *)object + f->offset, sizeof(number));
+	return number;
+}
+
+static void write_count(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	buf_addf(w->out, "%d", number_at(object, f));
+}
+
+static void write_duration(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	uint64_t us;
+	char text[32];
+
+	memcpy(&us, (const char *)object + f->offset, sizeof(us));
+	buf_addf(w->out, "\"%s\"", duration_format(us, text, sizeof(text)));
+}
+
+static void write_money(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	int64_t amount;
+	char text[40];
+
+	memcpy(&amount, (const char *)object + f->offset, sizeof(amount));
+	buf_addf(w->out, "\"%s\"", money_format(amount, text, sizeof(text)));
+}
+
+static void write_choice(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	struct span rest = span_of(f->choices), word = SPAN_NONE;
+	int place = number_at(object, f) - (int)f->least;
+
+	if (place < 0) { /* a transport left to DNS */
+		buf_add_str(w->out, "null");
+		return;
+	}
+	for (int i = 0; i <= place; i++)
+		span_cut(rest, '|', &word, &rest);
+	buf_add_json(w->out, word);
+}
+
+static void write_account(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const struct model_account *account;
+
+	memcpy(&account, (const char *)object + f->offset, sizeof(account));
+	buf_add_json(w->out, span_of(account->name));
+}
+
+static void write_prefixes(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const struct model_routing *gw = object;
+
+	buf_add_char(w->out, '[');
+	for (unsigned i = 0; i < gw->n_prefixes; i++) {
+		buf_add_str(w->out, i ? ", " : "");
+		buf_add_json(w->out, span_of(gw->prefixes[i]));
+	}
+	buf_add_char(w->out, ']');
+}
+
+static void write_addresses(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const struct model_mapping *gw = object;
+
+	buf_add_char(w->out, '[');
+	for (unsigned i = 0; i < gw->n_addresses; i++) {
+		buf_add_str(w->out, i ? ", " : "");
+		buf_add_json(w->out, span_of(gw->addresses[i].text));
+	}
+	buf_add_char(w->out, ']');
+}
+
+static void write_codecs(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	struct span rest = span_of(text_at(object, f)), one;
+	bool more = rest.len != 0;
+	const char *before = "";
+
+	buf_add_char(w->out, '[');
+	while (more) {
+		more = span_cut(rest, ',', &one, &rest);
+		buf_add_str(w->out, before);
+		buf_add_json(w->out, one);
+		before = ", ";
+	}
+	buf_add_char(w->out, ']');
+}
+
+static void write_peer(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const struct model_routing *gw = object;
+	const char *bracket = strchr(gw->host, ':') ? "[" : "";
+	char text[300];
+	int len = snprintf(text, sizeof(text), "%s%s%s", bracket, gw->host, *bracket ? "]" : "");
+
+	if (gw->port)
+		snprintf(text + len, sizeof(text) - (size_t)len, ":%u", gw->port);
+	buf_add_json(w->out, span_of(text));
+}
+
+static void write_fields(struct writing *w, enum kind kind, const void *object, bool all);
+
+/* One rate a line is left to people's editors: a tariff may have a hundred thousand. */
+static void write_rates(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const struct model_rate_group *group = object;
+
+	buf_add_char(w->out, '[');
+	for (unsigned i = 0; i < group->n_rates; i++) {
+		buf_add_str(w->out, i ? ",\n      {" : "\n      {");
+		write_fields(w, KIND_RATE, &group->rates[i], true);
+		buf_add_char(w->out, '}');
+	}
+	buf_add_char(w->out, ']');
+}
+
+static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_field_info *, const void *) = {
+	[FIELD_NAME] = write_text,	   [FIELD_NUMBER] = write_text,	    [FIELD_TEXT] = write_text,
+	[FIELD_MEMO] = write_text,	   [FIELD_SECRET] = write_secret,   [FIELD_BOOL] = write_bool,
+	[FIELD_COUNT] = write_count,	   [FIELD_DURATION] = write_duration, [FIELD_MONEY] = write_money,
+	[FIELD_CHOICE] = write_choice,	   [FIELD_WORD] = write_text,	    [FIELD_TRANSPORT] = write_choice,
+	[FIELD_ACCOUNT] = write_account,   [FIELD_RATE_GROUP] = write_text, [FIELD_PREFIX] = write_text,
+	[FIELD_PREFIXES] = write_prefixes, [FIELD_CODECS] = write_codecs,   [FIELD_ADDRESSES] = write_addresses,
+	[FIELD_PEER] = write_peer,	   [FIELD_RATES] = write_rates,
+};
+
+/* JSON members, and YAML's as well within braces. What has no value at all is left out in any case. */
+static void write_fields(struct writing *w, enum kind kind, const void *object, bool all)
+{
+	const char *before = "";
+
+	for (size_t i = 0; i < kinds[kind].n_fields; i++) {
+		const struct model_field_info *f = &kinds[kind].fields[i];
+		bool plain = f->type <= FIELD_WORD && f->type >= FIELD_BOOL && f->type != FIELD_WORD;
+
+		if (field_is_unset(f, object) && !f->required && !(all && plain))
+			continue;
+		buf_addf(w->out, "%s\"%s\": ", before, f->name);
+		writers[f->type](w, f, object);
+		before = ", ";
+	}
+}
+
+/* ---- YAML ------------------------------------------------------------------------------------ */
+
+static void write_yaml_object(struct writing *w, enum kind kind, const void *object)
+{
+	const char *before = "  - ";
+
+	for (size_t i = 0; i < kinds[kind].n_fields; i++) {
+		const struct model_field_info *f = &kinds[kind].fields[i];
+
+		if (field_is_unset(f, object) && !f->required)
+			continue;
+		buf_addf(w->out, "%s%s: ", before, f->name);
+		writers[f->type](w, f, object);
+		buf_add_char(w->out, '\n');
+		before = "    ";
+	}
+}
+
+static void write_yaml_params(struct buf *out, const struct model *m)
+{
+	const char *before = "parameters:\n";
+
+	for (size_t i = 0; i < param_count; i++) {
+		const struct param_info *info = &param_table[i];
+		char text[160];
+
+		param_format(&m->params, info, text, sizeof(text));
+		if (span_eq(span_of(text), span_of(info->def)))
+			continue;
+		buf_addf(out, "%s  %s: ", before, info->name);
+		buf_add_json(out, span_of(text));
+		buf_add_char(out, '\n');
+		before = "";
+	}
+}
+
+void model_write_yaml(struct buf *out, const struct model *m, bool secrets)
+{
+	struct writing w = { out, secrets };
+
+	buf_add_str(out, "version: 1\n");
+	write_yaml_params(out, m);
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		unsigned n;
+
+		kind_objects(m, (enum kind)kind, &n);
+		if (n)
+			buf_addf(out, "%s:\n", kinds[kind].section);
+		for (unsigned i = 0; i < n; i++)
+			write_yaml_object(&w, (enum kind)kind, kind_object(m, (enum kind)kind, i));
+	}
+}
+
+/* ---- JSON -------------------------------------------------------------------------------------- */
+
+static uint64_t counted(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void write_load(struct buf *out, const struct load *load)
+{
+	char time[32];
+	uint64_t last = counted(&load->last_call_us);
+
+	buf_addf(out, ", \"load\": {\"lines\": %d, \"peak_lines\": %d, \"calls\": %" PRIu64 ", \"answered\": %" PRIu64
+		 ", \"failed\": %" PRIu64 ", \"refused_lines\": %" PRIu64 ", \"refused_rate\": %" PRIu64,
+		 atomic_load(&load->lines), atomic_load(&load->peak_lines), counted(&load->calls),
+		 counted(&load->answered), counted(&load->failed), counted(&load->refused_lines),
+		 counted(&load->refused_rate));
+	if (last)
+		buf_addf(out, ", \"last_call\": \"%s\"", clock_format(last, time, sizeof(time)));
+	buf_add_char(out, '}');
+}
+
+static void write_registration(struct buf *out, const struct model_phone *phone)
+{
+	struct binding binding;
+	uint64_t now = clock_mono_us();
+	char time[32];
+
+	phone_state_read(phone->state, &binding);
+	if (!binding.contact[0] || binding.expires_us <= now) {
+		buf_add_str(out, ", \"registered\": false");
+		return;
+	}
+	buf_add_str(out, ", \"registered\": true, \"contact\": ");
+	buf_add_json(out, (struct span){ binding.contact, strnlen(binding.contact, sizeof(binding.contact)) });
+	buf_add_str(out, ", \"user_agent\": ");
+	buf_add_json(out, (struct span){ binding.user_agent, strnlen(binding.user_agent, sizeof(binding.user_agent)) });
+	buf_addf(out, ", \"expires_in_s\": %" PRIu64 ", \"registered_at\": \"%s\"", (uint64_t)((binding.expires_us - now) / SEC),
+		 clock_format(binding.registered_utc_us, time, sizeof(time)));
+}
+
+void model_write_json_flags(struct buf *out, const struct model *m, const char *kind, const void *object, unsigned flags)
+{
+	struct writing w = { out, flags & MODEL_JSON_SECRETS };
+
+	for (unsigned i = 0; i < KINDS_ALL; i++) {
+		if (!span_eq(span_of(kind), span_of(kinds[i].name)))
+			continue;
+		buf_add_char(out, '{');
+		write_fields(&w, (enum kind)i, object, true);
+		if ((flags & MODEL_JSON_LOAD) && kinds[i].load != NO_LOAD)
+			write_load(out, object_load((enum kind)i, object));
+		if ((flags & MODEL_JSON_LOAD) && i == KIND_PHONE)
+			write_registration(out, object);
+		buf_add_char(out, '}');
+	}
+}
+
+void model_write_json(struct buf *out, const struct model *m, const char *kind, const void *object, bool load)
+{
+	model_write_json_flags(out, m, kind, object, load ? MODEL_JSON_LOAD : 0);
+}
+
+void model_write_params_json(struct buf *out, const struct model *m)
+{
+	buf_add_char(out, '{');
+	for (size_t i = 0; i < param_count; i++) {
+		const struct param_info *info = &param_table[i];
+		char text[160];
+
+		param_format(&m->params, info, text, sizeof(text));
+		buf_addf(out, "%s\"%s\": ", i ? ", " : "", info->name);
+		if (info->type == PARAM_TYPE_COUNT)
+			buf_add_str(out, text);
+		else if (info->type == PARAM_TYPE_BOOL)
+			buf_add_str(out, span_eq(span_of(text), SPAN("on")) ? "true" : "false");
+		else
+			buf_add_json(out, span_of(text));
+	}
+	buf_add_char(out, '}');
+}

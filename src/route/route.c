@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The plan: a local phone alone; else every gateway with a matching prefix, once, by its longest, and the
+ * best ROUTE_MAX of them in order. Lines in use are read once per gateway, so that the order is sound even
+ * while calls come and go. */
+#include "route/route.h"
+
+#include <stdio.h>
+
+struct ranked {
+	struct route_candidate candidate;
+	int64_t lines, limit;
+};
+struct planning {
+	const struct model *m;
+	const struct call_request *req;
+	struct reasons *why;
+	unsigned n, matched, locked;	/* kept; considered; of those locked */
+	struct ranked best[ROUTE_MAX];
+};
+
+#define NO_LIMIT INT32_MAX
+
+/* Below zero when `a` goes before `b`. Without a limit the usage counts as that of a very large one: such gateways
+ * share calls among themselves and go before those that fill up. */
+static int compare(const struct ranked *a, const struct ranked *b)
+{
+	const struct model_routing *x = a->candidate.gateway, *y = b->candidate.gateway;
+	int64_t usage_a = a->lines * b->limit, usage_b = b->lines * a->limit;
+
+	if (x->protect != y->protect)
+		return x->protect ? 1 : -1;
+	if (a->candidate.matched != b->candidate.matched)
+		return a->candidate.matched > b->candidate.matched ? -1 : 1;
+	if (x->priority != y->priority)
+		return x->priority < y->priority ? -1 : 1;
+	if (usage_a != usage_b)
+		return usage_a < usage_b ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* Longer matches come first, so a gateway that stands here already stands with its longest. */
+static bool kept_already(const struct planning *p, const struct model_routing *gw)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->best[i].candidate.gateway == gw)
+			return true;
+	return false;
+}
+
+static bool reasoned_already(const struct reasons *why, const char *name)
+{
+	for (unsigned i = 0; why && i < why->n && i < REASONS_MAX; i++)
+		if (why->reason[i].object == name)
+			return true;
+	return false;
+}
+
+static void keep(struct planning *p, const struct ranked *new)
+{
+	unsigned at = p->n;
+
+	if (p->n == ROUTE_MAX && compare(new, &p->best[ROUTE_MAX - 1]) >= 0)
+		return;
+	if (p->n == ROUTE_MAX)
+		at--;
+	else
+		p->n++;
+	for (; at > 0 && compare(new, &p->best[at - 1]) < 0; at--)
+		p->best[at] = p->best[at - 1];
+	p->best[at] = *new;
+}
+
+/* Why this gateway cannot take the call now; REASON_CHOSEN when it can. */
+static struct reason usable(const struct model_routing *gw, int64_t lines, uint64_t mono_us)
+{
+	if (gw->locked)
+		return (struct reason){ REASON_LOCKED, gw->name, 0, 0 };
+	if (gw->account && gw->account->locked)
+		return (struct reason){ REASON_ACCOUNT_LOCKED, gw->name, 0, 0 };
+	if (gw->line_limit && lines >= gw->line_limit)
+		return (struct reason){ REASON_LINE_LIMIT, gw->name, lines, gw->line_limit };
+	if (!load_has_rate(gw->load, gw->rate_limit, mono_us))
+		return (struct reason){ REASON_RATE_LIMIT, gw->name, 0, gw->rate_limit };
+	return (struct reason){ REASON_CHOSEN, gw->name, 0, 0 };
+}
+
+static bool consider(void *arg, const struct model_routing *gw, unsigned matched)
+{
+	struct planning *p = arg;
+	int64_t lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
+	struct ranked new = { { gw, NULL, matched }, lines, gw->line_limit ? gw->line_limit : NO_LIMIT };
+	struct reason reason;
+
+	if (kept_already(p, gw))
+		return true;
+	reason = usable(gw, lines, p->req->mono_us);
+	if (reason.code == REASON_CHOSEN) {
+		p->matched++;
+		keep(p, &new);
+		return true;
+	}
+	p->matched++;
+	p->locked += reason.code == REASON_LOCKED || reason.code == REASON_ACCOUNT_LOCKED;
+	if (!reasoned_already(p->why, gw->name))
+		reasons_add(p->why, reason.code, reason.object, reason.value, reason.limit);
+	return true;
+}
+
+static bool phone_online(const struct model_phone *phone, uint64_t mono_us)
+{
+	struct binding binding;
+
+	phone_state_read(phone->state, &binding);
+	return binding.contact[0] && binding.expires_us > mono_us;
+}
+
+static enum route_verdict plan_phone(const struct model_phone *phone, const struct call_request *req,
+				     struct route_plan *plan_out, struct reasons *why)
+{
+	int lines = atomic_load_explicit(&phone->load->lines, memory_order_relaxed);
+
+	if (phone->locked || !phone_online(phone, req->mono_us)) {
+		reasons_add(why, phone->locked ? REASON_LOCKED : REASON_NOT_REGISTERED, phone->number, 0, 0);
+		return ROUTE_NOT_REGISTERED;
+	}
+	if (phone->line_limit && lines >= phone->line_limit) {
+		reasons_add(why, REASON_LINE_LIMIT, phone->number, lines, phone->line_limit);
+		return ROUTE_ALL_BUSY;
+	}
+	plan_out->candidate[plan_out->n++] = (struct route_candidate){ NULL, phone, (unsigned)req->callee.len };
+	reasons_add(why, REASON_CHOSEN, phone->number, 0, 0);
+	return ROUTE_OK;
+}
+
+/* max_attempts cuts the plan when the calls are made (route_may_go_on); here the rest is only named. */
+static void explain_kept(const struct planning *p)
+{
+	uint64_t most = p->m->params.max_attempts;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct model_routing *gw = p->best[i].candidate.gateway;
+
+		if (most && i >= most)
+			reasons_add(p->why, REASON_ATTEMPT_LIMIT, gw->name, (int64_t)most, (int64_t)most);
+		else
+			reasons_add(p->why, gw->protect ? REASON_PROTECT : REASON_CHOSEN, gw->name, 0, 0);
+	}
+}
+
+enum route_verdict route_plan(const struct model *m, const struct call_request *req, const struct admit_result *from,
+			      struct route_plan *plan_out, struct reasons *why)
+{
+	const struct model_phone *phone = model_phone(m, req->callee);
+	struct planning p = { .m = m, .req = req, .why = why, .n = 0 };
+
+	plan_out->n = 0;
+	if (why)
+		why->n = 0;
+	if (phone)
+		return plan_phone(phone, req, plan_out, why);
+	model_routings_for(m, req->callee, consider, &p);
+	explain_kept(&p);
+	for (unsigned i = 0; i < p.n; i++)
+		plan_out->candidate[i] = p.best[i].candidate;
+	plan_out->n = p.n;
+	if (p.n)
+		return ROUTE_OK;
+	return p.matched > p.locked ? ROUTE_ALL_BUSY : ROUTE_NONE;
+}
+
+/* ---- attempts ------------------------------------------------------------------------------ */
+
+bool route_take(const struct route_candidate *candidate, uint64_t mono_us, struct reason *why)
+{
+	const struct model_routing *gw = candidate->gateway;
+	struct load *load = gw ? gw->load : candidate->phone->load;
+	const char *name = gw ? gw->name : candidate->phone->number;
+	int limit = gw ? gw->line_limit : candidate->phone->line_limit;
+	uint32_t rate = gw ? gw->rate_limit : 0;
+
+	if (!load_take_line(load, limit)) {
+		*why = (struct reason){ REASON_LINE_LIMIT, name,
+					atomic_load_explicit(&load->lines, memory_order_relaxed), limit };
+		return false;
+	}
+	if (!load_take_rate(load, rate, mono_us)) {
+		load_give_line(load);
+		*why = (struct reason){ REASON_RATE_LIMIT, name, 0, rate };
+		return false;
+	}
+	load_count_call(load, 0);
+	return true;
+}
+
+void route_give(const struct route_candidate *candidate)
+{
+	load_give_line(candidate->gateway ? candidate->gateway->load : candidate->phone->load);
+}
+
+/* ---- when the search stops ------------------------------------------------------------------- */
+
+enum stop { GOES_ON, STOPS, STOPS_IF_BUSY_DOES };
+
+/* Ends that are no failure of the gateway stop the search, whatever the parameters say; the reasons stand in
+ * docs/decisions/0003-when-the-search-stops.md. */
+static const uint8_t stops[END_CODES] = {
+	[END_NORMAL] = STOPS,		      [END_CALLER_CANCELLED] = STOPS, [END_CANCEL_ANSWER_RACE] = STOPS,
+	[END_NO_ACK_FOR_2XX] = STOPS,	      [END_PRACK_MISSING] = STOPS,
+	[END_USER_BUSY] = STOPS_IF_BUSY_DOES, [END_USER_DECLINED] = STOPS,   [END_SWITCH_DRAINING] = STOPS,
+	[END_SWITCH_RESTARTED] = STOPS,	      [END_OPERATOR_HANGUP] = STOPS, [END_MAX_DURATION] = STOPS,
+	[END_ROUTING_LOOP] = STOPS,	      [END_INTERNAL_ERROR] = STOPS,  [END_SWITCH_OVERLOAD] = STOPS,
+};
+
+/* Busy may be told by the status, or by the Q.850 cause behind another one (RFC 3326). */
+static bool is_busy(const struct route_outcome *o)
+{
+	return stops[o->end] == STOPS_IF_BUSY_DOES || o->status == 486 || o->status == 600 || o->q850 == 17;
+}
+
+bool route_may_go_on(const struct model *m, const struct route_candidate *candidate, const struct route_outcome *outcome)
+{
+	const struct model_params *p = &m->params;
+
+	if (candidate->phone) /* a local phone stands alone */
+		return false;
+	if (p->max_attempts && outcome->attempts >= p->max_attempts)
+		return false;
+	if (stops[outcome->end] == STOPS)
+		return false;
+	if (outcome->status == 603) /* RFC 3261 21.6.2: the callee does not want the call */
+		return false;
+	if (p->stop_after_busy && is_busy(outcome))
+		return false;
+	if (p->stop_after_sdp && outcome->had_sdp)
+		return false;
+	return p->switch_until_connect || !outcome->rang;
+}

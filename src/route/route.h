@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* route: which gateways do we try, in what order? Pure, so the live call, the web "test a number"
+ * page and diag ask the same function and get the same answer. */
+#ifndef CAUSEWAY_ROUTE_H
+#define CAUSEWAY_ROUTE_H
+
+#include "admit/admit.h"
+
+#define ROUTE_MAX 64
+
+enum route_verdict { ROUTE_OK, ROUTE_NONE, ROUTE_ALL_BUSY, ROUTE_NOT_REGISTERED };
+
+struct route_candidate {
+	const struct model_routing *gateway;	/* or */
+	const struct model_phone *phone;
+	unsigned matched;			/* digits of the prefix that matched */
+};
+struct route_plan {
+	unsigned n;
+	struct route_candidate candidate[ROUTE_MAX];	/* best first */
+};
+
+/* Plan the attempts for `req` (admitted as `from`) against `m`, given who is busy or locked. Order: a local phone
+ * alone; else prefix length, priority, line usage, name; protect routes last. ROUTE_OK: `plan_out` holds 1..ROUTE_MAX
+ * candidates borrowed from `m`. Anything else leaves it empty. `why` may be NULL; otherwise it gets one line per gateway
+ * considered, chosen or not. Safe from any thread. */
+enum route_verdict route_plan(const struct model *m, const struct call_request *req, const struct admit_result *from,
+			      struct route_plan *plan_out, struct reasons *why);
+
+/* Take a line and a rate token of a candidate when its attempt begins. False: full since the plan was made; `why` says. */
+bool route_take(const struct route_candidate *candidate, uint64_t mono_us, struct reason *why);
+void route_give(const struct route_candidate *candidate);
+
+/* May the search go on after an attempt ended like this? Parameters and the gateway decide. */
+struct route_outcome {
+	enum end_code end;
+	int status;			/* SIP status received, 0 = none */
+	int q850;			/* -1 = none */
+	bool rang, had_sdp;
+	unsigned attempts;		/* made so far */
+};
+bool route_may_go_on(const struct model *m, const struct route_candidate *candidate, const struct route_outcome *outcome);
+
+#endif

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The configuration as rows: one an object, its body JSON with the keys of the YAML file; kind is the
+ * section's name there, a parameter is an object of kind "parameters".
+ *
+ * Both ways lead through the model's own reader and writer, so there is one place that knows what an object may say: a
+ * snapshot is written as YAML and its nodes become rows; rows are put together as YAML (of which JSON is a
+ * part) and read. Only what differs is written, and the audit row counts it. Secrets stand in the rows: the switch needs
+ * them; the file's mode guards them. */
+#include "store/store_int.h"
+
+#include <stdio.h>
+#include <yaml.h>
+
+#define TEXT_MAX (256u << 20)
+#define DEPTH_MAX 16
+#define SECTIONS_MAX 16
+#define SECTION_POSITIONS 0x100000000ll	/* apart: a new object moves only those behind it in its own section */
+#define PARAMETERS "parameters"
+
+struct section {
+	const char *kind;
+	unsigned added, changed, removed;
+};
+
+/* One save: the parsed text, the statements, the counts. */
+struct saving {
+	struct store *store;
+	yaml_document_t document;
+	sqlite3_stmt *find, *put, *keep, *gone, *remove;
+	struct section sections[SECTIONS_MAX];
+	unsigned n_sections;
+	struct buf body;
+};
+
+static struct span node_text(const yaml_node_t *node)
+{
+	return (struct span){ (const char *)node->data.scalar.value, node->data.scalar.length };
+}
+
+/* A plain scalar that JSON writes the same way without quotes. */
+static bool is_json_word(struct span s)
+{
+	size_t i = s.len > 0 && s.p[0] == '-';
+
+	if (span_eq(s, SPAN("true")) || span_eq(s, SPAN("false")) || span_eq(s, SPAN("null")))
+		return true;
+	if (i == s.len || s.len > 18 || (s.p[i] == '0' && s.len > i + 1))
+		return false;
+	for (; i < s.len; i++)
+		if (!ascii_digit(s.p[i]))
+			return false;
+	return true;
+}
+
+static int write_node(struct saving *s, int index, unsigned depth);
+
+static int write_items(struct saving *s, const yaml_node_t *node, unsigned depth)
+{
+	int err = 0;
+
+	buf_add_char(&s->body, '[');
+	for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top && !err; item++) {
+		if (item > node->data.sequence.items.start)
+			buf_add_char(&s->body, ',');
+		err = write_node(s, *item, depth);
+	}
+	buf_add_char(&s->body, ']');
+	return err;
+}
+
+static int write_pairs(struct saving *s, const yaml_node_t *node, unsigned depth)
+{
+	int err = 0;
+
+	buf_add_char(&s->body, '{');
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top && !err; pair++) {
+		const yaml_node_t *key = yaml_document_get_node(&s->document, pair->key);
+
+		if (!key || key->type != YAML_SCALAR_NODE)
+			return -EBADMSG;
+		if (pair > node->data.mapping.pairs.start)
+			buf_add_char(&s->body, ',');
+		buf_add_json(&s->body, node_text(key));
+		buf_add_char(&s->body, ':');
+		err = write_node(s, pair->value, depth);
+	}
+	buf_add_char(&s->body, '}');
+	return err;
+}
+
+static int write_node(struct saving *s, int index, unsigned depth)
+{
+	const yaml_node_t *node = yaml_document_get_node(&s->document, index);
+
+	if (!node || depth > DEPTH_MAX)
+		return -EBADMSG;
+	if (node->type == YAML_SEQUENCE_NODE)
+		return write_items(s, node, depth + 1);
+	if (node->type == YAML_MAPPING_NODE)
+		return write_pairs(s, node, depth + 1);
+	if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && is_json_word(node_text(node)))
+		buf_add_span(&s->body, node_text(node));
+	else
+		buf_add_json(&s->body, node_text(node));
+	return 0;
+}
+
+static int bind_key(sqlite3_stmt *statement, const char *kind, struct span name)
+{
+	sqlite3_bind_text(statement, 1, kind, -1, SQLITE_STATIC);
+	return sqlite3_bind_text(statement, 2, name.p, (int)name.len, SQLITE_STATIC);
+}
+
+/* Writes the object in s->body unless it stands there just so. */
+static int put_object(struct saving *s, struct section *section, struct span name, int64_t position)
+{
+	bool found, same_body = false, same_position = false;
+	int err;
+
+	bind_key(s->find, section->kind, name);
+	err = sqlite3_step(s->find);
+	found = err == SQLITE_ROW;
+	if (found) {
+		struct span body = { (const char *)sqlite3_column_text(s->find, 0), (size_t)sqlite3_column_bytes(s->find, 0) };
+
+		same_body = span_eq(body, buf_span(&s->body));
+		same_position = sqlite3_column_int64(s->find, 1) == position;
+	}
+	sqlite3_reset(s->find);
+	err = store_errno(err);
+	section->added += !found;
+	section->changed += found && !same_body;
+	if (!err && !(same_body && same_position)) {
+		bind_key(s->put, section->kind, name);
+		sqlite3_bind_int64(s->put, 3, position);
+		sqlite3_bind_text(s->put, 4, s->body.p, (int)s->body.len, SQLITE_STATIC);
+		err = store_step(s->put);
+	}
+	bind_key(s->keep, section->kind, name);
+	return err ? err : store_step(s->keep);
+}
+
+/* The object's "name" or "number". */
+static struct span name_of(struct saving *s, int index)
+{
+	const yaml_node_t *node = yaml_document_get_node(&s->document, index);
+
+	if (!node || node->type != YAML_MAPPING_NODE)
+		return SPAN_NONE;
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+		const yaml_node_t *key = yaml_document_get_node(&s->document, pair->key);
+		const yaml_node_t *value = yaml_document_get_node(&s->document, pair->value);
+
+		if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE)
+			continue;
+		if (span_eq(node_text(key), SPAN("name")) || span_eq(node_text(key), SPAN("number")))
+			return node_text(value);
+	}
+	return SPAN_NONE;
+}
+
+static int save_object(struct saving *s, struct section *section, struct span name, int body, int64_t position)
+{
+	int err;
+
+	if (!name.len)
+		return -EBADMSG;
+	buf_reset(&s->body);
+	err = write_node(s, body, 0);
+	if (!err && s->body.failed)
+		err = -ENOMEM;
+	return err ? err : put_object(s, section, name, position);
+}
+
+static int save_section(struct saving *s, const char *kind, const yaml_node_t *node)
+{
+	struct section *section = &s->sections[s->n_sections];
+	int64_t position = SECTION_POSITIONS * s->n_sections;
+	int err = 0;
+
+	if (s->n_sections == SECTIONS_MAX)
+		return -E2BIG;
+	s->n_sections++;
+	section->kind = kind;
+	if (node->type == YAML_SEQUENCE_NODE) {
+		for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top && !err; item++)
+			err = save_object(s, section, name_of(s, *item), *item, position++);
+		return err;
+	}
+	if (node->type != YAML_MAPPING_NODE || strcmp(kind, PARAMETERS) != 0)
+		return -EBADMSG;
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top && !err; pair++)
+		err = save_object(s, section, node_text(yaml_document_get_node(&s->document, pair->key)), pair->value,
+				  position++);
+	return err;
+}
+
+static int save_sections(struct saving *s)
+{
+	const yaml_node_t *root = yaml_document_get_root_node(&s->document);
+	int err = 0;
+
+	if (!root || root->type != YAML_MAPPING_NODE)
+		return -EBADMSG;
+	for (yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top && !err; pair++) {
+		const yaml_node_t *key = yaml_document_get_node(&s->document, pair->key);
+		const yaml_node_t *value = yaml_document_get_node(&s->document, pair->value);
+
+		if (key->type != YAML_SCALAR_NODE)
+			return -EBADMSG;
+		if (value->type != YAML_SCALAR_NODE) /* not "version", nor a section without objects */
+			err = save_section(s, (const char *)key->data.scalar.value, value);
+	}
+	return err;
+}
+
+/* Objects that the snapshot lacks go, counted by kind (of which the snapshot may have none any more). */
+static int remove_gone(struct saving *s, struct buf *detail)
+{
+	int result;
+
+	while ((result = sqlite3_step(s->gone)) == SQLITE_ROW) {
+		const char *kind = (const char *)sqlite3_column_text(s->gone, 0);
+		unsigned count = (unsigned)sqlite3_column_int(s->gone, 1), i = 0;
+
+		while (i < s->n_sections && strcmp(s->sections[i].kind, kind) != 0)
+			i++;
+		if (i < s->n_sections)
+			s->sections[i].removed = count;
+		else
+			buf_addf(detail, "%s\"%s\":{\"added\":0,\"changed\":0,\"removed\":%u}", detail->len > 1 ? "," : "", kind,
+				 count);
+	}
+	sqlite3_reset(s->gone);
+	return result == SQLITE_DONE ? store_step(s->remove) : store_errno(result);
+}
+
+int store_audit(struct store *store, const char *who, const char *what, const char *detail)
+{
+	sqlite3_stmt *add = NULL;
+	int err = store_prepare(store->write, "INSERT INTO audit(at, who, what, detail) VALUES(?,?,?,?)", &add);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(add, 1, (int64_t)clock_utc_us());
+	sqlite3_bind_text(add, 2, who, -1, SQLITE_STATIC);
+	sqlite3_bind_text(add, 3, what, -1, SQLITE_STATIC);
+	sqlite3_bind_text(add, 4, detail, -1, SQLITE_STATIC);
+	err = store_step(add);
+	sqlite3_finalize(add);
+	return err;
+}
+
+static int audit_save(struct saving *s, const char *who)
+{
+	struct buf detail = BUF_INIT(8192);
+	int err;
+
+	buf_add_char(&detail, '{');
+	err = remove_gone(s, &detail);
+	for (unsigned i = 0; i < s->n_sections; i++) {
+		const struct section *section = &s->sections[i];
+
+		if (section->added || section->changed || section->removed)
+			buf_addf(&detail, "%s\"%s\":{\"added\":%u,\"changed\":%u,\"removed\":%u}", detail.len > 1 ? "," : "",
+				 section->kind, section->added, section->changed, section->removed);
+	}
+	buf_add_char(&detail, '}');
+	if (!err)
+		err = store_audit(s->store, who && who[0] ? who : "?", "config", buf_cstr(&detail));
+	buf_free(&detail);
+	return err;
+}
+
+static int prepare_saving(struct saving *s)
+{
+	static const char gone[] = "FROM objects WHERE NOT EXISTS (SELECT 1 FROM temp.kept AS k WHERE k.kind = objects.kind"
+				   " AND k.name = objects.name)";
+	sqlite3 *db = s->store->write;
+	char sql[300];
+	int err = store_exec(db, "CREATE TEMP TABLE IF NOT EXISTS kept(kind TEXT, name TEXT, PRIMARY KEY(kind, name))"
+				 " WITHOUT ROWID; DELETE FROM temp.kept");
+
+	if (!err)
+		err = store_prepare(db, "SELECT body, position FROM objects WHERE kind=? AND name=?", &s->find);
+	if (!err)
+		err = store_prepare(db, "INSERT INTO objects(kind, name, position, body) VALUES(?,?,?,?) ON CONFLICT(kind, name)"
+					" DO UPDATE SET position=excluded.position, body=excluded.body", &s->put);
+	if (!err)
+		err = store_prepare(db, "INSERT INTO temp.kept VALUES(?,?) ON CONFLICT DO NOTHING", &s->keep);
+	snprintf(sql, sizeof(sql), "SELECT kind, count(*) %s GROUP BY kind", gone);
+	if (!err)
+		err = store_prepare(db, sql, &s->gone);
+	snprintf(sql, sizeof(sql), "DELETE %s", gone);
+	return err ? err : store_prepare(db, sql, &s->remove);
+}
+
+static int save_document(struct saving *s, const char *who)
+{
+	int err;
+
+	pthread_mutex_lock(&s->store->write_lock);
+	err = prepare_saving(s);
+	if (!err)
+		err = store_begin(s->store);
+	if (!err) {
+		err = save_sections(s);
+		if (!err)
+			err = audit_save(s, who);
+		err = store_end(s->store, err);
+	}
+	sqlite3_finalize(s->find);
+	sqlite3_finalize(s->put);
+	sqlite3_finalize(s->keep);
+	sqlite3_finalize(s->gone);
+	sqlite3_finalize(s->remove);
+	pthread_mutex_unlock(&s->store->write_lock);
+	buf_free(&s->body);
+	return err;
+}
+
+int store_save_model(struct store *store, const struct model *m, const char *who, char *why, size_t why_size)
+{
+	struct saving s = { .store = store, .body = BUF_INIT(TEXT_MAX) };
+	struct buf yaml = BUF_INIT(TEXT_MAX);
+	yaml_parser_t parser;
+	int err = -ENOMEM;
+
+	model_write_yaml(&yaml, m, true);
+	if (!yaml.failed && yaml_parser_initialize(&parser)) {
+		yaml_parser_set_input_string(&parser, (const unsigned char *)yaml.p, yaml.len);
+		err = -EBADMSG;
+		if (yaml_parser_load(&parser, &s.document)) {
+			err = save_document(&s, who);
+			yaml_document_delete(&s.document);
+		}
+		yaml_parser_delete(&parser);
+	}
+	buf_free(&yaml);
+	if (err)
+		snprintf(why, why_size, "cannot save the configuration in %s: %s: nothing was changed", store->path, strerror(-err));
+	return err;
+}
+
+/* All rows as one YAML text: sections in the order they were saved. */
+static int gather_objects(struct store *store, struct buf *out)
+{
+	sqlite3_stmt *statement = NULL;
+	char section[64] = "";
+	int err = store_prepare(store->read, "SELECT kind, name, body FROM objects ORDER BY position, kind, name", &statement);
+	int result = SQLITE_DONE;
+
+	buf_add_str(out, "version: 1\n");
+	while (!err && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+		const char *kind = (const char *)sqlite3_column_text(statement, 0);
+		const char *name = (const char *)sqlite3_column_text(statement, 1);
+		const char *body = (const char *)sqlite3_column_text(statement, 2);
+
+		if (strcmp(section, kind) != 0) {
+			snprintf(section, sizeof(section), "%s", kind);
+			buf_addf(out, "%s:\n", kind);
+		}
+		if (strcmp(kind, PARAMETERS) == 0)
+			buf_addf(out, "  %s: ", name);
+		else
+			buf_add_str(out, "  - ");
+		buf_add_str(out, body);
+		buf_add_char(out, '\n');
+	}
+	sqlite3_finalize(statement);
+	if (!err)
+		err = store_errno(result);
+	return !err && out->failed ? -ENOMEM : err;
+}
+
+int store_load_model(struct store *store, struct model **model_out, char *why, size_t why_size)
+{
+	struct buf yaml = BUF_INIT(TEXT_MAX);
+	struct model_error error = { 0 };
+	int err;
+
+	pthread_mutex_lock(&store->read_lock);
+	err = gather_objects(store, &yaml);
+	pthread_mutex_unlock(&store->read_lock);
+	if (err) {
+		snprintf(why, why_size, "cannot read the configuration from %s: %s", store->path, strerror(-err));
+	} else if (model_read_yaml(model_out, buf_span(&yaml), &error, 1) > 0) {
+		err = -EINVAL;
+		snprintf(why, why_size, "the configuration in %s is not valid: %s: %s%s%s", store->path, error.object, error.text,
+			 error.remedy[0] ? ": " : "", error.remedy);
+	}
+	buf_free(&yaml);
+	return err;
+}
+
+int store_list_audit(struct store *store, unsigned limit, struct buf *out)
+{
+	sqlite3_stmt *statement = NULL;
+	size_t before = out->len;
+	int err, result = SQLITE_DONE;
+	char at[32];
+
+	pthread_mutex_lock(&store->read_lock);
+	err = store_prepare(store->read, "SELECT id, at, who, what, detail FROM audit ORDER BY id DESC LIMIT ?", &statement);
+	if (!err)
+		sqlite3_bind_int64(statement, 1, limit);
+	buf_add_char(out, '[');
+	while (!err && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+		const char *detail = (const char *)sqlite3_column_text(statement, 4);
+
+		buf_addf(out, "%s{\"id\":%lld,\"at\":\"%s\",\"who\":", out->len > before + 1 ? "," : "",
+			 (long long)sqlite3_column_int64(statement, 0),
+			 clock_format((uint64_t)sqlite3_column_int64(statement, 1), at, sizeof(at)));
+		buf_add_json(out, span_of((const char *)sqlite3_column_text(statement, 2)));
+		buf_add_str(out, ",\"what\":");
+		buf_add_json(out, span_of((const char *)sqlite3_column_text(statement, 3)));
+		buf_addf(out, ",\"detail\":%s}", detail ? detail : "null");
+	}
+	buf_add_char(out, ']');
+	sqlite3_finalize(statement);
+	pthread_mutex_unlock(&store->read_lock);
+	if (!err)
+		err = out->failed ? -ENOBUFS : store_errno(result);
+	if (err)
+		out->len = before;
+	return err;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The indexes against a plain search through everything, on random data. */
+#include "model/model.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+#define GATEWAYS 200
+
+static struct model *read_text(struct buf *text)
+{
+	struct model_error error;
+	struct model *m = NULL;
+
+	if (model_read_yaml(&m, buf_span(text), &error, 1))
+		fail_msg("line %u %s: %s", error.line, error.object, error.text);
+	return m;
+}
+
+/* Few symbols and short, so that many meet. */
+static void random_number(char *dst, unsigned most)
+{
+	unsigned len = rng_below(most + 1);
+
+	for (unsigned i = 0; i < len; i++)
+		dst[i] = "01234a*#+"[rng_below(9)];
+	dst[len] = '\0';
+}
+
+static struct model *random_routes(void)
+{
+	struct buf text = BUF_INIT(1 << 24);
+	char prefix[40];
+	struct model *m;
+
+	buf_add_str(&text, "version: 1\nrouting_gateways:\n");
+	for (unsigned i = 0; i < GATEWAYS; i++) {
+		buf_addf(&text, "  - { name: g%u, address: 192.0.2.1, prefixes: [ ", i);
+		for (unsigned j = rng_below(20); j > 0; j--) {
+			random_number(prefix, rng_below(8) ? 5 : 32);
+			buf_addf(&text, "\"%s\", ", prefix);
+		}
+		buf_add_str(&text, "] }\n");
+	}
+	m = read_text(&text);
+	buf_free(&text);
+	return m;
+}
+
+struct found {
+	const struct model_routing *gw[GATEWAYS * 33];
+	unsigned matched[GATEWAYS * 33], n;
+};
+
+static bool gather(void *arg, const struct model_routing *gw, unsigned matched)
+{
+	struct found *found = arg;
+
+	found->gw[found->n] = gw;
+	found->matched[found->n++] = matched;
+	return true;
+}
+
+/* Gateways with a prefix of just this length that begins the number. */
+static bool serves(const struct model_routing *gw, struct span number, unsigned len)
+{
+	for (unsigned i = 0; i < gw->n_prefixes; i++)
+		if (strlen(gw->prefixes[i]) == len && span_starts(number, span_of(gw->prefixes[i])))
+			return true;
+	return false;
+}
+
+static void check_number(const struct model *m, struct span number, struct found *found)
+{
+	unsigned expected = 0;
+
+	found->n = 0;
+	model_routings_for(m, number, gather, found);
+	for (unsigned len = 0; len <= 32; len++)
+		for (unsigned i = 0; i < m->n_routings; i++)
+			expected += serves(&m->routings[i], number, len);
+	assert_int_equal(found->n, expected);
+	for (unsigned i = 0; i < found->n; i++) {
+		assert_true(serves(found->gw[i], number, found->matched[i]));
+		assert_true(i == 0 || found->matched[i] <= found->matched[i - 1]);
+		for (unsigned j = i; j > 0 && found->matched[j - 1] == found->matched[i]; j--)
+			assert_ptr_not_equal(found->gw[j - 1], found->gw[i]);
+	}
+}
+
+static void test_prefixes(void **state)
+{
+	static struct found found;
+
+	for (int round = 0; round < 5; round++) {
+		struct model *m = random_routes();
+		char number[64];
+
+		for (int i = 0; i < 600; i++) {
+			random_number(number, 40);
+			check_number(m, span_of(number), &found);
+		}
+		check_number(m, SPAN_NONE, &found);
+		model_unref(&m);
+	}
+}
+
+static bool first_only(void *arg, const struct model_routing *gw, unsigned matched)
+{
+	(*(int *)arg)++;
+	return false;
+}
+
+static void test_stops(void **state)
+{
+	struct buf text = BUF_INIT(1024);
+	struct model *m;
+	int calls = 0;
+
+	buf_add_str(&text, "version: 1\nrouting_gateways: [ { name: a, address: h, prefixes: [ \"\", 1, 1, 12 ] }, { name: b, address: h } ]\n");
+	m = read_text(&text);
+	model_routings_for(m, SPAN("123"), first_only, &calls);
+	assert_int_equal(calls, 1);
+	model_unref(&m);
+	buf_free(&text);
+}
+
+/* ---- addresses ---------------------------------------------------------------------------- */
+
+static void random_address(char *dst, size_t size, bool source)
+{
+	unsigned a = rng_below(4), b = rng_below(4), c = rng_below(3);
+	unsigned len = 8 * (1 + rng_below(4));
+
+	if (rng_below(4) == 0) {
+		if (source || rng_below(2))
+			snprintf(dst, size, source || rng_below(2) ? "[2001:db8:%x::%x]:%u" : "[2001:db8:%x::%x]", a, b, 5060 + c);
+		else
+			snprintf(dst, size, rng_below(2) ? "2001:db8:%x::/48" : "2001:db8::/32", a);
+	} else if (source || rng_below(3) == 0) {
+		snprintf(dst, size, "10.0.%u.%u:%u", a, b, 5060 + c);
+	} else if (rng_below(2)) {
+		snprintf(dst, size, "10.0.%u.%u", a, b);
+	} else {
+		snprintf(dst, size, "10.0.%u.0/%u", len > 16 ? a : 0, len > 24 ? 24 : len);
+		if (len == 8)
+			snprintf(dst, size, "10.0.0.0/8");
+	}
+}
+
+static struct sockaddr_storage source_of(const char *text)
+{
+	struct sockaddr_storage ss = { 0 };
+	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
+	struct span host, port;
+	char copy[64];
+	uint32_t number = 0;
+
+	if (text[0] == '[') {
+		span_cut(span_of(text + 1), ']', &host, &port);
+		span_copy(host, copy, sizeof(copy));
+		span_to_u32(span_skip(port, 1), &number);
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons((uint16_t)number);
+		assert_int_equal(inet_pton(AF_INET6, copy, &in6->sin6_addr), 1);
+	} else {
+		span_cut(span_of(text), ':', &host, &port);
+		span_copy(host, copy, sizeof(copy));
+		span_to_u32(port, &number);
+		in->sin_family = AF_INET;
+		in->sin_port = htons((uint16_t)number);
+		assert_int_equal(inet_pton(AF_INET, copy, &in->sin_addr), 1);
+	}
+	return ss;
+}
+
+/* How specific the best match of this gateway is: twice the length, one more with a port; -1 = none. */
+static int specific(const struct model_mapping *gw, const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+	bool ip6 = ss->ss_family == AF_INET6;
+	const uint8_t *bytes = ip6 ? in6->sin6_addr.s6_addr : (const uint8_t *)&in->sin_addr;
+	uint16_t port = ntohs(ip6 ? in6->sin6_port : in->sin_port);
+	int best = -1;
+
+	for (unsigned i = 0; i < gw->n_addresses; i++) {
+		const struct model_address *a = &gw->addresses[i];
+		bool match = a->ip6 == ip6 && (!a->port || a->port == port);
+
+		for (unsigned bit = 0; bit < a->prefix_len && match; bit++)
+			match = ((a->bytes[bit / 8] ^ bytes[bit / 8]) >> (7 - bit % 8) & 1) == 0;
+		if (match && a->prefix_len * 2 + (a->port != 0) > best)
+			best = a->prefix_len * 2 + (a->port != 0);
+	}
+	return best;
+}
+
+static void test_addresses(void **state)
+{
+	for (int round = 0; round < 20; round++) {
+		struct buf text = BUF_INIT(1 << 20);
+		struct model *m;
+		char address[64];
+
+		buf_add_str(&text, "version: 1\nmapping_gateways:\n");
+		for (unsigned i = 0; i < 40; i++) {
+			buf_addf(&text, "  - { name: g%u, auth: digest, user: u%u, password: p, addresses: [ ", i, i);
+			for (unsigned j = 1 + rng_below(4); j > 0; j--) {
+				random_address(address, sizeof(address), false);
+				buf_addf(&text, "\"%s\", ", address);
+			}
+			buf_add_str(&text, "] }\n");
+		}
+		m = read_text(&text);
+		buf_free(&text);
+		for (int i = 0; i < 200; i++) {
+			const struct model_mapping *out[64];
+			struct sockaddr_storage ss;
+			unsigned n, expected = 0;
+
+			random_address(address, sizeof(address), true);
+			ss = source_of(address);
+			n = model_mappings_at(m, (struct sockaddr *)&ss, out, 64);
+			for (unsigned j = 0; j < m->n_mappings; j++)
+				expected += specific(&m->mappings[j], &ss) >= 0;
+			assert_int_equal(n, expected);
+			for (unsigned j = 0; j < n; j++) {
+				assert_true(specific(out[j], &ss) >= 0);
+				assert_true(j == 0 || specific(out[j], &ss) <= specific(out[j - 1], &ss));
+			}
+			assert_int_equal(model_mappings_at(m, (struct sockaddr *)&ss, NULL, 0) > 0, n > 0);
+		}
+		model_unref(&m);
+	}
+}
+
+static const struct {
+	const char *source, *text;
+} near[] = {
+	{ "203.0.113.9:5060", "acme-in lists 203.0.113.8" },
+	{ "203.0.113.1:5060", "acme-in lists 203.0.113.8" },
+	{ "203.0.113.40:5061", "pbx lists it with port 5060, not 5061" },
+	{ "203.0.200.1:5060", "pbx lists 203.0.113.40" },
+	{ "198.51.100.7:5060", "net lists 198.51.99.0/24" },
+	{ "8.8.8.8:5060", "" },
+	{ "[2001:db8::9]:5060", "six lists 2001:db8::8" },
+	{ "[2002:db8::9]:5060", "" },
+};
+
+static void test_nearest(void **state)
+{
+	struct buf text = BUF_INIT(4096);
+	struct model *m;
+	char words[128];
+
+	buf_add_str(&text, "version: 1\nmapping_gateways:\n"
+			   "  - { name: acme-in, addresses: [ 203.0.113.8 ] }\n"
+			   "  - { name: pbx, auth: address_port, addresses: [ \"203.0.113.40:5060\" ] }\n"
+			   "  - { name: net, addresses: [ 198.51.99.0/24 ] }\n"
+			   "  - { name: six, addresses: [ \"2001:db8::8\" ] }\n");
+	m = read_text(&text);
+	for (size_t i = 0; i < ARRAY_SIZE(near); i++) {
+		struct sockaddr_storage ss = source_of(near[i].source);
+
+		model_nearest_source(m, (struct sockaddr *)&ss, words, sizeof(words));
+		assert_string_equal(words, near[i].text);
+	}
+	model_unref(&m);
+	buf_free(&text);
+}
+
+static void test_mapped(void **state)
+{
+	struct buf text = BUF_INIT(4096);
+	struct sockaddr_storage ss = source_of("[::ffff:203.0.113.8]:5060");
+	const struct model_mapping *out[2];
+	struct model *m;
+
+	buf_add_str(&text, "version: 1\nmapping_gateways: [ { name: a, addresses: 203.0.113.8 }, { name: all, addresses: 0.0.0.0/0 } ]\n");
+	m = read_text(&text);
+	assert_int_equal(model_mappings_at(m, (struct sockaddr *)&ss, out, 2), 2);
+	assert_string_equal(out[0]->name, "a");
+	assert_string_equal(out[1]->name, "all");
+	ss.ss_family = AF_UNIX;
+	assert_int_equal(model_mappings_at(m, (struct sockaddr *)&ss, out, 2), 0);
+	model_unref(&m);
+	buf_free(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_stops),	cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_nearest),	 cmocka_unit_test(test_mapped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "model/model.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+#define THREADS 4
+
+static void test_lines(void **state)
+{
+	struct load load = { 0 };
+
+	for (int i = 0; i < 3; i++)
+		assert_true(load_take_line(&load, 3));
+	assert_false(load_take_line(&load, 3));
+	assert_false(load_take_line(&load, 2));
+	assert_true(load_take_line(&load, 0));
+	assert_int_equal(load.lines, 4);
+	assert_int_equal(load.peak_lines, 4);
+	assert_int_equal(load.refused_lines, 2);
+	for (int i = 0; i < 4; i++)
+		load_give_line(&load);
+	assert_int_equal(load.lines, 0);
+}
+
+/* Simulated time, random arrivals: in every stretch of w seconds at most rate * (1 + w) calls; and a patient caller
+ * gets the whole rate. */
+static void check_rate(uint32_t rate)
+{
+	struct load load = { 0 };
+	uint64_t now = rng_u32(), start = now, taken = 0, asked = 0, step = SEC / rate / 3 + 1;
+
+	for (; asked < 20000; asked++) {
+		bool could = load_has_rate(&load, rate, now), did = load_take_rate(&load, rate, now);
+
+		assert_int_equal(could, did);
+		taken += did;
+		/* the burst, and what has flowed in since */
+		assert_true((taken - rate) * SEC <= (now - start) * rate || taken <= rate);
+		now += rng_below((uint32_t)step * 2);
+	}
+	/* It was asked for about thrice the rate: nothing may be lost but rounding, unless the bucket is so small
+	 * that it runs over between two calls. */
+	assert_true(rate < 7 || (taken + 2) * SEC * 1000 >= (now - start) * rate * 998 || taken >= asked);
+}
+
+static void test_rate(void **state)
+{
+	static const uint32_t rates[] = { 1, 2, 3, 7, 20, 50, 999, 1000, 30000, 700001, 1000000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++)
+		check_rate(rates[i]);
+}
+
+static void test_burst(void **state)
+{
+	static const uint32_t rates[] = { 1, 3, 7, 20, 999, 65537, 1000000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+		struct load load = { 0 };
+		uint64_t now = 123456789012ull;
+
+		for (uint32_t n = 0; n < rates[i]; n++)
+			assert_true(load_take_rate(&load, rates[i], now));
+		assert_false(load_take_rate(&load, rates[i], now));
+		load_give_rate(&load, rates[i]);
+		assert_true(load_take_rate(&load, rates[i], now));
+		assert_false(load_take_rate(&load, rates[i], now));
+		now += SEC / rates[i] + 1;
+		assert_true(load_take_rate(&load, rates[i], now));
+		now += 400 * 86400 * SEC; /* a long silence fills one second's worth, not more */
+		for (uint32_t n = 0; n < rates[i]; n++)
+			assert_true(load_take_rate(&load, rates[i], now));
+		assert_false(load_take_rate(&load, rates[i], now));
+		assert_int_equal(load.refused_rate, 3);
+		assert_true(load_take_rate(&load, 0, now));
+		/* a clock that begins anew does not lock anybody out */
+		assert_true(load_take_rate(&load, rates[i], 5));
+	}
+}
+
+static void *take_and_give(void *arg)
+{
+	struct load *load = arg;
+
+	for (int i = 0; i < 20000; i++) {
+		if (!load_take_line(load, 3))
+			continue;
+		assert(atomic_load(&load->lines) <= 3);
+		load_take_rate(load, 100, 7 * SEC);
+		load_give_line(load);
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	struct load load = { 0 };
+	pthread_t threads[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, take_and_give, &load);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(load.lines, 0);
+	assert_in_range(load.peak_lines, 1, 3);
+	assert_int_equal(load.refused_lines + 100 + load.refused_rate, THREADS * 20000);
+}
+
+/* ---- phones ----------------------------------------------------------------------------- */
+
+static struct phone_state shared;
+static atomic_bool done;
+
+static void *write_bindings(void *arg)
+{
+	for (unsigned i = 0; i < 3000; i++) {
+		struct binding b = { .cseq = i, .expires_us = i };
+
+		memset(b.contact, 'a' + (int)(i % 26), sizeof(b.contact) - 1);
+		memset(b.flow, (int)(i % 26), sizeof(b.flow));
+		phone_state_write(&shared, &b);
+	}
+	return NULL;
+}
+
+static void *read_bindings(void *arg)
+{
+	while (!atomic_load(&done)) {
+		struct binding b;
+
+		phone_state_read(&shared, &b);
+		assert(b.cseq == b.expires_us);
+		for (size_t i = 0; b.contact[0] && i < sizeof(b.contact) - 1; i++)
+			assert(b.contact[i] == 'a' + (char)(b.cseq % 26));
+		for (size_t i = 0; i < sizeof(b.flow); i++)
+			assert(b.flow[i] == b.cseq % 26);
+	}
+	return NULL;
+}
+
+static void test_phone_state(void **state)
+{
+	pthread_t writers[2], readers[2];
+
+	for (int i = 0; i < 2; i++)
+		pthread_create(&readers[i], NULL, read_bindings, NULL);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&writers[i], NULL, write_bindings, NULL);
+	for (int i = 0; i < 2; i++)
+		pthread_join(writers[i], NULL);
+	atomic_store(&done, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(readers[i], NULL);
+}
+
+/* ---- hub --------------------------------------------------------------------------------- */
+
+static struct model *model_of(const char *text)
+{
+	struct model_error error;
+	struct model *m = NULL;
+
+	if (model_read_yaml(&m, span_of(text), &error, 1))
+		fail_msg("line %u %s: %s", error.line, error.object, error.text);
+	return m;
+}
+
+#define ONE "version: 1\nrouting_gateways: [ { name: a, address: h } ]\nmapping_gateways: [ { name: a, addresses: 192.0.2.1 } ]\nphones: [ { number: \"1\" } ]\n"
+#define TWO "version: 1\nrouting_gateways: [ { name: b, address: h }, { name: a, address: h2 } ]\nphones: [ { number: \"2\" }, { number: \"1\" } ]\n"
+
+static void test_carry(void **state)
+{
+	struct model_hub *hub = model_hub_new();
+	struct model *one, *two, *old;
+	struct binding b = { .contact = "sip:1@192.0.2.7" }, seen;
+	struct load *load;
+
+	model_hub_swap(hub, model_of(ONE));
+	one = model_hub_get(hub);
+	assert_int_equal(one->version, 2);
+	load = model_routing(one, SPAN("a"))->load;
+	assert_ptr_not_equal(load, model_mapping(one, SPAN("a"))->load);
+	assert_true(load_take_line(load, 1));
+	assert_true(load_take_line(one->load, 0));
+	phone_state_write(model_phone(one, SPAN("1"))->state, &b);
+	old = model_ref(one);
+	model_unref(&one);
+
+	model_hub_swap(hub, model_of(TWO));
+	two = model_hub_get(hub);
+	assert_int_equal(model_hub_version(hub), 3);
+	assert_ptr_equal(model_routing(two, SPAN("a"))->load, load);
+	assert_string_equal(model_routing(two, SPAN("a"))->host, "h2");
+	assert_int_equal(model_routing(two, SPAN("b"))->load->lines, 0);
+	assert_int_equal(two->load->lines, 1);
+	phone_state_read(model_phone(two, SPAN("1"))->state, &seen);
+	assert_string_equal(seen.contact, b.contact);
+	phone_state_read(model_phone(two, SPAN("2"))->state, &seen);
+	assert_string_equal(seen.contact, "");
+
+	/* a call that began on the old snapshot gives back what the new one counts */
+	load_give_line(model_routing(old, SPAN("a"))->load);
+	assert_int_equal(model_routing(two, SPAN("a"))->load->lines, 0);
+	load_give_line(old->load);
+	model_unref(&old);
+	model_unref(&two);
+	model_hub_free(&hub);
+	assert_null(hub);
+}
+
+static void *use_hub(void *arg)
+{
+	struct model_hub *hub = arg;
+	uint64_t version = 0;
+	struct model *m = NULL;
+
+	while (!atomic_load(&done)) {
+		const struct model_routing *gw;
+
+		if (model_hub_version(hub) != version) {
+			model_unref(&m);
+			m = model_hub_get(hub);
+			assert(m->version >= version);
+			version = m->version;
+		}
+		gw = model_routing(m, SPAN("a"));
+		if (gw && load_take_line(gw->load, 2))
+			load_give_line(gw->load);
+	}
+	model_unref(&m);
+	return NULL;
+}
+
+static void test_hub_threads(void **state)
+{
+	struct model_hub *hub = model_hub_new();
+	pthread_t threads[THREADS];
+	struct model *m;
+
+	atomic_store(&done, false);
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, use_hub, hub);
+	for (int i = 0; i < 100; i++)
+		model_hub_swap(hub, model_of(i & 1 ? ONE : TWO));
+	atomic_store(&done, true);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	m = model_hub_get(hub);
+	assert_int_equal(m->version, 101);
+	assert_int_equal(model_routing(m, SPAN("a"))->load->lines, 0);
+	assert_true(model_routing(m, SPAN("a"))->load->peak_lines <= 2);
+	model_unref(&m);
+	model_hub_free(&hub);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lines),	    cmocka_unit_test(test_rate),  cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_threads),	    cmocka_unit_test(test_phone_state), cmocka_unit_test(test_carry),
+		cmocka_unit_test(test_hub_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

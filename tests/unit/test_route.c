@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "route/route.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static const char config[] =
+	"version: 1\n"
+	"accounts: [ { name: broke, kind: vendor, locked: true } ]\n"
+	"mapping_gateways: [ { name: in, addresses: 192.0.2.1 } ]\n"
+	"routing_gateways:\n"
+	"  - { name: any, address: h }\n"
+	"  - { name: late, address: h, prefixes: [ \"880\" ], priority: 9 }\n"
+	"  - { name: early, address: h, prefixes: [ \"880\" ], priority: 1 }\n"
+	"  - { name: both, address: h, prefixes: [ \"88\", \"8801\", \"\" ], priority: 5 }\n"
+	"  - { name: spare, address: h, prefixes: [ \"88017\" ], protect: true }\n"
+	"  - { name: shut, address: h, prefixes: [ \"880\" ], locked: true }\n"
+	"  - { name: poor, address: h, prefixes: [ \"880\" ], account: broke }\n"
+	"  - { name: full, address: h, prefixes: [ \"7\" ], line_limit: 2 }\n"
+	"  - { name: slow, address: h, prefixes: [ \"7\" ], rate_limit: 1 }\n"
+	"  - { name: x3, address: h, prefixes: [ \"5\" ], line_limit: 10 }\n"
+	"  - { name: x2, address: h, prefixes: [ \"5\" ], line_limit: 20 }\n"
+	"  - { name: x1, address: h, prefixes: [ \"5\" ], line_limit: 10 }\n"
+	"phones: [ { number: \"88\", line_limit: 1 }, { number: \"99\", locked: true } ]\n";
+
+struct fixture {
+	struct model *m;
+	struct call_request req;
+	struct admit_result from;
+	struct route_plan plan;
+	struct reasons why;
+};
+
+static struct fixture begin(const char *text)
+{
+	struct fixture f = { .req = { .from_gateway = "in", .mono_us = 100 * SEC } };
+	struct model_error e;
+
+	if (model_read_yaml(&f.m, span_of(text), &e, 1))
+		fail_msg("line %u %s: %s", e.line, e.object, e.text);
+	return f;
+}
+
+static enum route_verdict plan(struct fixture *f, const char *callee)
+{
+	f->req.callee = span_of(callee);
+	return route_plan(f->m, &f->req, &f->from, &f->plan, &f->why);
+}
+
+/* "a b c" in this order. */
+static void expect_plan(struct fixture *f, const char *callee, const char *names)
+{
+	struct buf got = BUF_INIT(4096);
+	enum route_verdict verdict = plan(f, callee);
+
+	for (unsigned i = 0; i < f->plan.n; i++)
+		buf_addf(&got, "%s%s", i ? " " : "", f->plan.candidate[i].gateway ? f->plan.candidate[i].gateway->name :
+								      f->plan.candidate[i].phone->number);
+	assert_string_equal(buf_cstr(&got), names);
+	assert_int_equal(verdict == ROUTE_OK, f->plan.n > 0);
+	buf_free(&got);
+}
+
+static enum reason_code reason_of(const struct fixture *f, const char *name)
+{
+	for (unsigned i = 0; i < f->why.n; i++)
+		if (strcmp(f->why.reason[i].object, name) == 0)
+			return f->why.reason[i].code;
+	return REASONS;
+}
+
+static void test_order(void **state)
+{
+	struct fixture f = begin(config);
+
+	expect_plan(&f, "88017123", "both early late any spare");
+	assert_int_equal(f.plan.candidate[0].matched, 4);
+	assert_int_equal(f.plan.candidate[4].matched, 5);
+	assert_int_equal(reason_of(&f, "shut"), REASON_LOCKED);
+	assert_int_equal(reason_of(&f, "poor"), REASON_ACCOUNT_LOCKED);
+	assert_int_equal(reason_of(&f, "both"), REASON_CHOSEN);
+	assert_int_equal(reason_of(&f, "spare"), REASON_PROTECT);
+	assert_int_equal(reason_of(&f, "full"), REASONS);
+	assert_int_equal(f.why.n, 7);
+	expect_plan(&f, "880", "early late both any");
+	expect_plan(&f, "1", "any both");
+	expect_plan(&f, "", "any both");
+	model_unref(&f.m);
+}
+
+static void test_usage(void **state)
+{
+	struct fixture f = begin(config);
+	struct load *x1 = model_routing(f.m, SPAN("x1"))->load, *x2 = model_routing(f.m, SPAN("x2"))->load;
+
+	expect_plan(&f, "5", "x1 x2 x3 any both");
+	load_take_line(x1, 0);
+	expect_plan(&f, "5", "x2 x3 x1 any both");
+	load_take_line(x2, 0);
+	expect_plan(&f, "5", "x3 x2 x1 any both");
+	load_take_line(x2, 0);
+	load_take_line(x2, 0);
+	expect_plan(&f, "5", "x3 x1 x2 any both");
+	model_unref(&f.m);
+}
+
+static void test_full(void **state)
+{
+	struct fixture f = begin(config);
+	struct route_candidate full = { .gateway = model_routing(f.m, SPAN("full")) };
+	struct route_candidate slow = { .gateway = model_routing(f.m, SPAN("slow")) };
+	struct reason why;
+	char text[128];
+
+	expect_plan(&f, "7", "full slow any both");
+	assert_true(route_take(&full, f.req.mono_us, &why));
+	assert_true(route_take(&full, f.req.mono_us, &why));
+	assert_false(route_take(&full, f.req.mono_us, &why));
+	assert_string_equal(reason_text(&why, text, sizeof(text)), "full: line limit reached, 2 of 2 in use");
+	assert_true(route_take(&slow, f.req.mono_us, &why));
+	assert_false(route_take(&slow, f.req.mono_us, &why));
+	assert_string_equal(reason_text(&why, text, sizeof(text)), "slow: rate limit reached, 1 calls a second");
+	assert_int_equal(slow.gateway->load->lines, 1);
+	expect_plan(&f, "7", "any both");
+	assert_int_equal(reason_of(&f, "full"), REASON_LINE_LIMIT);
+	assert_int_equal(reason_of(&f, "slow"), REASON_RATE_LIMIT);
+	route_give(&full);
+	f.req.mono_us += SEC + 1;
+	expect_plan(&f, "7", "slow full any both"); /* both have one line taken, and `slow` has no limit on them */
+	assert_int_equal(full.gateway->load->calls, 2);
+	model_unref(&f.m);
+}
+
+static void test_verdicts(void **state)
+{
+	struct fixture f = begin("version: 1\nrouting_gateways:\n"
+				 "  - { name: a, address: h, prefixes: [ \"1\" ], line_limit: 1 }\n"
+				 "  - { name: b, address: h, prefixes: [ \"2\" ], locked: true }\n");
+
+	assert_int_equal(plan(&f, "3"), ROUTE_NONE);
+	assert_int_equal(f.why.n, 0);
+	assert_int_equal(plan(&f, "2"), ROUTE_NONE);
+	assert_int_equal(f.why.n, 1);
+	load_take_line(f.m->routings[0].load, 0);
+	assert_int_equal(plan(&f, "1"), ROUTE_ALL_BUSY);
+	assert_int_equal(f.plan.n, 0);
+	assert_int_equal(route_plan(f.m, &f.req, &f.from, &f.plan, NULL), ROUTE_ALL_BUSY);
+	model_unref(&f.m);
+}
+
+static void test_phone(void **state)
+{
+	struct fixture f = begin(config);
+	struct binding b = { .contact = "sip:88@192.0.2.9", .expires_us = f.req.mono_us + 1 };
+	struct reason why;
+
+	assert_int_equal(plan(&f, "88"), ROUTE_NOT_REGISTERED);
+	assert_int_equal(reason_of(&f, "88"), REASON_NOT_REGISTERED);
+	phone_state_write(model_phone(f.m, SPAN("88"))->state, &b);
+	expect_plan(&f, "88", "88");
+	assert_true(route_take(&f.plan.candidate[0], f.req.mono_us, &why));
+	assert_int_equal(plan(&f, "88"), ROUTE_ALL_BUSY);
+	assert_false(route_take(&(struct route_candidate){ .phone = model_phone(f.m, SPAN("88")) }, f.req.mono_us, &why));
+	route_give(&(struct route_candidate){ .phone = model_phone(f.m, SPAN("88")) });
+	f.req.mono_us++;
+	assert_int_equal(plan(&f, "88"), ROUTE_NOT_REGISTERED);
+	assert_int_equal(plan(&f, "99"), ROUTE_NOT_REGISTERED);
+	assert_int_equal(reason_of(&f, "99"), REASON_LOCKED);
+	model_unref(&f.m);
+}
+
+/* More gateways than a plan holds: the best of them, in order, whatever their order in the file. */
+static void test_many(void **state)
+{
+	struct buf text = BUF_INIT(1 << 20);
+	struct fixture f;
+
+	buf_add_str(&text, "version: 1\nparameters: { max_attempts: 3 }\nrouting_gateways:\n");
+	for (unsigned i = 0; i < 300; i++)
+		buf_addf(&text, "  - { name: g%u, address: h, prefixes: [ \"\", \"%s\" ], priority: %u }\n", i, i % 2 ? "4" : "44",
+			 (i * 7919) % 300);
+	f = begin(buf_cstr(&text));
+	assert_int_equal(plan(&f, "441"), ROUTE_OK);
+	assert_int_equal(f.plan.n, ROUTE_MAX);
+	for (unsigned i = 0; i < f.plan.n; i++) {
+		assert_int_equal(f.plan.candidate[i].matched, 2);
+		if (i)
+			assert_true(f.plan.candidate[i].gateway->priority > f.plan.candidate[i - 1].gateway->priority);
+	}
+	assert_int_equal(f.why.reason[2].code, REASON_CHOSEN);
+	assert_int_equal(f.why.reason[3].code, REASON_ATTEMPT_LIMIT);
+	model_unref(&f.m);
+	buf_free(&text);
+}
+
+/* ---- going on ------------------------------------------------------------------------------ */
+
+#define STANDARD "version: 1\n"
+#define SET(p) "version: 1\nparameters: { " p " }\n"
+
+static const struct {
+	const char *config;
+	struct route_outcome outcome;
+	bool goes_on;
+} outcomes[] = {
+	{ STANDARD, { END_PEER_CONGESTION, 503, 34, false, false, 1 }, true },
+	{ STANDARD, { END_NO_RESPONSE, 0, -1, false, false, 1 }, true },
+	{ STANDARD, { END_NUMBER_UNALLOCATED, 404, 1, false, false, 1 }, true },
+	{ STANDARD, { END_NUMBER_UNALLOCATED, 604, -1, false, false, 1 }, true },
+	{ STANDARD, { END_CODEC_MISMATCH, 606, -1, false, false, 1 }, true },
+	{ STANDARD, { END_ADDRESS_INCOMPLETE, 484, -1, false, false, 1 }, true },
+	{ STANDARD, { END_CALLER_FORBIDDEN, 403, 21, false, false, 1 }, true },
+	{ STANDARD, { END_USER_UNAVAILABLE, 480, 20, false, false, 1 }, true },
+	{ STANDARD, { END_USER_BUSY, 486, -1, false, false, 1 }, false },
+	{ STANDARD, { END_USER_BUSY, 600, -1, false, false, 1 }, false },
+	{ STANDARD, { END_PEER_REJECTED, 503, 17, false, false, 1 }, false },
+	{ SET("stop_after_busy: off"), { END_USER_BUSY, 486, 17, false, false, 1 }, true },
+	{ SET("stop_after_busy: off"), { END_USER_BUSY, 600, 17, false, false, 1 }, true },
+	{ STANDARD, { END_USER_DECLINED, 603, 21, false, false, 1 }, false },
+	{ STANDARD, { END_PEER_REJECTED, 603, -1, false, false, 1 }, false },
+	{ STANDARD, { END_NO_ANSWER, 0, -1, true, false, 1 }, false },
+	{ SET("switch_until_connect: on"), { END_NO_ANSWER, 0, -1, true, false, 1 }, true },
+	{ SET("switch_until_connect: on"), { END_USER_BUSY, 486, -1, true, false, 1 }, false },
+	{ SET("switch_until_connect: on"), { END_NO_ANSWER, 0, -1, true, true, 1 }, false },
+	{ STANDARD, { END_PROGRESS_TIMEOUT, 0, -1, false, true, 1 }, false },
+	{ SET("stop_after_sdp: off"), { END_PROGRESS_TIMEOUT, 0, -1, false, true, 1 }, true },
+	{ SET("max_attempts: 3"), { END_PEER_CONGESTION, 503, -1, false, false, 2 }, true },
+	{ SET("max_attempts: 3"), { END_PEER_CONGESTION, 503, -1, false, false, 3 }, false },
+	{ STANDARD, { END_CALLER_CANCELLED, 0, -1, false, false, 1 }, false },
+	{ STANDARD, { END_OPERATOR_HANGUP, 0, -1, false, false, 1 }, false },
+	{ STANDARD, { END_SDP_MALFORMED, 200, -1, false, false, 1 }, true },
+	{ STANDARD, { END_LINE_LIMIT, 0, -1, false, false, 1 }, true },
+};
+
+static void test_go_on(void **state)
+{
+	static const struct model_routing gw = { .name = "a" };
+	static const struct model_phone phone = { .number = "1" };
+	struct route_candidate a = { .gateway = &gw }, b = { .phone = &phone };
+
+	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++) {
+		struct fixture f = begin(outcomes[i].config);
+
+		if (route_may_go_on(f.m, &a, &outcomes[i].outcome) != outcomes[i].goes_on)
+			fail_msg("case %zu", i);
+		assert_false(route_may_go_on(f.m, &b, &outcomes[i].outcome));
+		model_unref(&f.m);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order),	 cmocka_unit_test(test_usage), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_verdicts), cmocka_unit_test(test_phone), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_go_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
