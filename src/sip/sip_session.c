@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 /* RFC 3261 20.5: no Allow means that we know nothing; these everybody must have. */
-#define BASIC_METHODS \
-	(1u << SIP_INVITE | 1u << SIP_ACK | 1u << SIP_CANCEL | 1u << SIP_BYE | 1u << SIP_OPTIONS | 1u << SIP_REGISTER)
+#define BASIC_METHODS                                                                              \
+	(1u << SIP_INVITE | 1u << SIP_ACK | 1u << SIP_CANCEL | 1u << SIP_BYE | 1u << SIP_OPTIONS | \
+	 1u << SIP_REGISTER)
 
 #define PRODUCT_MAX 128
 
@@ -61,7 +62,8 @@ int sip_ses_set_strings(struct sip_session *s, struct span call_id, struct span 
 {
 	struct span user = span_of(s->config.user), password = span_of(s->config.password);
 	struct span tag = SPAN(";tag=");
-	char *p = malloc(call_id.len + local.len + tag.len + SIP_TAG_LEN + user.len + password.len + 4);
+	char *p = malloc(call_id.len + local.len + tag.len + SIP_TAG_LEN + user.len + password.len +
+			 4);
 
 	if (!p)
 		return -ENOMEM;
@@ -112,7 +114,8 @@ void sip_ses_enter(struct sip_session *s)
 
 static bool is_idle(const struct sip_session *s)
 {
-	return list_empty(&s->uac_invites) && list_empty(&s->uas_invites) && list_empty(&s->requests);
+	return list_empty(&s->uac_invites) && list_empty(&s->uas_invites) &&
+	       list_empty(&s->requests);
 }
 
 void sip_ses_leave(struct sip_session *s)
@@ -152,7 +155,8 @@ void sip_ses_finish(struct sip_session *s)
 	s->peer_offer = PEER_OFFER_NONE;
 	s->peer_tx = NULL;
 	while (!list_empty(&s->incoming)) {
-		struct sip_ses_incoming *in = list_entry(s->incoming.next, struct sip_ses_incoming, node);
+		struct sip_ses_incoming *in =
+			list_entry(s->incoming.next, struct sip_ses_incoming, node);
 
 		answer_terminated(s, in->tx);
 		incoming_free(s, in);
@@ -174,7 +178,7 @@ void sip_ses_bye(struct sip_session *s, struct span extra)
 {
 	if (s->bye_sent || !s->dialog)
 		return;
-	if (sip_uas_unacked(s)) {	/* 15: the callee's BYE waits for the ACK */
+	if (sip_uas_unacked(s)) { /* 15: the callee's BYE waits for the ACK */
 		s->bye_wanted = true;
 		keep_extra(s, extra);
 		return;
@@ -186,8 +190,8 @@ void sip_ses_bye(struct sip_session *s, struct span extra)
 	sip_ses_send_request(s, s->dialog, SES_BYE, SPAN("BYE"), extra, NULL, SPAN_NONE, NULL);
 }
 
-void sip_ses_end(struct sip_session *s, enum sip_end end, const char *text, bool bye, const char *reason,
-		 const struct sip_event *about)
+void sip_ses_end(struct sip_session *s, enum sip_end end, const char *text, bool bye,
+		 const char *reason, const struct sip_event *about)
 {
 	struct sip_event ev = { .end = end, .text = text };
 	struct buf extra = BUF_INIT(256);
@@ -244,9 +248,10 @@ void sip_session_release(struct sip_session **session)
 
 struct sip_event sip_ses_event(const struct sip_msg *msg, const struct net_flow *flow)
 {
-	return (struct sip_event){
-		.status = msg->request ? 0 : msg->status, .sdp = sip_body_sdp(msg), .msg = msg, .flow = flow
-	};
+	return (struct sip_event){ .status = msg->request ? 0 : msg->status,
+				   .sdp = sip_body_sdp(msg),
+				   .msg = msg,
+				   .flow = flow };
 }
 
 static void note_product(struct sip_session *s, const struct sip_msg *msg)
@@ -272,7 +277,7 @@ void sip_ses_note_peer(struct sip_session *s, const struct sip_msg *msg)
 
 	note_product(s, msg);
 	if (!msg->request && msg->status >= 300)
-		return;		/* a proxy's words, as like as not */
+		return; /* a proxy's words, as like as not */
 	if (!sip_header(msg, SIP_H_ALLOW).p)
 		return;
 	while (sip_next_value(msg, SIP_H_ALLOW, &it))
@@ -285,15 +290,16 @@ static void reply(struct sip_session *s, struct sip_stx *tx, const struct sip_ms
 	sip_ses_reply(s, tx, msg, status, SPAN_NONE, NULL, SPAN_NONE);
 }
 
-static void on_bye(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+static void on_bye(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg,
+		   const struct net_flow *flow)
 {
 	struct sip_event ev = sip_ses_event(msg, flow);
 	bool tell = !s->over;
 
 	reply(s, tx, msg, 200);
 	if (!s->confirmed && s->uac)
-		return;		/* 15: not theirs to end; the INVITE's final response will come */
-	s->bye_sent = true;	/* none of ours is needed */
+		return; /* 15: not theirs to end; the INVITE's final response will come */
+	s->bye_sent = true; /* none of ours is needed */
 	sip_uas_quiet(s);
 	if (!tell)
 		return;
@@ -303,7 +309,8 @@ static void on_bye(struct sip_session *s, struct sip_stx *tx, const struct sip_m
 }
 
 /* Somebody must answer: the user, or we when the session ends before. */
-static void to_user(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+static void to_user(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg,
+		    const struct net_flow *flow)
 {
 	struct sip_event ev = sip_ses_event(msg, flow);
 	struct sip_ses_incoming *in;
@@ -324,8 +331,8 @@ static void to_user(struct sip_session *s, struct sip_stx *tx, const struct sip_
 	s->ops->on_request(s->arg, s, tx, &ev);
 }
 
-static void dispatch(struct sip_session *s, struct sip_dlg *d, struct sip_stx *tx, const struct sip_msg *msg,
-		     const struct net_flow *flow)
+static void dispatch(struct sip_session *s, struct sip_dlg *d, struct sip_stx *tx,
+		     const struct sip_msg *msg, const struct net_flow *flow)
 {
 	switch (msg->method) {
 	case SIP_BYE:
@@ -348,11 +355,12 @@ static void dispatch(struct sip_session *s, struct sip_dlg *d, struct sip_stx *t
 	}
 }
 
-static void on_transaction(struct sip_session *s, struct sip_dlg *d, struct sip_stx *tx, const struct sip_msg *msg,
-			   const struct net_flow *flow)
+static void on_transaction(struct sip_session *s, struct sip_dlg *d, struct sip_stx *tx,
+			   const struct sip_msg *msg, const struct net_flow *flow)
 {
-	if (d->remote_cseq && msg->cseq < d->remote_cseq) {	/* 12.2.2 */
-		sip_ses_reply(s, tx, msg, 500, SPAN("Warning: 399 - \"CSeq out of order\"\r\n"), NULL, SPAN_NONE);
+	if (d->remote_cseq && msg->cseq < d->remote_cseq) { /* 12.2.2 */
+		sip_ses_reply(s, tx, msg, 500, SPAN("Warning: 399 - \"CSeq out of order\"\r\n"),
+			      NULL, SPAN_NONE);
 		return;
 	}
 	d->remote_cseq = msg->cseq;
@@ -369,7 +377,8 @@ static void on_transaction(struct sip_session *s, struct sip_dlg *d, struct sip_
 	dispatch(s, d, tx, msg, flow);
 }
 
-static void on_dialog_request(void *object, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+static void on_dialog_request(void *object, struct sip_stx *tx, const struct sip_msg *msg,
+			      const struct net_flow *flow)
 {
 	struct sip_session *s = object;
 	struct sip_dlg *d = sip_dlg_find(s, msg->from_tag);
@@ -397,12 +406,13 @@ static void on_close(void *object)
 		sip_ses_destroy(s);
 }
 
-static const struct sip_dialog_ops dialog_ops = { .on_request = on_dialog_request, .on_close = on_close };
+static const struct sip_dialog_ops dialog_ops = { .on_request = on_dialog_request,
+						  .on_close = on_close };
 
 /* ---- requests of the user's, and answers ------------------------------------------------------------- */
 
-int sip_session_request(struct sip_session *s, struct span method, struct span extra, const char *content_type,
-			struct span body, void *cookie)
+int sip_session_request(struct sip_session *s, struct span method, struct span extra,
+			const char *content_type, struct span body, void *cookie)
 {
 	int err;
 
@@ -413,24 +423,25 @@ int sip_session_request(struct sip_session *s, struct span method, struct span e
 	case SIP_CANCEL:
 	case SIP_PRACK:
 	case SIP_UPDATE:
-		return -EINVAL;	/* these have their own functions */
+		return -EINVAL; /* these have their own functions */
 	default:
 		break;
 	}
 	if (s->over || !s->dialog)
 		return -ENOTCONN;
 	sip_ses_enter(s);
-	err = sip_ses_send_request(s, s->dialog, SES_USER, method, extra, content_type, body, cookie);
+	err = sip_ses_send_request(s, s->dialog, SES_USER, method, extra, content_type, body,
+				   cookie);
 	sip_ses_leave(s);
 	return err;
 }
 
-void sip_session_respond(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *req, int status,
-			 struct span extra, const char *content_type, struct span body)
+void sip_session_respond(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *req,
+			 int status, struct span extra, const char *content_type, struct span body)
 {
 	struct sip_msg kept;
 
-	list_for_each(pos, &s->incoming) {
+	list_for_each (pos, &s->incoming) {
 		struct sip_ses_incoming *in = list_entry(pos, struct sip_ses_incoming, node);
 
 		if (in->tx != tx)

@@ -13,7 +13,7 @@
 
 struct sip_dlg *sip_dlg_find(const struct sip_session *s, struct span remote_tag)
 {
-	list_for_each(pos, &s->dialogs) {
+	list_for_each (pos, &s->dialogs) {
 		struct sip_dlg *d = list_entry(pos, struct sip_dlg, node);
 
 		if (span_eq(d->remote_tag, remote_tag))
@@ -49,8 +49,8 @@ struct span sip_dlg_contact(const struct sip_msg *msg)
 }
 
 /* The route set: Record-Route in order as UAS (12.1.1), reversed as UAC (12.1.2). */
-static int collect_routes(const struct sip_msg *msg, struct span routes[SES_ROUTES_MAX], unsigned *n_out,
-			  size_t *bytes_out)
+static int collect_routes(const struct sip_msg *msg, struct span routes[SES_ROUTES_MAX],
+			  unsigned *n_out, size_t *bytes_out)
 {
 	struct sip_values it = { 0 };
 	unsigned n = 0;
@@ -135,8 +135,8 @@ static int set_strings(struct sip_dlg *d, const struct sip_msg *msg)
 
 struct hop {
 	struct span host;
-	uint16_t port;			/* 0 = not given */
-	int proto;			/* -1 = not given */
+	uint16_t port; /* 0 = not given */
+	int proto; /* -1 = not given */
 	bool secure;
 };
 
@@ -175,14 +175,15 @@ static void take_flow(struct sip_dlg *d, enum net_proto proto, const union net_a
 	if (net_addr_is_unusable(addr))
 		return;
 	net_addr_set_port(&local, 0);
-	if (net_flow_to(sip_stack_config(d->s->stack)->net, &flow, proto, addr, &local, NULL) == 0 ||
+	if (net_flow_to(sip_stack_config(d->s->stack)->net, &flow, proto, addr, &local, NULL) ==
+		    0 ||
 	    net_flow_to(sip_stack_config(d->s->stack)->net, &flow, proto, addr, NULL, NULL) == 0)
 		d->flow = flow;
 }
 
 static void resume(struct sip_dlg *d)
 {
-	sip_uac_resume(d->s, d);	/* the ACK goes before a BYE */
+	sip_uac_resume(d->s, d); /* the ACK goes before a BYE */
 	sip_ses_requests_resume(d->s, d);
 }
 
@@ -242,15 +243,16 @@ static void aim_at_contact(struct sip_dlg *d, const struct net_flow *from)
 
 	hash = hash_spread(next) | 1;
 	if (d->hop == hash)
-		return;			/* as before: keep the flow, or the question under way */
+		return; /* as before: keep the flow, or the question under way */
 	waited = d->resolve != NULL;
 	sip_resolve_cancel(&d->resolve);
 	d->hop = hash;
 	d->flow = *from;
 	if (hop_decode(&hop, next) && !take_literal(d, &hop) && config->dns)
-		d->resolve = sip_resolve_start(config->dns, hop.host, hop.port, hop.proto,
-					       from->local.sa.sa_family == AF_INET,
-					       from->local.sa.sa_family == AF_INET6, on_resolved, d);
+		d->resolve =
+			sip_resolve_start(config->dns, hop.host, hop.port, hop.proto,
+					  from->local.sa.sa_family == AF_INET,
+					  from->local.sa.sa_family == AF_INET6, on_resolved, d);
 	if (waited && !d->resolve)
 		resume(d);
 }
@@ -295,7 +297,8 @@ int sip_dlg_reconnect(struct sip_dlg *d)
 
 	if (proto == NET_UDP)
 		return -EPIPE;
-	if (hop_decode(&hop, next_hop(d)) && net_addr_parse(&addr, hop.host, hop_port(&hop, proto)) == 0 &&
+	if (hop_decode(&hop, next_hop(d)) &&
+	    net_addr_parse(&addr, hop.host, hop_port(&hop, proto)) == 0 &&
 	    net_addr_eq_host(&addr, &peer))
 		net_addr_set_port(&peer, hop_port(&hop, proto));
 	err = net_flow_to(sip_stack_config(d->s->stack)->net, &flow, proto, &peer, NULL, NULL);
@@ -325,7 +328,8 @@ int sip_dlg_learn(struct sip_dlg *d, const struct sip_msg *msg, const struct net
 	return 0;
 }
 
-struct sip_dlg *sip_dlg_new(struct sip_session *s, const struct sip_msg *msg, const struct net_flow *flow)
+struct sip_dlg *sip_dlg_new(struct sip_session *s, const struct sip_msg *msg,
+			    const struct net_flow *flow)
 {
 	struct sip_dlg *d = calloc(1, sizeof(*d));
 
@@ -365,7 +369,8 @@ struct span sip_dlg_request_uri(const struct sip_dlg *d)
 
 size_t sip_dlg_size(const struct sip_dlg *d)
 {
-	return SES_HEAD_BYTES + d->remote.len + d->routes.len + 2 * d->target.len + d->s->local.len + d->s->call_id.len;
+	return SES_HEAD_BYTES + d->remote.len + d->routes.len + 2 * d->target.len +
+	       d->s->local.len + d->s->call_id.len;
 }
 
 static void write_route(struct sip_writer *w, const struct sip_dlg *d)
@@ -385,13 +390,13 @@ static void write_route(struct sip_writer *w, const struct sip_dlg *d)
 	SIP_PUT(w, ">\r\n");
 }
 
-void sip_dlg_write_head(struct sip_writer *w, const struct sip_dlg *d, const struct sip_ctx *ctx, struct span method,
-			uint32_t cseq)
+void sip_dlg_write_head(struct sip_writer *w, const struct sip_dlg *d, const struct sip_ctx *ctx,
+			struct span method, uint32_t cseq)
 {
 	sip_write_request_line(w, method, sip_dlg_request_uri(d));
 	if (ctx)
 		sip_ctx_write_via(w, ctx);
-	else	/* the ACK to a 2xx: a transaction of its own that nothing answers (13.2.2.4) */
+	else /* the ACK to a 2xx: a transaction of its own that nothing answers (13.2.2.4) */
 		sip_stack_write_via(w, d->s->stack, &d->flow);
 	SIP_PUT(w, "Max-Forwards: 70\r\n");
 	write_route(w, d);

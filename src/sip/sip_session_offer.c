@@ -58,8 +58,8 @@ static int send_offer(struct sip_session *s)
 	o->sending = true;
 	if (occupies(o))
 		s->dialog->oa = SIP_OA_LOCAL;
-	err = o->update ? sip_ses_send_request(s, s->dialog, SES_OFFER, SPAN("UPDATE"), SPAN_NONE, "application/sdp",
-					       sip_text_span(o->sdp), NULL)
+	err = o->update ? sip_ses_send_request(s, s->dialog, SES_OFFER, SPAN("UPDATE"), SPAN_NONE,
+					       "application/sdp", sip_text_span(o->sdp), NULL)
 			: sip_uac_reinvite(s);
 	if (err) {
 		o->sending = false;
@@ -145,7 +145,8 @@ int sip_session_offer(struct sip_session *s, struct span sdp)
 		err = may_offer_early(s, update);
 	if (err)
 		return err;
-	if (s->offer || s->peer_offer || s->dialog->oa != SIP_OA_IDLE || (!update && invites_busy(s)))
+	if (s->offer || s->peer_offer || s->dialog->oa != SIP_OA_IDLE ||
+	    (!update && invites_busy(s)))
 		return -EBUSY;
 	return offer_new(s, sdp, update, false);
 }
@@ -154,7 +155,8 @@ int sip_offer_refresh(struct sip_session *s)
 {
 	bool update = may_update(s);
 
-	if (s->offer || s->peer_offer || s->dialog->oa != SIP_OA_IDLE || (!update && invites_busy(s)))
+	if (s->offer || s->peer_offer || s->dialog->oa != SIP_OA_IDLE ||
+	    (!update && invites_busy(s)))
 		return -EBUSY;
 	if (!update && !s->sent_sdp.len)
 		return -ENODATA;
@@ -170,9 +172,11 @@ bool sip_ses_gone(struct sip_session *s, const struct sip_event *ev)
 	if (s->over || (!timeout && ev->status != 481))
 		return false;
 	/* 481: they know of no dialog that a BYE could end. */
-	sip_ses_end(s, SIP_END_DIALOG_GONE, timeout ? "the peer does not answer within the dialog" :
-						      "the peer knows nothing of the dialog", timeout,
-		    timeout ? "SIP;cause=408;text=\"no answer within the dialog\"" : NULL, ev);
+	sip_ses_end(s, SIP_END_DIALOG_GONE,
+		    timeout ? "the peer does not answer within the dialog"
+			    : "the peer knows nothing of the dialog",
+		    timeout, timeout ? "SIP;cause=408;text=\"no answer within the dialog\"" : NULL,
+		    ev);
 	return true;
 }
 
@@ -187,14 +191,15 @@ static void refresh_failed(struct sip_session *s, const struct sip_event *ev)
 		return;
 	}
 	if (ev->err || ev->status == 408 || ev->status == 481) {
-		sip_ses_end(s, SIP_END_REFRESH_UNANSWERED, "our session refresh was not answered", true,
-			    "SIP;cause=408;text=\"Session refresh unanswered\"", ev);
+		sip_ses_end(s, SIP_END_REFRESH_UNANSWERED, "our session refresh was not answered",
+			    true, "SIP;cause=408;text=\"Session refresh unanswered\"", ev);
 		return;
 	}
 	s->refresh_refused = true;
 	for (size_t i = 0; i < ARRAY_SIZE(fatal); i++) {
 		if (ev->status == fatal[i]) {
-			sip_ses_end(s, SIP_END_REFRESH_REJECTED, "the peer refused our session refresh", true,
+			sip_ses_end(s, SIP_END_REFRESH_REJECTED,
+				    "the peer refused our session refresh", true,
 				    "SIP;cause=408;text=\"Session refresh refused\"", ev);
 			return;
 		}
@@ -219,7 +224,7 @@ static bool try_again(struct sip_session *s, const struct sip_event *ev)
 	}
 	if (ev->status != 405 && ev->status != 501)
 		return false;
-	s->no_update = true;	/* whatever their Allow says */
+	s->no_update = true; /* whatever their Allow says */
 	if (o->refresh && sip_text_set(&o->sdp, sip_text_span(s->sent_sdp)))
 		return false;
 	o->update = false;
@@ -267,7 +272,7 @@ static void accepted(struct sip_session *s, const struct sip_event *ev)
 		if (s->confirmed)
 			sip_ses_timer_granted(s, ev->msg);
 	}
-	if (occupies(o) && !ev->sdp.len && !refresh) {	/* a refresh without SDP still says: alive */
+	if (occupies(o) && !ev->sdp.len && !refresh) { /* a refresh without SDP still says: alive */
 		no_sdp(s, ev);
 		return;
 	}
@@ -324,7 +329,8 @@ static void reply(struct sip_session *s, struct sip_stx *tx, const struct sip_ms
 static void reply_later(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg)
 {
 	char line[40];
-	int n = snprintf(line, sizeof(line), "Retry-After: %u\r\n", rng_below(RETRY_AFTER_MAX_S + 1));
+	int n = snprintf(line, sizeof(line), "Retry-After: %u\r\n",
+			 rng_below(RETRY_AFTER_MAX_S + 1));
 
 	sip_ses_reply(s, tx, msg, 500, (struct span){ line, (size_t)n }, NULL, SPAN_NONE);
 }
@@ -349,8 +355,8 @@ static bool is_refresh(const struct sip_session *s, struct span sdp)
 	return sdp.len && s->sent_sdp.len && s->seen_sdp == sip_ses_hash_sdp(sdp);
 }
 
-static void tell_offer(struct sip_session *s, enum sip_peer_offer kind, struct sip_stx *tx, const struct sip_msg *msg,
-		       const struct net_flow *flow, struct span sdp)
+static void tell_offer(struct sip_session *s, enum sip_peer_offer kind, struct sip_stx *tx,
+		       const struct sip_msg *msg, const struct net_flow *flow, struct span sdp)
 {
 	struct sip_event ev = sip_ses_event(msg, flow);
 
@@ -369,11 +375,12 @@ static bool ours_under_way(const struct sip_session *s)
 {
 	const struct sip_ses_offer *o = s->offer;
 
-	return s->invite_out || (o && (o->await_ack || (o->sending && occupies(o)))) || s->dialog->oa == SIP_OA_LOCAL;
+	return s->invite_out || (o && (o->await_ack || (o->sending && occupies(o)))) ||
+	       s->dialog->oa == SIP_OA_LOCAL;
 }
 
-void sip_offer_reinvite_in(struct sip_session *s, struct sip_dlg *d, struct sip_stx *tx, const struct sip_msg *msg,
-			   const struct net_flow *flow)
+void sip_offer_reinvite_in(struct sip_session *s, struct sip_dlg *d, struct sip_stx *tx,
+			   const struct sip_msg *msg, const struct net_flow *flow)
 {
 	struct span sdp = sip_body_sdp(msg);
 	struct sip_uas_invite *inv;
@@ -401,8 +408,8 @@ void sip_offer_reinvite_in(struct sip_session *s, struct sip_dlg *d, struct sip_
 	tell_offer(s, PEER_OFFER_INVITE, NULL, msg, flow, sdp);
 }
 
-void sip_offer_update_in(struct sip_session *s, struct sip_dlg *d, struct sip_stx *tx, const struct sip_msg *msg,
-			 const struct net_flow *flow)
+void sip_offer_update_in(struct sip_session *s, struct sip_dlg *d, struct sip_stx *tx,
+			 const struct sip_msg *msg, const struct net_flow *flow)
 {
 	struct span sdp = sip_body_sdp(msg);
 
@@ -410,7 +417,8 @@ void sip_offer_update_in(struct sip_session *s, struct sip_dlg *d, struct sip_st
 		reply(s, tx, msg, 405);
 		return;
 	}
-	if (s->peer_offer == PEER_OFFER_UPDATE || (sdp.len && (s->peer_offer || d->oa == SIP_OA_REMOTE))) {
+	if (s->peer_offer == PEER_OFFER_UPDATE ||
+	    (sdp.len && (s->peer_offer || d->oa == SIP_OA_REMOTE))) {
 		reply_later(s, tx, msg);
 		return;
 	}
@@ -425,7 +433,8 @@ void sip_offer_update_in(struct sip_session *s, struct sip_dlg *d, struct sip_st
 		return;
 	}
 	sip_dlg_retarget(d, sip_dlg_contact(msg));
-	sip_ses_reply(s, tx, msg, 200, SPAN_NONE, "application/sdp", sdp.len ? sip_text_span(s->sent_sdp) : SPAN_NONE);
+	sip_ses_reply(s, tx, msg, 200, SPAN_NONE, "application/sdp",
+		      sdp.len ? sip_text_span(s->sent_sdp) : SPAN_NONE);
 }
 
 void sip_offer_prack_in(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg,
@@ -476,7 +485,8 @@ int sip_session_accept(struct sip_session *s, struct span sdp)
 		return -ENOTCONN;
 	if (kind == PEER_OFFER_NONE)
 		return -ECANCELED;
-	err = kind == PEER_OFFER_INVITE ? sip_uas_accept(s->invite_in, sdp, SPAN_NONE) : accept_request(s, sdp);
+	err = kind == PEER_OFFER_INVITE ? sip_uas_accept(s->invite_in, sdp, SPAN_NONE)
+					: accept_request(s, sdp);
 	if (err)
 		return err;
 	s->peer_offer = PEER_OFFER_NONE;

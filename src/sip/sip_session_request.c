@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define STALE_MAX 2		/* a server that finds every nonce stale is not humoured for ever */
+#define STALE_MAX 2 /* a server that finds every nonce stale is not humoured for ever */
 
 /* ---- digest ---------------------------------------------------------------------------- */
 
@@ -50,8 +50,8 @@ int sip_auth_challenge(struct sip_auth *a, const struct sip_session *s, const st
 	return 0;
 }
 
-void sip_auth_write(struct sip_auth *a, const struct sip_session *s, struct sip_writer *w, struct span method,
-		    struct span uri)
+void sip_auth_write(struct sip_auth *a, const struct sip_session *s, struct sip_writer *w,
+		    struct span method, struct span uri)
 {
 	struct buf lines = BUF_INIT(8192);
 	struct sip_msg msg;
@@ -60,7 +60,8 @@ void sip_auth_write(struct sip_auth *a, const struct sip_session *s, struct sip_
 	for (unsigned i = 0; i < a->n; i++) {
 		if (sip_msg_parse(&msg, a->realm[i].challenge, false, &why))
 			continue;
-		sip_digest_answer(&msg, method, uri, s->config.user, s->config.password, ++a->realm[i].nc, &lines);
+		sip_digest_answer(&msg, method, uri, s->config.user, s->config.password,
+				  ++a->realm[i].nc, &lines);
 	}
 	sip_text_free(&a->lines);
 	if (a->n && !lines.failed)
@@ -102,7 +103,7 @@ void sip_ses_request_free(struct sip_ses_request *r)
 
 void sip_ses_requests_of_dialog_free(struct sip_session *s, struct sip_dlg *d)
 {
-	list_for_each_safe(pos, tmp, &s->requests) {
+	list_for_each_safe (pos, tmp, &s->requests) {
 		struct sip_ses_request *r = list_entry(pos, struct sip_ses_request, node);
 
 		if (r->d == d)
@@ -122,8 +123,8 @@ static struct net_buf *write_request(struct sip_ses_request *r)
 	struct sip_session *s = r->s;
 	struct sip_writer w;
 
-	sip_write_begin(&w, sip_dlg_size(r->d) + sip_auth_size(&r->auth) + r->name.len * 2 + r->extra.len +
-				    r->type.len + r->body.len);
+	sip_write_begin(&w, sip_dlg_size(r->d) + sip_auth_size(&r->auth) + r->name.len * 2 +
+				    r->extra.len + r->type.len + r->body.len);
 	sip_dlg_write_head(&w, r->d, r->ctx, r->name, ++s->cseq);
 	if (wants_contact(r))
 		sip_ses_write_contact(&w, s, sip_ctx_flow(r->ctx));
@@ -190,8 +191,8 @@ static void outcome(struct sip_ses_request *r, const struct sip_event *ev)
 		SES_TELL(s, on_request_result, cookie, ev);
 		sip_ses_gone(s, ev);
 		break;
-	case SES_BYE:		/* whatever they say, it is over */
-	case SES_PRACK:		/* the INVITE itself will tell what became of it */
+	case SES_BYE: /* whatever they say, it is over */
+	case SES_PRACK: /* the INVITE itself will tell what became of it */
 		break;
 	}
 }
@@ -203,7 +204,8 @@ static void fail(struct sip_ses_request *r, int err, const char *text)
 	outcome(r, &ev);
 }
 
-static void on_response(void *arg, struct sip_ctx *ctx, const struct sip_msg *msg, const struct net_flow *flow)
+static void on_response(void *arg, struct sip_ctx *ctx, const struct sip_msg *msg,
+			const struct net_flow *flow)
 {
 	struct sip_ses_request *r = arg;
 	struct sip_session *s = r->s;
@@ -239,7 +241,8 @@ static void on_failed(void *arg, struct sip_ctx *ctx, int err, const char *text)
 	sip_ses_leave(s);
 }
 
-static const struct sip_ctx_ops request_ops = { .on_response = on_response, .on_failed = on_failed };
+static const struct sip_ctx_ops request_ops = { .on_response = on_response,
+						.on_failed = on_failed };
 
 /* ---- sending ------------------------------------------------------------------------------ */
 
@@ -254,8 +257,8 @@ static struct span copy_into(char **p, struct span s)
 	return copy;
 }
 
-static struct sip_ses_request *request_new(struct sip_session *s, struct span name, struct span extra,
-					   struct span type, struct span body)
+static struct sip_ses_request *request_new(struct sip_session *s, struct span name,
+					   struct span extra, struct span type, struct span body)
 {
 	struct sip_ses_request *r = calloc(1, sizeof(*r));
 	char *p;
@@ -277,8 +280,9 @@ static struct sip_ses_request *request_new(struct sip_session *s, struct span na
 	return r;
 }
 
-int sip_ses_send_request(struct sip_session *s, struct sip_dlg *d, enum sip_ses_purpose purpose, struct span name,
-			 struct span extra, const char *type, struct span body, void *cookie)
+int sip_ses_send_request(struct sip_session *s, struct sip_dlg *d, enum sip_ses_purpose purpose,
+			 struct span name, struct span extra, const char *type, struct span body,
+			 void *cookie)
 {
 	struct sip_ses_request *r;
 	int err;
@@ -306,7 +310,7 @@ void sip_ses_requests_resume(struct sip_session *s, struct sip_dlg *d)
 {
 	struct list ready = LIST_INIT(ready);
 
-	list_for_each_safe(pos, tmp, &s->requests) {
+	list_for_each_safe (pos, tmp, &s->requests) {
 		struct sip_ses_request *r = list_entry(pos, struct sip_ses_request, node);
 		int err;
 

@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-#define DEFAULT_EXPIRES_S 1800		/* RFC 4028 4 recommends */
+#define DEFAULT_EXPIRES_S 1800 /* RFC 4028 4 recommends */
 #define EXPIRES_MAX_S (24u * 3600)
 #define BUSY_RETRY_US (1 * SEC)
 
@@ -38,14 +38,16 @@ void sip_ses_timer_write_request(struct sip_writer *w, const struct sip_session 
 	if (initial)
 		sip_write_headerf(w, SIP_H_SESSION_EXPIRES, "%u", s->ask_expires_s);
 	else if (s->expires_s)
-		sip_write_headerf(w, SIP_H_SESSION_EXPIRES, "%u;refresher=%s", at_least(s->expires_s, s->ask_min_se_s),
+		sip_write_headerf(w, SIP_H_SESSION_EXPIRES, "%u;refresher=%s",
+				  at_least(s->expires_s, s->ask_min_se_s),
 				  s->we_refresh ? "uac" : "uas");
 	else
 		return;
 	sip_write_headerf(w, SIP_H_MIN_SE, "%u", s->ask_min_se_s);
 }
 
-int sip_ses_timer_ask(const struct sip_session_config *config, const struct sip_msg *msg, struct sip_timer_ask *ask)
+int sip_ses_timer_ask(const struct sip_session_config *config, const struct sip_msg *msg,
+		      struct sip_timer_ask *ask)
 {
 	struct span expires = sip_header(msg, SIP_H_SESSION_EXPIRES);
 	struct span min_se = sip_header(msg, SIP_H_MIN_SE);
@@ -112,13 +114,16 @@ void sip_ses_timer_stop(struct sip_session *s)
 static void expired(struct sip_session *s)
 {
 	if (!s->we_refresh)
-		sip_ses_end(s, SIP_END_TIMER_EXPIRED, "the peer was to refresh the session and did not", true,
+		sip_ses_end(s, SIP_END_TIMER_EXPIRED,
+			    "the peer was to refresh the session and did not", true,
 			    "SIP;cause=408;text=\"Session timer expired\"", NULL);
 	else if (s->refresh_refused)
-		sip_ses_end(s, SIP_END_REFRESH_REJECTED, "the peer refused our refreshes until the session expired", true,
+		sip_ses_end(s, SIP_END_REFRESH_REJECTED,
+			    "the peer refused our refreshes until the session expired", true,
 			    "SIP;cause=408;text=\"Session refresh refused\"", NULL);
 	else
-		sip_ses_end(s, SIP_END_REFRESH_UNANSWERED, "the session expired before a refresh was answered", true,
+		sip_ses_end(s, SIP_END_REFRESH_UNANSWERED,
+			    "the session expired before a refresh was answered", true,
 			    "SIP;cause=408;text=\"Session refresh unanswered\"", NULL);
 }
 
@@ -146,14 +151,16 @@ void sip_ses_timer_init(struct sip_session *s)
 {
 	timer_init(&s->timer, on_timer);
 	s->ask_min_se_s = sip_ses_timer_min(&s->config);
-	s->ask_expires_s = at_least(s->config.session_expires_s ? s->config.session_expires_s : DEFAULT_EXPIRES_S,
+	s->ask_expires_s = at_least(s->config.session_expires_s ? s->config.session_expires_s
+								: DEFAULT_EXPIRES_S,
 				    s->ask_min_se_s);
 }
 
 /* ---- agreeing ---------------------------------------------------------------------------- */
 
 /* As UAS, section 9 and its table 2. */
-void sip_ses_timer_grant(struct sip_session *s, const struct sip_timer_ask *ask, struct sip_writer *w)
+void sip_ses_timer_grant(struct sip_session *s, const struct sip_timer_ask *ask,
+			 struct sip_writer *w)
 {
 	uint32_t expires = s->ask_expires_s;
 	bool uac_refreshes = ask->supported && ask->refresher != 's';
@@ -164,7 +171,8 @@ void sip_ses_timer_grant(struct sip_session *s, const struct sip_timer_ask *ask,
 		expires = ask->expires;
 	expires = at_least(expires, ask->min_se);
 	start(s, expires, !uac_refreshes);
-	sip_write_headerf(w, SIP_H_SESSION_EXPIRES, "%u;refresher=%s", s->expires_s, uac_refreshes ? "uac" : "uas");
+	sip_write_headerf(w, SIP_H_SESSION_EXPIRES, "%u;refresher=%s", s->expires_s,
+			  uac_refreshes ? "uac" : "uas");
 	if (uac_refreshes)
 		sip_write_header(w, SIP_H_REQUIRE, SPAN("timer"));
 }
@@ -193,7 +201,8 @@ bool sip_ses_timer_raise(struct sip_session *s, const struct sip_msg *msg)
 	char none;
 
 	if (msg->status != 422 || !s->config.timer || !header.p ||
-	    sip_session_expires_decode(header, &min_se, &none) || min_se > EXPIRES_MAX_S || min_se <= s->ask_min_se_s)
+	    sip_session_expires_decode(header, &min_se, &none) || min_se > EXPIRES_MAX_S ||
+	    min_se <= s->ask_min_se_s)
 		return false;
 	s->ask_min_se_s = min_se;
 	s->ask_expires_s = at_least(s->ask_expires_s, min_se);

@@ -61,7 +61,8 @@ static struct net_buf *write_invite(struct sip_uac_invite *inv)
 	struct sip_session *s = inv->s;
 	struct span sdp = inv->initial ? inv->sdp : sip_text_span(s->offer->sdp);
 	struct span uri = inv->initial ? inv->uri : sip_dlg_request_uri(s->dialog);
-	size_t own = inv->initial ? inv->uri.len + inv->to.len + inv->extra.len + s->local.len : sip_dlg_size(s->dialog);
+	size_t own = inv->initial ? inv->uri.len + inv->to.len + inv->extra.len + s->local.len
+				  : sip_dlg_size(s->dialog);
 	struct sip_writer w;
 
 	sip_write_begin(&w, SES_HEAD_BYTES + own + sip_auth_size(&inv->auth) + sdp.len);
@@ -88,7 +89,8 @@ static int launch_once(struct sip_uac_invite *inv)
 	struct net_buf *buf;
 	int err;
 
-	inv->ctx = sip_ctx_new(s->stack, SIP_INVITE, inv->initial ? &inv->flow : &s->dialog->flow, &invite_ops, inv);
+	inv->ctx = sip_ctx_new(s->stack, SIP_INVITE, inv->initial ? &inv->flow : &s->dialog->flow,
+			       &invite_ops, inv);
 	if (!inv->ctx)
 		return -ENOBUFS;
 	inv->cseq = ++s->cseq;
@@ -134,7 +136,8 @@ static void send_ack(struct sip_uac_invite *inv, struct sip_dlg *d)
 	if (inv->ack_waiting)
 		return;
 	buf = write_ack(inv, d);
-	if (buf && sip_stack_send(inv->s->stack, &d->flow, buf) == -EPIPE && sip_dlg_reconnect(d) == 0) {
+	if (buf && sip_stack_send(inv->s->stack, &d->flow, buf) == -EPIPE &&
+	    sip_dlg_reconnect(d) == 0) {
 		buf = write_ack(inv, d);
 		if (buf)
 			sip_stack_send(inv->s->stack, &d->flow, buf);
@@ -149,7 +152,7 @@ static void ack_now(struct sip_uac_invite *inv)
 
 int sip_uac_ack(struct sip_session *s, struct span sdp)
 {
-	list_for_each(pos, &s->uac_invites) {
+	list_for_each (pos, &s->uac_invites) {
 		struct sip_uac_invite *inv = list_entry(pos, struct sip_uac_invite, node);
 
 		if (!inv->answered || inv->acked)
@@ -178,11 +181,13 @@ static void send_prack(struct sip_uac_invite *inv, struct sip_dlg *d)
 	char rack[64];
 	int n = snprintf(rack, sizeof(rack), "RAck: %u %u INVITE\r\n", d->rseq, inv->cseq);
 
-	sip_ses_send_request(inv->s, d, SES_PRACK, SPAN("PRACK"), (struct span){ rack, (size_t)n }, NULL, SPAN_NONE, NULL);
+	sip_ses_send_request(inv->s, d, SES_PRACK, SPAN("PRACK"), (struct span){ rack, (size_t)n },
+			     NULL, SPAN_NONE, NULL);
 }
 
 /* The early dialog of this To tag; NULL: too many, or not to be had. */
-static struct sip_dlg *early_dialog(struct sip_uac_invite *inv, const struct sip_msg *msg, const struct net_flow *flow)
+static struct sip_dlg *early_dialog(struct sip_uac_invite *inv, const struct sip_msg *msg,
+				    const struct net_flow *flow)
 {
 	struct sip_session *s = inv->s;
 	struct sip_dlg *d = sip_dlg_find(s, msg->to_tag);
@@ -200,7 +205,8 @@ static struct sip_dlg *early_dialog(struct sip_uac_invite *inv, const struct sip
 
 /* SDP in a provisional: the answer if it is reliable, else only a foretaste of it (RFC 6337 2.1, 3.1.1).
  * Once the answer is here, further SDP means nothing (RFC 3261 13.2.1). */
-static void provisional_sdp(struct sip_uac_invite *inv, struct sip_dlg *d, bool reliable, struct sip_event *ev)
+static void provisional_sdp(struct sip_uac_invite *inv, struct sip_dlg *d, bool reliable,
+			    struct sip_event *ev)
 {
 	if (!ev->sdp.len)
 		return;
@@ -217,7 +223,8 @@ static void provisional_sdp(struct sip_uac_invite *inv, struct sip_dlg *d, bool 
 	}
 }
 
-static void progress(struct sip_uac_invite *inv, const struct sip_msg *msg, const struct net_flow *flow)
+static void progress(struct sip_uac_invite *inv, const struct sip_msg *msg,
+		     const struct net_flow *flow)
 {
 	struct sip_session *s = inv->s;
 	struct sip_event ev = sip_ses_event(msg, flow);
@@ -231,7 +238,8 @@ static void progress(struct sip_uac_invite *inv, const struct sip_msg *msg, cons
 			return;
 		ev.early_dialog_changed = s->dialog && s->dialog != d;
 	}
-	reliable = d && inv->offered && s->config.rel100 != SIP_100REL_OFF && sip_lists(msg, SIP_H_REQUIRE, "100rel") &&
+	reliable = d && inv->offered && s->config.rel100 != SIP_100REL_OFF &&
+		   sip_lists(msg, SIP_H_REQUIRE, "100rel") &&
 		   span_to_u32(sip_header(msg, SIP_H_RSEQ), &rseq) == 0 && rseq;
 	if (reliable && !in_order(d, rseq))
 		return;
@@ -245,7 +253,8 @@ static void progress(struct sip_uac_invite *inv, const struct sip_msg *msg, cons
 	SES_TELL(s, on_progress, &ev);
 }
 
-static void provisional(struct sip_uac_invite *inv, const struct sip_msg *msg, const struct net_flow *flow)
+static void provisional(struct sip_uac_invite *inv, const struct sip_msg *msg,
+			const struct net_flow *flow)
 {
 	struct sip_session *s = inv->s;
 
@@ -264,7 +273,7 @@ static void provisional(struct sip_uac_invite *inv, const struct sip_msg *msg, c
 
 static void drop_other_dialogs(struct sip_session *s, const struct sip_dlg *keep)
 {
-	list_for_each_safe(pos, tmp, &s->dialogs) {
+	list_for_each_safe (pos, tmp, &s->dialogs) {
 		struct sip_dlg *d = list_entry(pos, struct sip_dlg, node);
 
 		if (d != keep)
@@ -273,11 +282,12 @@ static void drop_other_dialogs(struct sip_session *s, const struct sip_dlg *keep
 }
 
 /* 13.2.2.4: each 2xx of another fork makes a dialog of its own, to be ended at once. */
-static void other_fork(struct sip_uac_invite *inv, struct sip_dlg *d, const struct sip_msg *msg, const struct net_flow *flow)
+static void other_fork(struct sip_uac_invite *inv, struct sip_dlg *d, const struct sip_msg *msg,
+		       const struct net_flow *flow)
 {
 	struct sip_session *s = inv->s;
 
-	if (d) {		/* repeated: the BYE is on its way */
+	if (d) { /* repeated: the BYE is on its way */
 		send_ack(inv, d);
 		return;
 	}
@@ -286,12 +296,13 @@ static void other_fork(struct sip_uac_invite *inv, struct sip_dlg *d, const stru
 		s->dropped++;
 		return;
 	}
-	sip_resolve_cancel(&d->resolve);	/* not worth the wait: back to where it came from */
+	sip_resolve_cancel(&d->resolve); /* not worth the wait: back to where it came from */
 	send_ack(inv, d);
 	sip_ses_send_request(s, d, SES_BYE, SPAN("BYE"), SPAN_NONE, NULL, SPAN_NONE, NULL);
 }
 
-static struct sip_dlg *confirm_dialog(struct sip_uac_invite *inv, const struct sip_msg *msg, const struct net_flow *flow)
+static struct sip_dlg *confirm_dialog(struct sip_uac_invite *inv, const struct sip_msg *msg,
+				      const struct net_flow *flow)
 {
 	struct sip_session *s = inv->s;
 	struct sip_dlg *d = sip_dlg_find(s, msg->to_tag);
@@ -325,7 +336,8 @@ static void answered_with_offer(struct sip_uac_invite *inv, struct sip_event *ev
 	forget_parts(inv);
 	if (!ev->sdp.len) {
 		ack_now(inv);
-		sip_ses_end(s, SIP_END_PROTOCOL, "the 2xx to an INVITE without SDP carried no offer", true, NULL, ev);
+		sip_ses_end(s, SIP_END_PROTOCOL,
+			    "the 2xx to an INVITE without SDP carried no offer", true, NULL, ev);
 		return;
 	}
 	s->dialog->oa = SIP_OA_REMOTE;
@@ -342,7 +354,8 @@ static void answered(struct sip_uac_invite *inv, struct sip_event *ev)
 	if (d->oa == SIP_OA_LOCAL) {
 		/* Gateways that say it in 183 and not again are understood. */
 		if (!ev->sdp.len && !d->preview) {
-			sip_ses_end(s, SIP_END_PROTOCOL, "the 2xx carried no answer to our offer", true, NULL, ev);
+			sip_ses_end(s, SIP_END_PROTOCOL, "the 2xx carried no answer to our offer",
+				    true, NULL, ev);
 			return;
 		}
 		d->oa = SIP_OA_IDLE;
@@ -355,17 +368,19 @@ static void answered(struct sip_uac_invite *inv, struct sip_event *ev)
 	SES_TELL(s, on_answer, ev);
 }
 
-static void first_2xx(struct sip_uac_invite *inv, const struct sip_msg *msg, const struct net_flow *flow)
+static void first_2xx(struct sip_uac_invite *inv, const struct sip_msg *msg,
+		      const struct net_flow *flow)
 {
 	struct sip_session *s = inv->s;
 	struct sip_event ev = sip_ses_event(msg, flow);
 
 	if (!confirm_dialog(inv, msg, flow)) {
-		sip_ses_end(s, SIP_END_PROTOCOL, "the 2xx made no dialog: no usable Contact or route set, or no memory", false,
-			    NULL, &ev);
+		sip_ses_end(s, SIP_END_PROTOCOL,
+			    "the 2xx made no dialog: no usable Contact or route set, or no memory",
+			    false, NULL, &ev);
 		return;
 	}
-	if (s->over) {		/* CANCEL and 2xx crossed (9.1, 15) */
+	if (s->over) { /* CANCEL and 2xx crossed (9.1, 15) */
 		ack_now(inv);
 		sip_ses_bye(s, span_of(s->end_extra));
 		return;
@@ -377,7 +392,8 @@ static void first_2xx(struct sip_uac_invite *inv, const struct sip_msg *msg, con
 		answered_with_offer(inv, &ev);
 }
 
-static void reinvite_2xx(struct sip_uac_invite *inv, const struct sip_msg *msg, const struct net_flow *flow)
+static void reinvite_2xx(struct sip_uac_invite *inv, const struct sip_msg *msg,
+			 const struct net_flow *flow)
 {
 	struct sip_session *s = inv->s;
 	struct sip_event ev = sip_ses_event(msg, flow);
@@ -391,7 +407,8 @@ static void reinvite_2xx(struct sip_uac_invite *inv, const struct sip_msg *msg, 
 	sip_offer_done(s, &ev);
 }
 
-static void success(struct sip_uac_invite *inv, const struct sip_msg *msg, const struct net_flow *flow)
+static void success(struct sip_uac_invite *inv, const struct sip_msg *msg,
+		    const struct net_flow *flow)
 {
 	struct sip_session *s = inv->s;
 	struct sip_dlg *d = inv->initial ? sip_dlg_find(s, msg->to_tag) : s->dialog;
@@ -446,14 +463,16 @@ static void again(struct sip_uac_invite *inv, struct sip_event *ev)
 	failed(inv, ev);
 }
 
-static void failure(struct sip_uac_invite *inv, const struct sip_msg *msg, const struct net_flow *flow)
+static void failure(struct sip_uac_invite *inv, const struct sip_msg *msg,
+		    const struct net_flow *flow)
 {
 	struct sip_session *s = inv->s;
 	struct sip_event ev = sip_ses_event(msg, flow);
 
 	inv->ctx = NULL;
-	if (!s->over && (sip_auth_challenge(&inv->auth, s, msg) == 0 ||
-			 (inv->tries_422 < TRIES_422 && sip_ses_timer_raise(s, msg) && ++inv->tries_422)))
+	if (!s->over &&
+	    (sip_auth_challenge(&inv->auth, s, msg) == 0 ||
+	     (inv->tries_422 < TRIES_422 && sip_ses_timer_raise(s, msg) && ++inv->tries_422)))
 		again(inv, &ev);
 	else
 		failed(inv, &ev);
@@ -461,7 +480,8 @@ static void failure(struct sip_uac_invite *inv, const struct sip_msg *msg, const
 
 /* ---- the transaction's upcalls --------------------------------------------------------------- */
 
-static void on_response(void *arg, struct sip_ctx *ctx, const struct sip_msg *msg, const struct net_flow *flow)
+static void on_response(void *arg, struct sip_ctx *ctx, const struct sip_msg *msg,
+			const struct net_flow *flow)
 {
 	struct sip_uac_invite *inv = arg;
 	struct sip_session *s = inv->s;
@@ -507,7 +527,9 @@ static void on_gone(void *arg, struct sip_ctx *ctx)
 	sip_ses_leave(s);
 }
 
-static const struct sip_ctx_ops invite_ops = { .on_response = on_response, .on_failed = on_failed, .on_gone = on_gone };
+static const struct sip_ctx_ops invite_ops = { .on_response = on_response,
+					       .on_failed = on_failed,
+					       .on_gone = on_gone };
 
 /* ---- what the user and the other files ask for ------------------------------------------------ */
 
@@ -537,8 +559,9 @@ static int set_parts(struct sip_uac_invite *inv, const struct sip_dial *dial)
 	return 0;
 }
 
-int sip_session_dial(struct sip_session **session_out, struct sip_stack *stack, const struct sip_dial *dial,
-		     const struct sip_session_config *config, const struct sip_session_ops *ops, void *arg)
+int sip_session_dial(struct sip_session **session_out, struct sip_stack *stack,
+		     const struct sip_dial *dial, const struct sip_session_config *config,
+		     const struct sip_session_ops *ops, void *arg)
 {
 	char call_id[SIP_CALL_ID_LEN + 1];
 	struct sip_uac_invite *inv;
@@ -590,7 +613,7 @@ void sip_uac_resume(struct sip_session *s, struct sip_dlg *d)
 
 	if (d != s->dialog)
 		return;
-	list_for_each(pos, &s->uac_invites) {
+	list_for_each (pos, &s->uac_invites) {
 		struct sip_uac_invite *inv = list_entry(pos, struct sip_uac_invite, node);
 
 		if (inv->ack_waiting)

@@ -59,7 +59,7 @@ bool sip_uas_busy(const struct sip_session *s)
 
 bool sip_uas_unacked(const struct sip_session *s)
 {
-	list_for_each(pos, &s->uas_invites) {
+	list_for_each (pos, &s->uas_invites) {
 		const struct sip_uas_invite *inv = list_entry(pos, struct sip_uas_invite, node);
 
 		if (inv->initial && inv->finished)
@@ -70,7 +70,7 @@ bool sip_uas_unacked(const struct sip_session *s)
 
 void sip_uas_quiet(struct sip_session *s)
 {
-	list_for_each_safe(pos, tmp, &s->uas_invites) {
+	list_for_each_safe (pos, tmp, &s->uas_invites) {
 		struct sip_uas_invite *inv = list_entry(pos, struct sip_uas_invite, node);
 
 		if (inv->finished)
@@ -80,13 +80,14 @@ void sip_uas_quiet(struct sip_session *s)
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
-static void write_lines(struct sip_writer *w, struct sip_uas_invite *inv, const struct sip_msg *req, int status, bool rel)
+static void write_lines(struct sip_writer *w, struct sip_uas_invite *inv, const struct sip_msg *req,
+			int status, bool rel)
 {
 	struct sip_session *s = inv->s;
 	struct sip_timer_ask ask;
 
 	if (status < 300) {
-		if (inv->initial)	/* 12.1.1 */
+		if (inv->initial) /* 12.1.1 */
 			sip_write_record_routes(w, req);
 		sip_ses_write_contact(w, s, sip_stx_flow(inv->tx));
 		sip_ses_write_allow(w, s);
@@ -103,8 +104,8 @@ static void write_lines(struct sip_writer *w, struct sip_uas_invite *inv, const 
 	sip_ses_write_product(w, s, true);
 }
 
-static struct net_buf *write_response(struct sip_uas_invite *inv, int status, const char *phrase, bool rel,
-				      struct span extra, struct span sdp)
+static struct net_buf *write_response(struct sip_uas_invite *inv, int status, const char *phrase,
+				      bool rel, struct span extra, struct span sdp)
 {
 	struct sip_writer w;
 	struct sip_msg req;
@@ -112,7 +113,8 @@ static struct net_buf *write_response(struct sip_uas_invite *inv, int status, co
 	if (sip_stx_request(inv->tx, &req))
 		return NULL;
 	sip_write_begin(&w, SES_HEAD_BYTES + req.len + extra.len + sdp.len);
-	sip_write_response_head(&w, &req, sip_stx_flow(inv->tx), status, phrase, span_of(inv->s->tag));
+	sip_write_response_head(&w, &req, sip_stx_flow(inv->tx), status, phrase,
+				span_of(inv->s->tag));
 	write_lines(&w, inv, &req, status, rel);
 	sip_put(&w, extra);
 	return sip_finish(&w, "application/sdp", sdp);
@@ -157,7 +159,7 @@ static int send_18x(struct sip_uas_invite *inv, int status, const char *phrase, 
 	if (inv->reliable) {
 		inv->unacked = true;
 		inv->unacked_sdp = sdp.len > 0;
-		if (sdp.len) {		/* this is the answer */
+		if (sdp.len) { /* this is the answer */
 			s->dialog->oa = SIP_OA_IDLE;
 			sip_ses_sent_sdp(s, sdp);
 		}
@@ -179,7 +181,8 @@ static void no_ack(struct sip_uas_invite *inv)
 			sip_ses_bye(s, span_of(s->end_extra));
 		return;
 	}
-	sip_ses_end(s, SIP_END_NO_ACK, "no ACK for our 200", true, "SIP;cause=408;text=\"no ACK for 200\"", NULL);
+	sip_ses_end(s, SIP_END_NO_ACK, "no ACK for our 200", true,
+		    "SIP;cause=408;text=\"no ACK for 200\"", NULL);
 }
 
 static void no_prack(struct sip_uas_invite *inv)
@@ -187,7 +190,8 @@ static void no_prack(struct sip_uas_invite *inv)
 	struct sip_session *s = inv->s;
 
 	sip_uas_refuse(inv, 504, NULL, SPAN_NONE);
-	sip_ses_end(s, SIP_END_NO_PRACK, "no PRACK for our reliable provisional response", false, NULL, NULL);
+	sip_ses_end(s, SIP_END_NO_PRACK, "no PRACK for our reliable provisional response", false,
+		    NULL, NULL);
 }
 
 static void repeat(struct sip_uas_invite *inv)
@@ -246,7 +250,8 @@ static const struct sip_stx_ops stx_ops = { .on_cancel = on_cancel };
 
 /* ---- birth ------------------------------------------------------------------------------------ */
 
-struct sip_uas_invite *sip_uas_invite_new(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg)
+struct sip_uas_invite *sip_uas_invite_new(struct sip_session *s, struct sip_stx *tx,
+					  const struct sip_msg *msg)
 {
 	struct sip_uas_invite *inv = calloc(1, sizeof(*inv));
 
@@ -265,13 +270,14 @@ struct sip_uas_invite *sip_uas_invite_new(struct sip_session *s, struct sip_stx 
 }
 
 /* 0, or the status to refuse it with and the header line that says why. */
-static int check_incoming(const struct sip_msg *msg, const struct sip_session_config *config, char *extra, size_t size)
+static int check_incoming(const struct sip_msg *msg, const struct sip_session_config *config,
+			  char *extra, size_t size)
 {
 	bool requires = sip_lists(msg, SIP_H_REQUIRE, "100rel");
 	struct sip_timer_ask ask;
 	int status;
 
-	if (!sip_dlg_contact(msg).p)	/* 8.1.1.8 */
+	if (!sip_dlg_contact(msg).p) /* 8.1.1.8 */
 		return 400;
 	if (requires && config->rel100 == SIP_100REL_OFF) {
 		snprintf(extra, size, "Unsupported: 100rel\r\n");
@@ -281,7 +287,8 @@ static int check_incoming(const struct sip_msg *msg, const struct sip_session_co
 		snprintf(extra, size, "Unsupported: timer\r\n");
 		return 420;
 	}
-	if (config->rel100 == SIP_100REL_REQUIRED && !requires && !sip_lists(msg, SIP_H_SUPPORTED, "100rel")) {
+	if (config->rel100 == SIP_100REL_REQUIRED && !requires &&
+	    !sip_lists(msg, SIP_H_SUPPORTED, "100rel")) {
 		snprintf(extra, size, "Require: 100rel\r\n");
 		return 421;
 	}
@@ -292,7 +299,8 @@ static int check_incoming(const struct sip_msg *msg, const struct sip_session_co
 }
 
 /* The record and the dialog. The To value of the INVITE is our address from now on. */
-static int incoming(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+static int incoming(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg,
+		    const struct net_flow *flow)
 {
 	struct span to = sip_header(msg, SIP_H_TO);
 	bool requires = sip_lists(msg, SIP_H_REQUIRE, "100rel");
@@ -320,9 +328,10 @@ static int incoming(struct sip_session *s, struct sip_stx *tx, const struct sip_
 	return 0;
 }
 
-int sip_session_incoming(struct sip_session **session_out, struct sip_stack *stack, struct sip_stx *tx,
-			 const struct sip_msg *msg, const struct net_flow *flow, const struct sip_session_config *config,
-			 const struct sip_session_ops *ops, void *arg, int *status_out)
+int sip_session_incoming(struct sip_session **session_out, struct sip_stack *stack,
+			 struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow,
+			 const struct sip_session_config *config, const struct sip_session_ops *ops,
+			 void *arg, int *status_out)
 {
 	char extra[64] = "";
 	struct sip_session *s = NULL;
@@ -341,7 +350,8 @@ int sip_session_incoming(struct sip_session **session_out, struct sip_stack *sta
 	}
 	if (s)
 		sip_ses_destroy(s);
-	sip_stx_reply(tx, msg, status, status == 400 ? "Contact, Record-Route or Session-Expires unusable" : NULL,
+	sip_stx_reply(tx, msg, status,
+		      status == 400 ? "Contact, Record-Route or Session-Expires unusable" : NULL,
 		      extra[0] ? extra : NULL);
 	*status_out = status;
 	return err ? err : -EPROTO;
@@ -417,7 +427,8 @@ void sip_uas_continue(struct sip_session *s)
 	if (!inv->answering)
 		next_18x(inv);
 	else if (!must_wait(inv))
-		sip_uas_accept(inv, sip_text_span(inv->answer_sdp), sip_text_span(inv->answer_extra));
+		sip_uas_accept(inv, sip_text_span(inv->answer_sdp),
+			       sip_text_span(inv->answer_extra));
 }
 
 static struct sip_uas_invite *find_rack(struct sip_session *s, const struct sip_msg *msg)
@@ -425,9 +436,10 @@ static struct sip_uas_invite *find_rack(struct sip_session *s, const struct sip_
 	uint32_t rseq, cseq;
 	enum sip_method method;
 
-	if (sip_rack_decode(sip_header(msg, SIP_H_RACK), &rseq, &cseq, &method) || method != SIP_INVITE)
+	if (sip_rack_decode(sip_header(msg, SIP_H_RACK), &rseq, &cseq, &method) ||
+	    method != SIP_INVITE)
 		return NULL;
-	list_for_each(pos, &s->uas_invites) {
+	list_for_each (pos, &s->uas_invites) {
 		struct sip_uas_invite *inv = list_entry(pos, struct sip_uas_invite, node);
 
 		if (inv->unacked && inv->rseq == rseq && inv->cseq == cseq)
@@ -437,7 +449,8 @@ static struct sip_uas_invite *find_rack(struct sip_session *s, const struct sip_
 }
 
 /* RFC 3262 3. */
-void sip_uas_prack(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+void sip_uas_prack(struct sip_session *s, struct sip_stx *tx, const struct sip_msg *msg,
+		   const struct net_flow *flow)
 {
 	struct sip_uas_invite *inv = find_rack(s, msg);
 	struct span sdp = sip_body_sdp(msg);
@@ -447,7 +460,7 @@ void sip_uas_prack(struct sip_session *s, struct sip_stx *tx, const struct sip_m
 		return;
 	}
 	inv->unacked = false;
-	if (!inv->finished) {	/* else `repeat` is the 2xx, which an ACK must stop */
+	if (!inv->finished) { /* else `repeat` is the 2xx, which an ACK must stop */
 		loop_timer_stop(sip_ses_loop(s), &inv->timer);
 		net_buf_unref(&inv->repeat);
 	}
@@ -466,7 +479,7 @@ static int settle_sdp(struct sip_uas_invite *inv, struct span *sdp)
 	struct sip_dlg *d = inv->s->dialog;
 
 	if (inv->offered && d->oa != SIP_OA_REMOTE) {
-		*sdp = SPAN_NONE;	/* answered in a reliable provisional: no more here (13.2.1) */
+		*sdp = SPAN_NONE; /* answered in a reliable provisional: no more here (13.2.1) */
 		return 0;
 	}
 	return sdp->len ? 0 : -EINVAL;
@@ -494,7 +507,7 @@ int sip_uas_accept(struct sip_uas_invite *inv, struct span sdp, struct span extr
 	s->dialog->oa = inv->our_offer ? SIP_OA_LOCAL : SIP_OA_IDLE;
 	sip_ses_sent_sdp(s, sdp);
 	start_repeating(inv, net_buf_ref(buf));
-	sip_stx_send(inv->tx, 200, buf);	/* if it does not arrive it is repeated */
+	sip_stx_send(inv->tx, 200, buf); /* if it does not arrive it is repeated */
 	return 0;
 }
 
@@ -544,7 +557,7 @@ void sip_session_refuse(struct sip_session *s, int status, const char *phrase, s
 
 static struct sip_uas_invite *find_finished(struct sip_session *s, uint32_t cseq)
 {
-	list_for_each(pos, &s->uas_invites) {
+	list_for_each (pos, &s->uas_invites) {
 		struct sip_uas_invite *inv = list_entry(pos, struct sip_uas_invite, node);
 
 		if (inv->finished && inv->cseq == cseq)
@@ -560,7 +573,7 @@ void sip_uas_ack(struct sip_session *s, const struct sip_msg *msg, const struct 
 	bool missing;
 
 	if (!inv)
-		return;		/* repeated */
+		return; /* repeated */
 	if (inv->our_offer)
 		s->dialog->oa = SIP_OA_IDLE;
 	else
@@ -571,7 +584,8 @@ void sip_uas_ack(struct sip_session *s, const struct sip_msg *msg, const struct 
 	if (s->over && s->bye_wanted)
 		sip_ses_bye(s, span_of(s->end_extra));
 	else if (missing)
-		sip_ses_end(s, SIP_END_PROTOCOL, "the ACK carried no answer to our offer", true, NULL, &ev);
+		sip_ses_end(s, SIP_END_PROTOCOL, "the ACK carried no answer to our offer", true,
+			    NULL, &ev);
 	else
 		SES_TELL(s, on_ack, &ev);
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CONTACT_USER_LEN 13	/* w ww ssssss gggg: the tag without its chance part */
+#define CONTACT_USER_LEN 13 /* w ww ssssss gggg: the tag without its chance part */
 #define PARTS_MAX 16
 
 int sip_text_set(struct sip_text *t, struct span value)
@@ -31,23 +31,17 @@ void sip_text_free(struct sip_text *t)
 	t->len = 0;
 }
 
-/* Where new requests find us: on a connection that we opened, not its ephemeral port. */
-static uint16_t contact_port(const struct sip_session *s, const struct net_flow *flow)
-{
-	union net_addr addr;
-
-	if (flow->proto != NET_UDP && net_listener_addr(sip_stack_config(s->stack)->net, flow->listener, &addr) == 0)
-		return net_addr_port(&addr);
-	return net_addr_port(&flow->local);
-}
-
-void sip_ses_write_contact(struct sip_writer *w, const struct sip_session *s, const struct net_flow *flow)
+void sip_ses_write_contact(struct sip_writer *w, const struct sip_session *s,
+			   const struct net_flow *flow)
 {
 	char host[NET_ADDR_TEXT];
-	const char *transport = flow->proto == NET_TCP ? ";transport=tcp" : flow->proto == NET_TLS ? ";transport=tls" : "";
+	const char *transport = flow->proto == NET_TCP   ? ";transport=tcp"
+				: flow->proto == NET_TLS ? ";transport=tls"
+							 : "";
 
 	sip_write_headerf(w, SIP_H_CONTACT, "<sip:%.*s@%s:%u%s>", CONTACT_USER_LEN, s->tag,
-			  net_addr_format_uri(&flow->local, host), contact_port(s, flow), transport);
+			  net_addr_format_uri(&flow->local, host), net_addr_port(&flow->local),
+			  transport);
 }
 
 void sip_ses_write_allow(struct sip_writer *w, const struct sip_session *s)
@@ -86,7 +80,8 @@ void sip_ses_reply(struct sip_session *s, struct sip_stx *tx, const struct sip_m
 
 	sip_write_begin(&w, SES_HEAD_BYTES + req->len + extra.len + body.len);
 	sip_write_response_head(&w, req, flow, status, NULL, span_of(s->tag));
-	if (status == 405 || (status / 100 == 2 && req->method != SIP_BYE && req->method != SIP_PRACK))
+	if (status == 405 ||
+	    (status / 100 == 2 && req->method != SIP_BYE && req->method != SIP_PRACK))
 		sip_ses_write_allow(&w, s);
 	if (status / 100 == 2 && (req->method == SIP_UPDATE || req->method == SIP_OPTIONS)) {
 		sip_ses_write_contact(&w, s, flow);
@@ -102,7 +97,7 @@ void sip_ses_reply(struct sip_session *s, struct sip_stx *tx, const struct sip_m
 	buf = sip_finish(&w, type, body);
 	if (buf)
 		sip_stx_send(tx, status, buf);
-	else	/* no memory for ours: the plain form still ends the transaction */
+	else /* no memory for ours: the plain form still ends the transaction */
 		sip_stx_reply(tx, req, status < 300 ? 500 : status, NULL, NULL);
 }
 
@@ -189,7 +184,7 @@ struct span sip_body_sdp(const struct sip_msg *msg)
 
 	if (!body.len)
 		return SPAN_NONE;
-	if (!content_type.len)		/* 20.15 demands one; some say nothing and mean SDP */
+	if (!content_type.len) /* 20.15 demands one; some say nothing and mean SDP */
 		return span_starts(body, SPAN("v=0")) ? body : SPAN_NONE;
 	if (span_ieq(media_type(content_type), SPAN("application/sdp")))
 		return body;
