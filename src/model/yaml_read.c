@@ -23,17 +23,18 @@ struct reader {
 	bool have_event, stop;
 	unsigned depth;
 	char object[96];
-	struct buf texts;		/* of the list being read */
+	struct buf texts; /* of the list being read */
 	struct item *items;
 	unsigned n_items, items_size;
 };
 
 /* ---- errors ---------------------------------------------------------------------------- */
 
-static void complain_at(struct reader *r, unsigned line, unsigned column, const char *remedy, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
+static void complain_at(struct reader *r, unsigned line, unsigned column, const char *remedy,
+			const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-static void complain_at(struct reader *r, unsigned line, unsigned column, const char *remedy, const char *format, ...)
+static void complain_at(struct reader *r, unsigned line, unsigned column, const char *remedy,
+			const char *format, ...)
 {
 	char text[256];
 	va_list ap;
@@ -60,7 +61,8 @@ static unsigned column_of(const struct reader *r)
 static void complain_syntax(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
-	unsigned line = (unsigned)p->problem_mark.line + 1, column = (unsigned)p->problem_mark.column + 1;
+	unsigned line = (unsigned)p->problem_mark.line + 1,
+		 column = (unsigned)p->problem_mark.column + 1;
 
 	if (p->error == YAML_READER_ERROR) {
 		const unsigned char *text = p->input.string.start;
@@ -71,9 +73,11 @@ static void complain_syntax(struct reader *r)
 			line += text[i] == '\n';
 		column = 0;
 	}
-	complain_at(r, line, column, "correct the YAML; quote texts that hold : # { } [ ] , or begin with * & ! | > % @",
-		    "not YAML: %s%s%s", p->problem ? p->problem : "cannot be read", p->context ? " " : "",
-		    p->context ? p->context : "");
+	complain_at(
+		r, line, column,
+		"correct the YAML; quote texts that hold : # { } [ ] , or begin with * & ! | > % @",
+		"not YAML: %s%s%s", p->problem ? p->problem : "cannot be read",
+		p->context ? " " : "", p->context ? p->context : "");
 	r->stop = true;
 }
 
@@ -83,7 +87,8 @@ static const char *event_refused(const struct reader *r)
 {
 	const yaml_event_t *e = &r->event;
 
-	if (e->type == YAML_ALIAS_EVENT || (e->type == YAML_SCALAR_EVENT && e->data.scalar.anchor) ||
+	if (e->type == YAML_ALIAS_EVENT ||
+	    (e->type == YAML_SCALAR_EVENT && e->data.scalar.anchor) ||
 	    (e->type == YAML_SEQUENCE_START_EVENT && e->data.sequence_start.anchor) ||
 	    (e->type == YAML_MAPPING_START_EVENT && e->data.mapping_start.anchor))
 		return "anchors and aliases are not permitted";
@@ -131,7 +136,8 @@ static yaml_event_type_t type_of(const struct reader *r)
 
 static struct span scalar(const struct reader *r)
 {
-	return (struct span){ (const char *)r->event.data.scalar.value, r->event.data.scalar.length };
+	return (struct span){ (const char *)r->event.data.scalar.value,
+			      r->event.data.scalar.length };
 }
 
 /* Written as nothing, ~ or null: as if the key were absent. */
@@ -139,7 +145,8 @@ static bool is_null(const struct reader *r)
 {
 	struct span s;
 
-	if (type_of(r) != YAML_SCALAR_EVENT || r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+	if (type_of(r) != YAML_SCALAR_EVENT ||
+	    r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
 		return false;
 	s = scalar(r);
 	return s.len == 0 || span_eq(s, SPAN("~")) || span_eq(s, SPAN("null"));
@@ -165,8 +172,9 @@ static bool next_key(struct reader *r, char *key, size_t size)
 			return false;
 		if (type == YAML_SCALAR_EVENT && span_copy(scalar(r), key, size) < size)
 			return true;
-		complain(r, "write short plain keys", type == YAML_SCALAR_EVENT ? "the key is too long" :
-			 "a key must be plain text");
+		complain(r, "write short plain keys",
+			 type == YAML_SCALAR_EVENT ? "the key is too long"
+						   : "a key must be plain text");
 		skip_node(r);
 		next(r);
 		skip_node(r);
@@ -237,7 +245,8 @@ static void complain_field(struct reader *r, const struct kind_info *kind, const
 	if (!nearest || !find_field(kind, nearest))
 		nearest = nearest_word(span_of(key), next_field, &walk);
 	for (size_t i = 0; i < kind->n_fields && len < sizeof(remedy); i++)
-		len += (size_t)snprintf(remedy + len, sizeof(remedy) - len, "%s%s", i ? ", " : "", kind->fields[i].name);
+		len += (size_t)snprintf(remedy + len, sizeof(remedy) - len, "%s%s", i ? ", " : "",
+					kind->fields[i].name);
 	complain_key(r, key, nearest, remedy);
 }
 
@@ -287,7 +296,8 @@ static bool gather_items(struct reader *r, const char *key)
 			skip_node(r);
 			continue;
 		}
-		buf_add_span(&r->texts, scalar(r));
+		if (scalar(r).len)
+			buf_add_span(&r->texts, scalar(r));
 		if (r->texts.failed || !add_item(r, (struct span){ NULL, scalar(r).len }))
 			return false;
 	}
@@ -316,7 +326,8 @@ static bool collect_items(struct reader *r, const struct model_field_info *f)
 	return false;
 }
 
-static void read_field(struct reader *r, enum kind kind, unsigned index, void *object, const struct model_field_info *f)
+static void read_field(struct reader *r, enum kind kind, unsigned index, void *object,
+		       const struct model_field_info *f)
 {
 	unsigned line = line_of(r), column = column_of(r);
 	struct fault fault = { .item = 0 };
@@ -367,7 +378,8 @@ static void check_required(struct reader *r, enum kind kind, unsigned line, cons
 	}
 }
 
-static void read_keys(struct reader *r, enum kind kind, unsigned index, void *object, unsigned *seen)
+static void read_keys(struct reader *r, enum kind kind, unsigned index, void *object,
+		      unsigned *seen)
 {
 	char key[64];
 
@@ -378,7 +390,8 @@ static void read_keys(struct reader *r, enum kind kind, unsigned index, void *ob
 		if (!f) {
 			complain_field(r, &kinds[kind], key);
 		} else if (*first) {
-			complain(r, "keep one of them", "key `%s` stands twice, first in line %u", key, *first);
+			complain(r, "keep one of them", "key `%s` stands twice, first in line %u",
+				 key, *first);
 		}
 		next(r);
 		if (!f || *first) {
@@ -432,7 +445,8 @@ static void read_list(struct reader *r, enum kind kind)
 	}
 	snprintf(outer, sizeof(outer), "%s", r->object);
 	for (unsigned i = 0; next(r) != YAML_SEQUENCE_END_EVENT && !r->stop; i++) {
-		snprintf(r->object, sizeof(r->object), "%.60s%s%.20s[%u]", outer, *outer ? " " : "", section, i);
+		snprintf(r->object, sizeof(r->object), "%.60s%s%.20s[%u]", outer, *outer ? " " : "",
+			 section, i);
 		if (type_of(r) == YAML_MAPPING_START_EVENT) {
 			read_object(r, kind);
 		} else {
@@ -459,7 +473,8 @@ static void read_param(struct reader *r, const struct param_info *info, const ch
 	if (param_set(&r->b.m->params, info, r->b.m->arena, scalar(r), why, sizeof(why)) == 0)
 		return;
 	if (info->type == PARAM_TYPE_DURATION || info->type == PARAM_TYPE_COUNT)
-		snprintf(remedy, sizeof(remedy), "write %s to %s; the default is %s", info->least, info->most, info->def);
+		snprintf(remedy, sizeof(remedy), "write %s to %s; the default is %s", info->least,
+			 info->most, info->def);
 	else
 		snprintf(remedy, sizeof(remedy), "the default is %s", info->def);
 	complain(r, remedy, "%s: %s", key, why);
@@ -485,9 +500,12 @@ static void read_parameters(struct reader *r)
 		size_t walk = 0;
 
 		if (!info)
-			complain_key(r, key, nearest_word(span_of(key), next_param, &walk), "the manual lists all parameters");
+			complain_key(r, key, nearest_word(span_of(key), next_param, &walk),
+				     "the manual lists all parameters");
 		else if (*first)
-			complain(r, "keep one of them", "parameter `%s` stands twice, first in line %u", info->name, *first);
+			complain(r, "keep one of them",
+				 "parameter `%s` stands twice, first in line %u", info->name,
+				 *first);
 		next(r);
 		if (!info || *first) {
 			skip_node(r);
@@ -500,7 +518,8 @@ static void read_parameters(struct reader *r)
 		const char *at_odds = params_check(&r->b.m->params, why, sizeof(why));
 
 		if (at_odds)
-			complain_at(r, seen[param_find(span_of(at_odds)) - param_table], 0, "change one of them", "%s", why);
+			complain_at(r, seen[param_find(span_of(at_odds)) - param_table], 0,
+				    "change one of them", "%s", why);
 	}
 	r->object[0] = '\0';
 }
@@ -521,7 +540,9 @@ static int find_section(const char *key)
 
 	while ((name = next_section(&walk)))
 		if (span_eq(span_of(name), span_of(key)))
-			return walk <= KINDS ? (int)walk - 1 : walk == KINDS + 1 ? KINDS + 1 : KINDS;
+			return walk <= KINDS       ? (int)walk - 1
+			       : walk == KINDS + 1 ? KINDS + 1
+						   : KINDS;
 	return -1;
 }
 
@@ -537,9 +558,11 @@ static void read_root(struct reader *r)
 
 		if (section < 0)
 			complain_key(r, key, nearest_word(span_of(key), next_section, &walk),
-				     "known keys: version, parameters, accounts, rate_groups, mapping_gateways, routing_gateways, phones");
+				     "known keys: version, parameters, accounts, rate_groups, "
+				     "mapping_gateways, routing_gateways, phones");
 		else if (seen[section])
-			complain(r, "put all into one", "key `%s` stands twice, first in line %u", key, seen[section]);
+			complain(r, "put all into one", "key `%s` stands twice, first in line %u",
+				 key, seen[section]);
 		next(r);
 		if (section < 0 || seen[section])
 			skip_node(r);
@@ -562,20 +585,23 @@ static void read_stream(struct reader *r)
 		return;
 	if (next(r) != YAML_DOCUMENT_START_EVENT) {
 		if (!r->stop)
-			complain_at(r, 1, 0, "begin the file with `version: 1`", "the configuration is empty");
+			complain_at(r, 1, 0, "begin the file with `version: 1`",
+				    "the configuration is empty");
 		return;
 	}
 	if (next(r) == YAML_MAPPING_START_EVENT) {
 		read_root(r);
 	} else if (!r->stop) {
-		complain(r, "begin the file with `version: 1`", "the configuration must be an object");
+		complain(r, "begin the file with `version: 1`",
+			 "the configuration must be an object");
 		skip_node(r);
 	}
 	if (next(r) == YAML_DOCUMENT_END_EVENT && next(r) == YAML_DOCUMENT_START_EVENT)
 		complain(r, "put all into one document", "a second document begins here");
 }
 
-unsigned model_read_yaml(struct model **model_out, struct span yaml, struct model_error *errors, unsigned max_errors)
+unsigned model_read_yaml(struct model **model_out, struct span yaml, struct model_error *errors,
+			 unsigned max_errors)
 {
 	struct reader r = { .texts = BUF_INIT(SIZE_MOST) };
 	struct model *m = NULL;
@@ -592,9 +618,11 @@ unsigned model_read_yaml(struct model **model_out, struct span yaml, struct mode
 		return 1;
 	}
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)(yaml.p ? yaml.p : ""), yaml.len);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)(yaml.p ? yaml.p : ""),
+				     yaml.len);
 	if (yaml.len > SIZE_MOST)
-		build_error(&r.b, 0, 0, "", "the configuration is larger than 64 MiB", "split off what is not needed");
+		build_error(&r.b, 0, 0, "", "the configuration is larger than 64 MiB",
+			    "split off what is not needed");
 	else
 		read_stream(&r);
 	m = build_finish(&r.b);
