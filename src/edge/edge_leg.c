@@ -148,14 +148,30 @@ static void upcall_end(struct upcall *up)
 
 /* ---- ends ------------------------------------------------------------------------------------------ */
 
-void edge_end_of(const struct sip_event *ev, struct call_end *out)
+/* The same errno means different things to different transports. */
+static enum end_code stream_error(const struct sip_event *ev)
 {
+	if (ev->err == EPROTO)
+		return END_TLS_HANDSHAKE_FAILED;
+	if (ev->err == ECONNREFUSED)
+		return END_TCP_REFUSED;
+	if (ev->err == ECONNRESET || ev->err == EPIPE)
+		return END_TCP_CONNECTION_LOST;
+	if (ev->err == ETIMEDOUT && ev->text && span_starts(span_of(ev->text), SPAN("connecting")))
+		return END_TCP_CONNECT_TIMEOUT;
+	return END_NONE;
+}
+
+void edge_end_of(const struct sip_leg *leg, const struct sip_event *ev, struct call_end *out)
+{
+	enum end_code code = ev->status || leg->flow.proto == NET_UDP ? END_NONE : stream_error(ev);
+
 	*out = (struct call_end){ .status = ev->status, .err = ev->err, .q850 = -1, .text = ev->text };
 	if (ev->msg) {
 		out->q850 = sip_q850(ev->msg);
 		out->reason = sip_header(ev->msg, SIP_H_REASON);
 	}
-	out->code = call_classify(ev->status, out->q850, ev->err);
+	out->code = code ? code : call_classify(ev->status, out->q850, ev->err);
 }
 
 /* What a side gave as its reason goes on as it was given (RFC 3326); without a Q.850 cause in it we add the one
@@ -469,7 +485,7 @@ static void on_failed(void *arg, struct sip_session *s, const struct sip_event *
 
 	if (edge_dial_failed(leg, ev))
 		return;
-	edge_end_of(ev, &end);
+	edge_end_of(leg, ev, &end);
 	call_on_failed(&leg->base, &end);
 }
 
