@@ -161,8 +161,11 @@ void sip_ses_finish(struct sip_session *s)
 		answer_terminated(s, in->tx);
 		incoming_free(s, in);
 	}
+	/* A re-INVITE that rings on is cancelled: else a peer that forgot it holds us for ever. */
 	if (s->invite_out && s->invite_out->waiting)
 		sip_uac_invite_free(s->invite_out);
+	else if (s->invite_out && !s->invite_out->initial)
+		sip_uac_cancel(s, SPAN_NONE);
 }
 
 static void keep_extra(struct sip_session *s, struct span extra)
