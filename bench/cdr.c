@@ -73,7 +73,7 @@ static int sink_nothing(void *arg, struct cdr_entry *entries, unsigned n)
 
 static int run(const char *folder, struct store *store, unsigned calls, unsigned per_second)
 {
-	struct journal_config config = { .folder = folder, .segment_bytes = 64 << 20, .sync_us = 2000,
+	struct journal_config config = { .folder = folder, .segment_bytes = 64 << 20, .sync_us = 10000,
 					 .sink = store ? store_sink : sink_nothing, .arg = store };
 	uint64_t cpu, started;
 	struct journal *j;

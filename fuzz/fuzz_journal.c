@@ -28,7 +28,8 @@ static void check_again(enum cdr_kind kind, const struct cdr *cdr)
 	arena_free(&arena);
 }
 
-static void each(void *arg, enum cdr_kind kind, uint64_t sequence, const unsigned char *data, size_t len)
+static void each(void *arg, enum cdr_kind kind, uint64_t sequence, const unsigned char *data,
+		 size_t len)
 {
 	struct arena *arena = arena_new(4096);
 	struct cdr cdr;
@@ -38,6 +39,8 @@ static void each(void *arg, enum cdr_kind kind, uint64_t sequence, const unsigne
 		check_again(kind, &cdr);
 	arena_free(&arena);
 }
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

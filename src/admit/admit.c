@@ -41,7 +41,8 @@ static const char *source_text(const struct sockaddr_storage *source, char *dst,
 	return dst;
 }
 
-static void refuse(struct admit_result *out, enum end_code end, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void refuse(struct admit_result *out, enum end_code end, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 static void refuse(struct admit_result *out, enum end_code end, const char *format, ...)
 {
@@ -83,7 +84,8 @@ static void is_phone(struct asking *a, const struct model_phone *phone)
 	reasons_add(a->why, REASON_MATCHED, phone->number, 0, 0);
 }
 
-static void challenge(struct asking *a, const struct model_mapping *gw, const struct model_phone *phone)
+static void challenge(struct asking *a, const struct model_mapping *gw,
+		      const struct model_phone *phone)
 {
 	const char *name = gw ? gw->name : phone ? phone->number : NULL;
 
@@ -92,7 +94,8 @@ static void challenge(struct asking *a, const struct model_mapping *gw, const st
 	a->out->mapping = gw;
 	a->out->phone = phone;
 	a->out->account = gw ? gw->account : phone ? phone->account : NULL;
-	snprintf(a->out->text, sizeof(a->out->text), "%s%scredentials are needed", name ? name : "", name ? ": " : "");
+	snprintf(a->out->text, sizeof(a->out->text), "%s%scredentials are needed", name ? name : "",
+		 name ? ": " : "");
 	reasons_add(a->why, REASON_NEEDS_DIGEST, name, 0, 0);
 }
 
@@ -116,7 +119,8 @@ static void by_name(struct asking *a)
 	} else if (phone) {
 		is_phone(a, phone);
 	} else {
-		refuse(a->out, END_SOURCE_NOT_AUTHORISED, "there is no mapping gateway and no phone `%s`", a->req->from_gateway);
+		refuse(a->out, END_SOURCE_NOT_AUTHORISED,
+		       "there is no mapping gateway and no phone `%s`", a->req->from_gateway);
 		reasons_add(a->why, REASON_UNKNOWN_SOURCE, NULL, 0, 0);
 	}
 }
@@ -138,7 +142,8 @@ static bool by_proof(struct asking *a)
 		is_mapping(a, gw);
 		return true;
 	}
-	refuse(a->out, END_SOURCE_NOT_AUTHORISED, "%s: credentials are right, but %s is not among its addresses", gw->name,
+	refuse(a->out, END_SOURCE_NOT_AUTHORISED,
+	       "%s: credentials are right, but %s is not among its addresses", gw->name,
 	       source_text(&a->req->source, source, sizeof(source)));
 	reasons_add(a->why, REASON_WRONG_DIGEST_SOURCE, gw->name, 0, 0);
 	return true;
@@ -195,10 +200,12 @@ static void unknown_source(struct asking *a)
 	source_text(&a->req->source, source, sizeof(source));
 	model_nearest_source(a->m, (const struct sockaddr *)&a->req->source, near, sizeof(near));
 	if (claim.len)
-		refuse(a->out, END_SOURCE_NOT_AUTHORISED, "%s is not listed and user `%s` may not call from there%s%s", source,
+		refuse(a->out, END_SOURCE_NOT_AUTHORISED,
+		       "%s is not listed and user `%s` may not call from there%s%s", source,
 		       shown(claim, user, sizeof(user)), *near ? "; " : "", near);
 	else
-		refuse(a->out, END_SOURCE_NOT_AUTHORISED, "%s is not listed%s%s", source, *near ? "; " : "", near);
+		refuse(a->out, END_SOURCE_NOT_AUTHORISED, "%s is not listed%s%s", source,
+		       *near ? "; " : "", near);
 	if (!a->m->params.reply_unauthorized)
 		a->out->verdict = ADMIT_DROP;
 	reasons_add(a->why, REASON_UNKNOWN_SOURCE, NULL, 0, 0);
@@ -210,7 +217,8 @@ static void identify(struct asking *a)
 		by_name(a);
 		return;
 	}
-	a->n_at = model_mappings_at(a->m, (const struct sockaddr *)&a->req->source, a->at, SOURCES_MAX);
+	a->n_at = model_mappings_at(a->m, (const struct sockaddr *)&a->req->source, a->at,
+				    SOURCES_MAX);
 	if (a->n_at > SOURCES_MAX)
 		a->n_at = SOURCES_MAX;
 	if (a->req->digest_user.len && by_proof(a))
@@ -232,7 +240,8 @@ static void check_locks(struct asking *a)
 		refuse(out, END_GATEWAY_LOCKED, "%s: locked", name);
 		reasons_add(a->why, REASON_LOCKED, name, 0, 0);
 	} else if (out->account && out->account->locked) {
-		refuse(out, END_ACCOUNT_LOCKED, "%s: account %s is locked", name, out->account->name);
+		refuse(out, END_ACCOUNT_LOCKED, "%s: account %s is locked", name,
+		       out->account->name);
 		reasons_add(a->why, REASON_ACCOUNT_LOCKED, out->account->name, 0, 0);
 	} else if (a->req->callee.len == 0) {
 		refuse(out, END_NO_NUMBER, "%s: the request names no number to call", name);
@@ -240,7 +249,8 @@ static void check_locks(struct asking *a)
 	}
 }
 
-void admit_decide(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why)
+void admit_decide(const struct model *m, const struct call_request *req, struct admit_result *out,
+		  struct reasons *why)
 {
 	struct asking a = { .m = m, .req = req, .out = out, .why = why };
 	uint64_t most = m->params.max_call_duration;
@@ -258,10 +268,11 @@ void admit_decide(const struct model *m, const struct call_request *req, struct 
 
 /* ---- limits --------------------------------------------------------------------------------- */
 
-static bool over(struct admit_result *out, struct reasons *why, enum reason_code code, const char *object,
-		 const struct load *load, int64_t limit)
+static bool over(struct admit_result *out, struct reasons *why, enum reason_code code,
+		 const char *object, const struct load *load, int64_t limit)
 {
-	struct reason reason = { code, object, atomic_load_explicit(&load->lines, memory_order_relaxed), limit };
+	struct reason reason = { code, object,
+				 atomic_load_explicit(&load->lines, memory_order_relaxed), limit };
 	bool lines = code == REASON_LINE_LIMIT || code == REASON_SYSTEM_LINES;
 
 	out->verdict = ADMIT_REFUSED;
@@ -273,7 +284,8 @@ static bool over(struct admit_result *out, struct reasons *why, enum reason_code
 
 /* Lines first: they can be given back without a trace. The order of the rest does not matter, for each step
  * undoes those before it. */
-bool admit_take(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why)
+bool admit_take(const struct model *m, const struct call_request *req, struct admit_result *out,
+		struct reasons *why)
 {
 	const char *name = out->mapping ? out->mapping->name : out->phone->number;
 	struct load *load = out->mapping ? out->mapping->load : out->phone->load;
@@ -282,7 +294,8 @@ bool admit_take(const struct model *m, const struct call_request *req, struct ad
 
 	assert(out->verdict == ADMIT_OK);
 	if (!load_take_line(m->load, (int)m->params.max_calls))
-		return over(out, why, REASON_SYSTEM_LINES, "system", m->load, (int64_t)m->params.max_calls);
+		return over(out, why, REASON_SYSTEM_LINES, "system", m->load,
+			    (int64_t)m->params.max_calls);
 	if (!load_take_line(load, lines)) {
 		load_give_line(m->load);
 		return over(out, why, REASON_LINE_LIMIT, name, load, lines);
@@ -296,7 +309,8 @@ bool admit_take(const struct model *m, const struct call_request *req, struct ad
 		load_give_rate(load, rate);
 		load_give_line(load);
 		load_give_line(m->load);
-		return over(out, why, REASON_SYSTEM_RATE, "system", m->load, (int64_t)m->params.max_cps);
+		return over(out, why, REASON_SYSTEM_RATE, "system", m->load,
+			    (int64_t)m->params.max_cps);
 	}
 	load_count_call(load, req->utc_us);
 	load_count_call(m->load, req->utc_us);

@@ -26,7 +26,7 @@ char *buf_reserve(struct buf *b, size_t len)
 		b->failed = true;
 		return NULL;
 	}
-	if (b->len + len <= b->size)
+	if (b->p && b->len + len <= b->size)
 		return b->p + b->len;
 	while (size < b->len + len)
 		size *= 2;

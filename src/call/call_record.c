@@ -138,7 +138,7 @@ void call_record(struct call *call, enum cdr_kind kind, const struct call_end *e
 		call->b->ops->describe(call->b, &cdr, true);
 	if (kind != CDR_ANSWER)
 		record_end(&cdr, end, kind == CDR_ATTEMPT);
-	if (call->answered_us && kind == CDR_END)
+	if (call->answered_us)
 		cdr.sip_status = 200;
 	if (end->reason.len) {
 		span_copy(end->reason, reason, sizeof(reason));

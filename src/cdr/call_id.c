@@ -32,8 +32,8 @@ uint64_t call_id_next(unsigned worker, uint64_t utc_us)
 	last = atomic_load_explicit(&last_given[worker], memory_order_relaxed);
 	do {
 		next = ms << COUNTER_BITS > last ? ms << COUNTER_BITS : last + 1;
-	} while (!atomic_compare_exchange_weak_explicit(&last_given[worker], &last, next, memory_order_relaxed,
-							memory_order_relaxed));
-	return (next >> COUNTER_BITS) << (COUNTER_BITS + WORKER_BITS) | (uint64_t)worker << COUNTER_BITS |
-	       (next & ((1u << COUNTER_BITS) - 1));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&last_given[worker], &last, next, memory_order_relaxed, memory_order_relaxed));
+	return (next >> COUNTER_BITS) << (COUNTER_BITS + WORKER_BITS) |
+	       (uint64_t)worker << COUNTER_BITS | (next & ((1u << COUNTER_BITS) - 1));
 }

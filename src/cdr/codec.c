@@ -10,14 +10,15 @@
 #define TAG_CALL_ID 1
 
 const struct cdr_field_info cdr_fields[] = {
-#define CDR_FIELD(tag, name, type, where, vos, meaning) \
+#define CDR_FIELD(tag, name, type, where, vos, meaning)                                            \
 	{ tag, #name, CDR_TYPE_##type, #where[0], vos, meaning, offsetof(struct cdr, name) },
 #include "cdr/fields.def"
 #undef CDR_FIELD
 };
 const size_t cdr_field_count = ARRAY_SIZE(cdr_fields);
 
-_Static_assert(ARRAY_SIZE(cdr_fields) * (CDR_TEXT_MAX + 3) + FRAME_HEADER <= FRAME_MAX, "any record fits into a frame");
+_Static_assert(ARRAY_SIZE(cdr_fields) * (CDR_TEXT_MAX + 3) + FRAME_HEADER <= FRAME_MAX,
+	       "any record fits into a frame");
 
 static bool kind_has(enum cdr_kind kind, const struct cdr_field_info *field)
 {
@@ -54,7 +55,8 @@ static size_t text_length(const char *text)
 
 	if (len <= CDR_TEXT_MAX)
 		return len;
-	for (len = CDR_TEXT_MAX; len > CDR_TEXT_MAX - 4 && ((unsigned char)text[len] & 0xc0) == 0x80; len--)
+	for (len = CDR_TEXT_MAX;
+	     len > CDR_TEXT_MAX - 4 && ((unsigned char)text[len] & 0xc0) == 0x80; len--)
 		;
 	return len;
 }
@@ -134,7 +136,8 @@ static const struct cdr_field_info *field_by_tag(unsigned tag)
 	return NULL;
 }
 
-static int decode_field(struct cdr *out, struct arena *arena, const struct cdr_field_info *field, struct span value)
+static int decode_field(struct cdr *out, struct arena *arena, const struct cdr_field_info *field,
+			struct span value)
 {
 	char *at = (char *)out + field->offset;
 	const char *text;
@@ -157,7 +160,8 @@ static int decode_field(struct cdr *out, struct arena *arena, const struct cdr_f
 }
 
 /* Cuts the next (tag, value) off; 1, 0 at the end, or -EBADMSG. */
-static int next_field(const unsigned char **at, const unsigned char *end, unsigned *tag_out, struct span *value_out)
+static int next_field(const unsigned char **at, const unsigned char *end, unsigned *tag_out,
+		      struct span *value_out)
 {
 	const unsigned char *p = *at;
 	size_t len;
@@ -211,15 +215,16 @@ uint64_t cdr_data_call_id(const unsigned char *data, size_t len)
 /* "talk_us" is told as "talk_s": whole and fraction as integers, because floating point would round. */
 static void write_seconds(struct buf *out, const char *name, uint64_t us)
 {
-	buf_addf(out, "\"%.*s_s\":%llu.%06llu", (int)strlen(name) - 3, name, (unsigned long long)(us / SEC),
-		 (unsigned long long)(us % SEC));
+	buf_addf(out, "\"%.*s_s\":%llu.%06llu", (int)strlen(name) - 3, name,
+		 (unsigned long long)(us / SEC), (unsigned long long)(us % SEC));
 }
 
 static bool is_duration(const struct cdr_field_info *field)
 {
 	size_t len = strlen(field->name);
 
-	return field->type == CDR_TYPE_U64 && len > 3 && memcmp(field->name + len - 3, "_us", 3) == 0;
+	return field->type == CDR_TYPE_U64 && len > 3 &&
+	       memcmp(field->name + len - 3, "_us", 3) == 0;
 }
 
 static void write_value(struct buf *out, const struct cdr *cdr, const struct cdr_field_info *field)
@@ -254,7 +259,8 @@ void cdr_write_json(struct buf *out, enum cdr_kind kind, const struct cdr *cdr)
 	cdr_write_json_without(out, kind, cdr, "");
 }
 
-void cdr_write_json_without(struct buf *out, enum cdr_kind kind, const struct cdr *cdr, const char *without)
+void cdr_write_json_without(struct buf *out, enum cdr_kind kind, const struct cdr *cdr,
+			    const char *without)
 {
 	char separator = '{';
 

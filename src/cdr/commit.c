@@ -22,7 +22,8 @@
 
 void journal_take(struct journal *j)
 {
-	struct cdr_entry *newest = atomic_exchange_explicit(&j->incoming, NULL, memory_order_acquire);
+	struct cdr_entry *newest =
+		atomic_exchange_explicit(&j->incoming, NULL, memory_order_acquire);
 	struct cdr_entry *oldest = NULL, **tail = newest ? &newest->next : NULL;
 
 	while (newest) {
@@ -68,7 +69,9 @@ int journal_roll(struct journal *j)
 	} while (fd < 0 && errno == EEXIST);
 	if (fd < 0)
 		return -errno;
-	segment_header_write(header, number, j->pending && j->pending->sequence ? j->pending->sequence : j->next_sequence);
+	segment_header_write(header, number,
+			     j->pending && j->pending->sequence ? j->pending->sequence
+								: j->next_sequence);
 	err = write_at(fd, header, sizeof(header), 0);
 	if (!err && (fdatasync(fd) || fsync(j->dir_fd)))
 		err = -errno;
@@ -125,7 +128,8 @@ static int write_buffer(struct journal *j, size_t len)
 		}
 		err = -errno;
 		if (ftruncate(j->fd, (off_t)j->offset) != 0)
-			log_error("journal %s: cannot cut segment %u at its last good byte", j->folder, j->segment);
+			log_error("journal %s: cannot cut segment %u at its last good byte",
+				  j->folder, j->segment);
 	}
 	close(j->fd);
 	j->fd = -1;
@@ -181,7 +185,8 @@ static void complain(struct journal *j, int err)
 	if (!err || (j->last_complaint_us && now - j->last_complaint_us < COMPLAIN_US))
 		return;
 	j->last_complaint_us = now;
-	log_error("journal %s: %s: records wait in memory and would be lost with the process; free or repair the disk",
+	log_error("journal %s: %s: records wait in memory and would be lost with the process; free "
+		  "or repair the disk",
 		  j->folder, strerror(-err));
 }
 
@@ -229,7 +234,8 @@ static void rewrite_answer(void *arg, const struct frame *frame)
 
 	if (frame->kind != CDR_ANSWER)
 		return;
-	call = answered_find(&rewrite->journal->answered, cdr_data_call_id(frame->data, frame->len));
+	call = answered_find(&rewrite->journal->answered,
+			     cdr_data_call_id(frame->data, frame->len));
 	if (!call || call->segment != rewrite->segment)
 		return;
 	copy = cdr_entry_copy(CDR_ANSWER, frame->data, frame->len);

@@ -16,8 +16,8 @@
 struct batch {
 	struct cdr_entry *first, **tail;
 	unsigned count;
-	size_t used;			/* of entry_buffer */
-	size_t consumed;		/* of the segment */
+	size_t used; /* of entry_buffer */
+	size_t consumed; /* of the segment */
 	uint64_t last_sequence;
 };
 
@@ -30,7 +30,9 @@ static void batch_add(struct journal *j, struct batch *batch, const struct frame
 		return;
 	/* A frame takes more bytes than the entry made of it, so this buffer of the same size holds all. */
 	entry = (struct cdr_entry *)(void *)(j->entry_buffer + batch->used);
-	*entry = (struct cdr_entry){ .sequence = frame->sequence, .len = frame->len, .kind = (uint8_t)frame->kind };
+	*entry = (struct cdr_entry){ .sequence = frame->sequence,
+				     .len = frame->len,
+				     .kind = (uint8_t)frame->kind };
 	memcpy(entry->data, frame->data, frame->len);
 	batch->used += (offsetof(struct cdr_entry, data) + frame->len + 7) & ~(size_t)7;
 	*batch->tail = entry;
@@ -89,8 +91,8 @@ static void sink_complain(struct journal *j, int err)
 	if (!err || (j->sink_complaint_us && now - j->sink_complaint_us < COMPLAIN_US))
 		return;
 	j->sink_complaint_us = now;
-	log_error("journal %s: the database does not take records (%s): they wait in the journal", j->folder,
-		  strerror(-err));
+	log_error("journal %s: the database does not take records (%s): they wait in the journal",
+		  j->folder, strerror(-err));
 }
 
 /* The batch is safe in the sink. */
@@ -157,11 +159,13 @@ static bool feed_pending(const struct journal *j)
 static bool feed_wait(struct journal *j, uint64_t us)
 {
 	uint64_t until = clock_mono_us() + us;
-	struct timespec ts = { .tv_sec = (time_t)(until / SEC), .tv_nsec = (long)(until % SEC) * 1000 };
+	struct timespec ts = { .tv_sec = (time_t)(until / SEC),
+			       .tv_nsec = (long)(until % SEC) * 1000 };
 	bool more;
 
 	pthread_mutex_lock(&j->lock);
-	if (!j->feed_stop && !(atomic_load(&j->flushing) && feed_pending(j) && us <= FEED_INTERVAL_US))
+	if (!j->feed_stop &&
+	    !(atomic_load(&j->flushing) && feed_pending(j) && us <= FEED_INTERVAL_US))
 		pthread_cond_timedwait(&j->feed, &j->lock, &ts);
 	more = !j->feed_stop || feed_pending(j);
 	pthread_mutex_unlock(&j->lock);

@@ -12,7 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define OPEN_FEED_US SEC	/* a start gives the sink what it missed for this long; the feeder does the rest */
+#define OPEN_FEED_US                                                                               \
+	SEC /* a start gives the sink what it missed for this long; the feeder does the rest */
 #define SEGMENT_LEAST 4096
 
 static void journal_free(struct journal *j)
@@ -55,7 +56,8 @@ static struct journal *journal_new(const struct journal_config *config)
 	pthread_cond_init(&j->changed, &attr);
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&j->lock, NULL);
-	j->segment_bytes = config->segment_bytes > SEGMENT_LEAST ? config->segment_bytes : SEGMENT_LEAST;
+	j->segment_bytes =
+		config->segment_bytes > SEGMENT_LEAST ? config->segment_bytes : SEGMENT_LEAST;
 	j->sync_us = config->sync_us;
 	j->sink = config->sink;
 	j->sink_arg = config->arg;
@@ -63,7 +65,8 @@ static struct journal *journal_new(const struct journal_config *config)
 	j->buffer = malloc(FRAME_MAX);
 	j->read_buffer = malloc(FRAME_MAX);
 	j->entry_buffer = malloc(FRAME_MAX);
-	if (answered_init(&j->answered) == 0 && j->folder && j->buffer && j->read_buffer && j->entry_buffer)
+	if (answered_init(&j->answered) == 0 && j->folder && j->buffer && j->read_buffer &&
+	    j->entry_buffer)
 		return j;
 	journal_free(j);
 	return NULL;
@@ -76,17 +79,20 @@ static int open_folder(struct journal *j, char *why, size_t why_size)
 
 	if (mkdir(j->folder, 0750) != 0 && errno != EEXIST) {
 		err = -errno;
-		snprintf(why, why_size, "cannot make the journal's folder %s: %s", j->folder, strerror(-err));
+		snprintf(why, why_size, "cannot make the journal's folder %s: %s", j->folder,
+			 strerror(-err));
 		return err;
 	}
 	j->dir_fd = open(j->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (j->dir_fd < 0) {
 		err = -errno;
-		snprintf(why, why_size, "cannot open the journal's folder %s: %s", j->folder, strerror(-err));
+		snprintf(why, why_size, "cannot open the journal's folder %s: %s", j->folder,
+			 strerror(-err));
 		return err;
 	}
 	if (flock(j->dir_fd, LOCK_EX | LOCK_NB) != 0) {
-		snprintf(why, why_size, "the journal's folder %s is in use by another process", j->folder);
+		snprintf(why, why_size, "the journal's folder %s is in use by another process",
+			 j->folder);
 		return -EBUSY;
 	}
 	return 0;
@@ -119,7 +125,8 @@ static int begin(struct journal *j, unsigned *settled_out, char *why, size_t why
 		err = journal_commit(j);
 	}
 	if (err) {
-		snprintf(why, why_size, "cannot write to the journal's folder %s: %s", j->folder, strerror(-err));
+		snprintf(why, why_size, "cannot write to the journal's folder %s: %s", j->folder,
+			 strerror(-err));
 		return err;
 	}
 	while (clock_mono_us() - started < OPEN_FEED_US && journal_feed(j) > 0)
@@ -135,13 +142,16 @@ static int start_threads(struct journal *j)
 	if (err)
 		return -err;
 	j->committer_runs = true;
+	pthread_setname_np(j->committer, "journal-commit");
 	err = pthread_create(&j->feeder, NULL, journal_feeder, j);
 	j->feeder_runs = err == 0;
+	if (j->feeder_runs)
+		pthread_setname_np(j->feeder, "journal-feed");
 	return -err;
 }
 
-int journal_open(struct journal **journal_out, const struct journal_config *config, unsigned *settled_out, char *why,
-		 size_t why_size)
+int journal_open(struct journal **journal_out, const struct journal_config *config,
+		 unsigned *settled_out, char *why, size_t why_size)
 {
 	struct journal *j = journal_new(config);
 	unsigned settled = 0;
@@ -165,7 +175,8 @@ int journal_open(struct journal **journal_out, const struct journal_config *conf
 		return err;
 	}
 	if (settled)
-		log_warn("journal %s: %u calls were up when the switch stopped; settled until it was last seen alive",
+		log_warn("journal %s: %u calls were up when the switch stopped; settled until it "
+			 "was last seen alive",
 			 j->folder, settled);
 	if (settled_out)
 		*settled_out = settled;
@@ -189,7 +200,8 @@ void journal_add(struct journal *j, struct cdr_entry *entry)
 }
 
 /* Waits until `*what` >= least; not longer than `until` nor (settling) after the sink has failed. Under the lock. */
-static bool wait_for(struct journal *j, const uint64_t *what, uint64_t least, bool settling, const struct timespec *until)
+static bool wait_for(struct journal *j, const uint64_t *what, uint64_t least, bool settling,
+		     const struct timespec *until)
 {
 	uint64_t failures = j->sink_failures;
 	int err = 0;
@@ -202,7 +214,8 @@ static bool wait_for(struct journal *j, const uint64_t *what, uint64_t least, bo
 bool journal_flush(struct journal *j, uint64_t timeout_us)
 {
 	uint64_t until = clock_mono_us() + timeout_us, added = atomic_load(&j->added);
-	struct timespec ts = { .tv_sec = (time_t)(until / SEC), .tv_nsec = (long)(until % SEC) * 1000 };
+	struct timespec ts = { .tv_sec = (time_t)(until / SEC),
+			       .tv_nsec = (long)(until % SEC) * 1000 };
 	bool done;
 
 	atomic_fetch_add(&j->flushing, 1);
@@ -259,8 +272,9 @@ void journal_close(struct journal **journal)
 		log_error("journal %s: %llu records could not be written and are lost", j->folder,
 			  (unsigned long long)stats.waiting);
 	if (stats.unsettled)
-		log_warn("journal %s: %llu records wait for the database; the next start gives them again", j->folder,
-			 (unsigned long long)stats.unsettled);
+		log_warn("journal %s: %llu records wait for the database; the next start gives "
+			 "them again",
+			 j->folder, (unsigned long long)stats.unsettled);
 	journal_free(j);
 	*journal = NULL;
 }

@@ -29,7 +29,8 @@ int position_read(int dir_fd, struct position *out)
 	if (n != POSITION_SIZE || memcmp(bytes, magic, sizeof(magic)) != 0 ||
 	    crc32c(bytes, POSITION_SIZE - 4) != get_le(bytes + POSITION_SIZE - 4, 4))
 		return -EBADMSG;
-	*out = (struct position){ .sequence = get_le(bytes + 8, 8), .call_id = get_le(bytes + 16, 8) };
+	*out = (struct position){ .sequence = get_le(bytes + 8, 8),
+				  .call_id = get_le(bytes + 16, 8) };
 	return 0;
 }
 

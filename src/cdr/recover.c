@@ -17,10 +17,11 @@ struct recovery {
 	struct journal *journal;
 	uint32_t segment;
 	uint64_t last_sequence, last_seen_us;
-	uint64_t missing;		/* sequences that no segment has */
+	uint64_t missing; /* sequences that no segment has */
 };
 
-__attribute__((format(printf, 3, 4))) static void say(char *why, size_t size, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void say(char *why, size_t size, const char *format,
+						      ...)
 {
 	va_list ap;
 
@@ -47,7 +48,8 @@ static void recover_frame(void *arg, const struct frame *frame)
 		answered_add(&j->answered, id, r->segment);
 	else if (frame->kind == CDR_END)
 		answered_del(&j->answered, id);
-	if ((frame->kind != CDR_END && frame->kind != CDR_ATTEMPT) || frame->sequence <= j->position.sequence)
+	if ((frame->kind != CDR_END && frame->kind != CDR_ATTEMPT) ||
+	    frame->sequence <= j->position.sequence)
 		return;
 	if (atomic_fetch_add(&j->unsettled, 1) == 0) {
 		j->read_segment = r->segment;
@@ -62,7 +64,8 @@ static bool sound_behind(const unsigned char *bytes, size_t from, size_t len)
 
 	for (size_t at = from + 1; at + FRAME_HEADER <= len; at++) {
 		/* The cheap things first: a kind, seven zeros, a length that fits. */
-		if (bytes[at + 24] < CDR_ANSWER || bytes[at + 24] > CDR_ALIVE || get_le(bytes + at + 25, 7) != 0)
+		if (bytes[at + 24] < CDR_ANSWER || bytes[at + 24] > CDR_ALIVE ||
+		    get_le(bytes + at + 25, 7) != 0)
 			continue;
 		if (frame_read(&frame, bytes + at, len - at))
 			return true;
@@ -85,7 +88,8 @@ static void keep_aside(struct journal *j, const char *name, const unsigned char 
 }
 
 /* Cut `name` after its sound bytes. */
-static int cut_tail(struct journal *j, uint32_t segment, const unsigned char *bytes, size_t sound, size_t len)
+static int cut_tail(struct journal *j, uint32_t segment, const unsigned char *bytes, size_t sound,
+		    size_t len)
 {
 	char name[32];
 	int fd, err = 0;
@@ -93,11 +97,13 @@ static int cut_tail(struct journal *j, uint32_t segment, const unsigned char *by
 	segment_name(segment, name, sizeof(name));
 	atomic_fetch_add(&j->repaired_bytes, len - sound);
 	if (sound_behind(bytes, sound, len)) {
-		log_error("journal %s: %s is damaged at byte %zu with sound records behind; kept as %s.damaged", j->folder,
-			  name, sound, name);
+		log_error("journal %s: %s is damaged at byte %zu with sound records behind; kept "
+			  "as %s.damaged",
+			  j->folder, name, sound, name);
 		keep_aside(j, name, bytes, len);
 	} else {
-		log_warn("journal %s: %s ends in %zu bytes of an unfinished write; cut", j->folder, name, len - sound);
+		log_warn("journal %s: %s ends in %zu bytes of an unfinished write; cut", j->folder,
+			 name, len - sound);
 	}
 	if (sound < SEGMENT_HEADER)
 		return unlinkat(j->dir_fd, name, 0) ? -errno : 0;
@@ -126,8 +132,11 @@ static int recover_segment(struct recovery *r, char *why, size_t why_size)
 	}
 	err = segment_header_read(&header, bytes, len);
 	if (err == -EPROTONOSUPPORT) {
-		say(why, why_size, "%s/%s was written by another version (%u, this one knows %u): start that version, let it stop "
-		    "with an empty journal, then this one", j->folder, name, header.version, SEGMENT_VERSION);
+		say(why, why_size,
+		    "%s/%s was written by another version (%u, this one knows %u): start that "
+		    "version, let it stop "
+		    "with an empty journal, then this one",
+		    j->folder, name, header.version, SEGMENT_VERSION);
 		free(bytes);
 		return err;
 	}
@@ -137,7 +146,8 @@ static int recover_segment(struct recovery *r, char *why, size_t why_size)
 	err = sound < len || sound == 0 ? cut_tail(j, r->segment, bytes, sound, len) : 0;
 	free(bytes);
 	if (err)
-		say(why, why_size, "cannot cut the torn tail of %s/%s: %s", j->folder, name, strerror(-err));
+		say(why, why_size, "cannot cut the torn tail of %s/%s: %s", j->folder, name,
+		    strerror(-err));
 	return err;
 }
 
@@ -149,7 +159,9 @@ int journal_recover(struct journal *j, uint64_t *last_seen_us_out, char *why, si
 	int err;
 
 	if (position_read(j->dir_fd, &j->position) == -EBADMSG)
-		log_warn("journal %s: sink.position is damaged; the database is given everything again", j->folder);
+		log_warn("journal %s: sink.position is damaged; the database is given everything "
+			 "again",
+			 j->folder);
 	err = segment_list(j->dir_fd, &numbers, &count);
 	if (err)
 		say(why, why_size, "cannot list %s: %s", j->folder, strerror(-err));
@@ -160,8 +172,9 @@ int journal_recover(struct journal *j, uint64_t *last_seen_us_out, char *why, si
 		err = recover_segment(&r, why, why_size);
 	}
 	if (!err && r.missing)
-		log_error("journal %s: %llu entries are missing between the segments: a file was removed or damaged", j->folder,
-			  (unsigned long long)r.missing);
+		log_error("journal %s: %llu entries are missing between the segments: a file was "
+			  "removed or damaged",
+			  j->folder, (unsigned long long)r.missing);
 	j->oldest = count ? numbers[0] : 1;
 	j->segment = count ? numbers[count - 1] : 0;
 	free(numbers);
@@ -194,7 +207,8 @@ static struct cdr_entry *end_of(const struct frame *frame, uint64_t last_seen_us
 		cdr.talk_us = cdr.answered ? cdr.ended - cdr.answered : 0;
 		cdr.end_code = "SWITCH_RESTARTED";
 		cdr.end_side = "switch";
-		cdr.end_text = "The switch stopped while the call was up; counted until it was last seen alive.";
+		cdr.end_text = "The switch stopped while the call was up; counted until it was "
+			       "last seen alive.";
 		entry = cdr_encode(CDR_END, &cdr);
 	}
 	arena_free(&arena);
@@ -205,14 +219,16 @@ static void settle_frame(void *arg, const struct frame *frame)
 {
 	struct settling *s = arg;
 	uint64_t id = cdr_data_call_id(frame->data, frame->len);
-	struct answered_call *call = frame->kind == CDR_ANSWER ? answered_find(&s->journal->answered, id) : NULL;
+	struct answered_call *call =
+		frame->kind == CDR_ANSWER ? answered_find(&s->journal->answered, id) : NULL;
 	struct cdr_entry *entry;
 
 	if (!call || call->segment != s->segment)
 		return;
 	entry = end_of(frame, s->last_seen_us);
 	if (!entry) {
-		log_error("journal %s: call %016llx was up and cannot be settled: its ANSWER cannot be read",
+		log_error("journal %s: call %016llx was up and cannot be settled: its ANSWER "
+			  "cannot be read",
 			  s->journal->folder, (unsigned long long)id);
 		return;
 	}
@@ -227,7 +243,8 @@ unsigned journal_settle(struct journal *j, uint64_t last_seen_us)
 	unsigned char *bytes;
 	size_t len;
 
-	for (s.segment = j->oldest; s.segment <= j->segment && j->answered.table.count; s.segment++) {
+	for (s.segment = j->oldest; s.segment <= j->segment && j->answered.table.count;
+	     s.segment++) {
 		if (segment_load(j->dir_fd, s.segment, &bytes, &len) != 0)
 			continue;
 		segment_scan(bytes, len, settle_frame, &s);

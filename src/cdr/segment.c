@@ -86,7 +86,8 @@ size_t segment_scan(const unsigned char *bytes, size_t len, segment_each *each, 
 }
 
 struct scan_public {
-	void (*each)(void *arg, enum cdr_kind kind, uint64_t sequence, const unsigned char *data, size_t data_len);
+	void (*each)(void *arg, enum cdr_kind kind, uint64_t sequence, const unsigned char *data,
+		     size_t data_len);
 	void *arg;
 };
 
@@ -99,8 +100,8 @@ static void scan_frame(void *arg, const struct frame *frame)
 }
 
 size_t journal_scan(const unsigned char *bytes, size_t len,
-		    void (*each)(void *arg, enum cdr_kind kind, uint64_t sequence, const unsigned char *data,
-				 size_t data_len),
+		    void (*each)(void *arg, enum cdr_kind kind, uint64_t sequence,
+				 const unsigned char *data, size_t data_len),
 		    void *arg)
 {
 	struct scan_public scan = { each, arg };
@@ -120,7 +121,8 @@ static uint32_t segment_number(const char *name)
 	struct span s = span_of(name);
 	uint32_t number;
 
-	if (s.len < 20 || !span_starts(s, SPAN("journal-")) || !span_eq(span_skip(s, s.len - 4), SPAN(".cwj")))
+	if (s.len < 20 || !span_starts(s, SPAN("journal-")) ||
+	    !span_eq(span_skip(s, s.len - 4), SPAN(".cwj")))
 		return 0;
 	if (span_to_u32(span_head(span_skip(s, 8), s.len - 12), &number) != 0)
 		return 0;
@@ -190,7 +192,8 @@ static int read_all(int fd, unsigned char *bytes, size_t len, size_t *len_out)
 int segment_load(int dir_fd, uint32_t number, unsigned char **bytes_out, size_t *len_out)
 {
 	char name[32];
-	int fd = openat(dir_fd, segment_name(number, name, sizeof(name)), O_RDONLY | O_CLOEXEC), err;
+	int fd = openat(dir_fd, segment_name(number, name, sizeof(name)), O_RDONLY | O_CLOEXEC),
+	    err;
 	unsigned char *bytes;
 	struct stat st;
 

@@ -152,7 +152,7 @@ static bool drop_privileges(const struct boot *boot, char *why, size_t why_size)
 
 static bool open_records(struct process *p, char *why, size_t why_size)
 {
-	struct journal_config config = { .segment_bytes = 64u << 20, .sync_us = 2000, .sink = store_sink };
+	struct journal_config config = { .segment_bytes = 64u << 20, .sync_us = 20000, .sink = store_sink };
 	char folder[4096];
 	unsigned settled = 0;
 	struct model *m;

@@ -42,7 +42,7 @@ void edge_leg_free(struct sip_leg *leg);
 void edge_session_config(const struct sip_leg *leg, const struct model_params *params, const struct model_routing *gateway,
 			 struct sip_session_config *out);
 /* What a response or local failure means, as a call_end whose spans borrow from the message. */
-void edge_end_of(const struct sip_event *ev, struct call_end *out);
+void edge_end_of(const struct sip_leg *leg, const struct sip_event *ev, struct call_end *out);
 /* "Reason: Q.850;cause=16\r\n" and, for refusals, Retry-After, into dst; borrowed result. */
 struct span edge_end_headers(const struct call_end *end, bool refusal, char *dst, size_t size);
 /* SDP of `media` as we say it to `leg`, in the scratch arena's buffer; len 0 on failure. */

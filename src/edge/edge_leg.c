@@ -14,6 +14,14 @@ static struct sip_leg *sip_leg(struct leg *leg)
 	return container_of(leg, struct sip_leg, base);
 }
 
+/* The session knows its peer only once a dialog has begun. */
+static const struct net_flow *leg_flow(const struct sip_leg *leg)
+{
+	const struct net_flow *flow = leg->session ? sip_session_flow(leg->session) : NULL;
+
+	return flow ? flow : &leg->flow;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 struct sip_leg *edge_leg_new(struct edge *edge, bool callee_side)
@@ -91,7 +99,7 @@ bool edge_restrict(const struct sip_leg *leg, struct media_desc *media)
 struct span edge_write_sdp(struct sip_leg *leg, const struct media_desc *media, struct buf *out)
 {
 	char host[NET_ADDR_TEXT];
-	const struct net_flow *flow = leg->session ? sip_session_flow(leg->session) : &leg->flow;
+	const struct net_flow *flow = leg_flow(leg);
 	struct edge_sdp_origin origin = {
 		.session_id = leg->sdp_id,
 		.version = leg->sdp_version++,
@@ -140,27 +148,49 @@ static void upcall_end(struct upcall *up)
 
 /* ---- ends ------------------------------------------------------------------------------------------ */
 
-void edge_end_of(const struct sip_event *ev, struct call_end *out)
+/* The same errno means different things to different transports. */
+static enum end_code stream_error(const struct sip_event *ev)
 {
+	if (ev->err == EPROTO)
+		return END_TLS_HANDSHAKE_FAILED;
+	if (ev->err == ECONNREFUSED)
+		return END_TCP_REFUSED;
+	if (ev->err == ECONNRESET || ev->err == EPIPE)
+		return END_TCP_CONNECTION_LOST;
+	if (ev->err == ETIMEDOUT && ev->text && span_starts(span_of(ev->text), SPAN("connecting")))
+		return END_TCP_CONNECT_TIMEOUT;
+	return END_NONE;
+}
+
+void edge_end_of(const struct sip_leg *leg, const struct sip_event *ev, struct call_end *out)
+{
+	enum end_code code = ev->status || leg->flow.proto == NET_UDP ? END_NONE : stream_error(ev);
+
 	*out = (struct call_end){ .status = ev->status, .err = ev->err, .q850 = -1, .text = ev->text };
 	if (ev->msg) {
 		out->q850 = sip_q850(ev->msg);
 		out->reason = sip_header(ev->msg, SIP_H_REASON);
 	}
-	out->code = call_classify(ev->status, out->q850, ev->err);
+	out->code = code ? code : call_classify(ev->status, out->q850, ev->err);
 }
 
+/* What a side gave as its reason goes on as it was given (RFC 3326); without a Q.850 cause in it we add the one
+ * that our end code means. */
 struct span edge_end_headers(const struct call_end *end, bool refusal, char *dst, size_t size)
 {
-	int cause = end->q850, n = 0;
+	bool has_q850 = span_istarts(end->reason, SPAN("Q.850"));
+	int cause = end->q850;
+	size_t n = 0;
 
 	if (cause < 0 && end->code)
 		cause = end_code_info(end->code)->q850;
-	if (cause > 0)
-		n = snprintf(dst, size, "Reason: Q.850;cause=%d\r\n", cause);
+	if (end->reason.len && end->reason.len < 200)
+		n += fmt_print(dst, size, "Reason: %.*s\r\n", SPAN_ARG(end->reason));
+	if (cause > 0 && !has_q850)
+		n += fmt_print(dst + n, size - n, "Reason: Q.850;cause=%d\r\n", cause);
 	if (refusal && end->retry_after_s)
-		n += snprintf(dst + n, size - (size_t)n, "Retry-After: %u\r\n", end->retry_after_s);
-	return (struct span){ dst, (size_t)n };
+		n += fmt_print(dst + n, size - n, "Retry-After: %u\r\n", end->retry_after_s);
+	return (struct span){ dst, n };
 }
 
 static int refusal_status(const struct call_end *end)
@@ -176,7 +206,7 @@ static int refusal_status(const struct call_end *end)
 static void refuse_bare(struct sip_leg *leg, int status, struct span extra)
 {
 	struct sip_msg req;
-	char lines[160];
+	char lines[384];
 
 	leg->invite_pending = false;
 	span_copy(extra, lines, sizeof(lines));
@@ -187,7 +217,7 @@ static void refuse_bare(struct sip_leg *leg, int status, struct span extra)
 static void leg_release(struct leg *base, const struct call_end *end)
 {
 	struct sip_leg *leg = sip_leg(base);
-	char lines[160];
+	char lines[384];
 	bool refusal = !leg->callee_side && !(leg->session && sip_session_is_answered(leg->session));
 	struct span extra = edge_end_headers(end, refusal, lines, sizeof(lines));
 
@@ -369,14 +399,14 @@ static _Thread_local struct description descriptions[2];
 static void leg_describe(const struct leg *base, struct cdr *cdr, bool callee_side)
 {
 	const struct sip_leg *leg = container_of(base, const struct sip_leg, base);
-	const struct net_flow *flow = leg->session ? sip_session_flow(leg->session) : &leg->flow;
+	const struct net_flow *flow = leg_flow(leg);
 	struct description *text = &descriptions[callee_side];
 	const char *product = leg->session ? sip_session_peer_product(leg->session) : leg->product;
 
 	text->addr[0] = text->call_id[0] = '\0';
 	if (flow->peer.sa.sa_family)
 		net_addr_format(&flow->peer, text->addr);
-	snprintf(text->proto, sizeof(text->proto), "sip/%s", net_proto_name(flow->proto));
+	fmt_print(text->proto, sizeof(text->proto), "sip/%s", net_proto_name(flow->proto));
 	if (leg->session)
 		span_copy(sip_session_call_id(leg->session), text->call_id, sizeof(text->call_id));
 	else if (leg->invite)
@@ -455,7 +485,7 @@ static void on_failed(void *arg, struct sip_session *s, const struct sip_event *
 
 	if (edge_dial_failed(leg, ev))
 		return;
-	edge_end_of(ev, &end);
+	edge_end_of(leg, ev, &end);
 	call_on_failed(&leg->base, &end);
 }
 

@@ -79,7 +79,8 @@ const char *address_parse(struct span text, struct model_address *out)
 		struct model_address masked;
 
 		if (span_to_u32(bits, &len) || len > a.prefix_len)
-			return a.ip6 ? "a network's length must be 0 to 128" : "a network's length must be 0 to 32";
+			return a.ip6 ? "a network's length must be 0 to 128"
+				     : "a network's length must be 0 to 32";
 		masked = a;
 		address_mask(&masked, len);
 		if (memcmp(masked.bytes, a.bytes, sizeof(a.bytes)) != 0)
@@ -140,7 +141,8 @@ const char *peer_parse(struct span text, struct span *host_out, uint16_t *port_o
 			    span_ieq(span_skip(param, 10), span_of(transports[i].name)))
 				proto = transports[i].proto;
 		if (proto < 0)
-			return "after `;` only transport=udp, transport=tcp or transport=tls may follow";
+			return "after `;` only transport=udp, transport=tcp or transport=tls may "
+			       "follow";
 	}
 	if (!literal_parse(host, &literal) && (host_looks_numeric(host) || !host_is_name(host)))
 		return "neither an address nor a host name";

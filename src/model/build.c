@@ -29,8 +29,8 @@ void build_free(struct build *b)
 	model_unref(&b->m);
 }
 
-bool build_error(struct build *b, unsigned line, unsigned column, const char *object, const char *text,
-		 const char *remedy)
+bool build_error(struct build *b, unsigned line, unsigned column, const char *object,
+		 const char *text, const char *remedy)
 {
 	struct model_error *e;
 
@@ -41,6 +41,9 @@ bool build_error(struct build *b, unsigned line, unsigned column, const char *ob
 	e->column = column;
 	snprintf(e->object, sizeof(e->object), "%s", object);
 	snprintf(e->text, sizeof(e->text), "%s", text);
+	for (char *p = e->text; *p; p++) /* it quotes the file and will be shown on a terminal */
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
 	snprintf(e->remedy, sizeof(e->remedy), "%s", remedy);
 	return b->n_errors < b->max_errors;
 }
@@ -103,14 +106,15 @@ static int compare_rates(const void *a, const void *b)
 	return order ? order : x->line < y->line ? -1 : x->line > y->line;
 }
 
-static void rate_twice(struct build *b, const struct model_rate_group *group, const struct rate_line *first,
-		       const struct rate_line *second)
+static void rate_twice(struct build *b, const struct model_rate_group *group,
+		       const struct rate_line *first, const struct rate_line *second)
 {
 	char object[96], text[160];
 
 	snprintf(object, sizeof(object), "rate_groups[%u] %s", b->objects[KIND_RATE_GROUP].n - 1,
 		 group->name ? group->name : "");
-	snprintf(text, sizeof(text), "prefix \"%s\" has two rates, first in line %u", second->rate.prefix, first->line);
+	snprintf(text, sizeof(text), "prefix \"%s\" has two rates, first in line %u",
+		 second->rate.prefix, first->line);
 	build_error(b, second->line, 0, object, text, "keep one of them");
 }
 
@@ -127,7 +131,8 @@ void build_take_rates(struct build *b, struct model_rate_group *group)
 		return;
 	}
 	for (unsigned i = 0; i < o->n; i++) {
-		memcpy(&sorted[n].rate, o->items + i * sizeof(struct model_rate), sizeof(struct model_rate));
+		memcpy(&sorted[n].rate, o->items + i * sizeof(struct model_rate),
+		       sizeof(struct model_rate));
 		sorted[n].line = o->lines[i];
 		n += sorted[n].rate.prefix != NULL; /* else it has been complained of */
 	}
@@ -148,10 +153,12 @@ static void object_label(const struct build *b, enum kind kind, unsigned i, char
 {
 	const char *name = object_name(kind_object(b->m, kind, i));
 
-	snprintf(dst, size, "%s[%u]%s%s", kinds[kind].section, i, name ? " " : "", name ? name : "");
+	snprintf(dst, size, "%s[%u]%s%s", kinds[kind].section, i, name ? " " : "",
+		 name ? name : "");
 }
 
-static void object_error(struct build *b, enum kind kind, unsigned i, unsigned line, const char *text, const char *remedy)
+static void object_error(struct build *b, enum kind kind, unsigned i, unsigned line,
+			 const char *text, const char *remedy)
 {
 	char object[96];
 
@@ -189,7 +196,8 @@ static bool index_names(struct build *b, enum kind kind)
 
 		if (first < 0)
 			continue;
-		snprintf(text, sizeof(text), "`%s` exists already, first in line %u", name, b->objects[kind].lines[first]);
+		snprintf(text, sizeof(text), "`%s` exists already, first in line %u", name,
+			 b->objects[kind].lines[first]);
 		object_error(b, kind, i, 0, text, "give each a name of its own");
 	}
 	return true;
@@ -225,11 +233,14 @@ static void dangling(struct build *b, const struct reference *ref)
 	char text[256], remedy[160];
 
 	if (nearest) {
-		snprintf(text, sizeof(text), "%s: `%s` does not exist; did you mean `%s`?", what, ref->name, nearest);
-		snprintf(remedy, sizeof(remedy), "write `%s`, or add `%s` to %s", nearest, ref->name, kinds[ref->to].section);
+		snprintf(text, sizeof(text), "%s: `%s` does not exist; did you mean `%s`?", what,
+			 ref->name, nearest);
+		snprintf(remedy, sizeof(remedy), "write `%s`, or add `%s` to %s", nearest,
+			 ref->name, kinds[ref->to].section);
 	} else {
 		snprintf(text, sizeof(text), "%s: `%s` does not exist", what, ref->name);
-		snprintf(remedy, sizeof(remedy), "add `%s` to %s", ref->name, kinds[ref->to].section);
+		snprintf(remedy, sizeof(remedy), "add `%s` to %s", ref->name,
+			 kinds[ref->to].section);
 	}
 	object_error(b, ref->kind, ref->index, ref->line, text, remedy);
 }
@@ -242,10 +253,12 @@ static void resolve(struct build *b, const struct reference *ref)
 	if (!to) {
 		dangling(b, ref);
 	} else if (ref->to == KIND_ACCOUNT) {
-		memcpy((char *)kind_object(b->m, ref->kind, ref->index) + ref->offset, &to, sizeof(to));
+		memcpy((char *)kind_object(b->m, ref->kind, ref->index) + ref->offset, &to,
+		       sizeof(to));
 	} else {
 		name = object_name(to);
-		memcpy((char *)kind_object(b->m, ref->kind, ref->index) + ref->offset, &name, sizeof(name));
+		memcpy((char *)kind_object(b->m, ref->kind, ref->index) + ref->offset, &name,
+		       sizeof(name));
 	}
 }
 
@@ -255,15 +268,21 @@ static void check_mapping(struct build *b, unsigned i)
 	char text[256];
 
 	if (gw->auth == AUTH_DIGEST && (!gw->user || !gw->password))
-		object_error(b, KIND_MAPPING, i, 0, gw->user ? "auth: digest needs a password" : "auth: digest needs a user",
+		object_error(b, KIND_MAPPING, i, 0,
+			     gw->user ? "auth: digest needs a password"
+				      : "auth: digest needs a user",
 			     "add `user` and `password`");
 	if (gw->auth != AUTH_DIGEST && gw->n_addresses == 0)
-		object_error(b, KIND_MAPPING, i, 0, "addresses: none is listed, so no call could come from it",
-			     "add `addresses: [ ... ]`, or `auth: digest` with `user` and `password`");
+		object_error(
+			b, KIND_MAPPING, i, 0,
+			"addresses: none is listed, so no call could come from it",
+			"add `addresses: [ ... ]`, or `auth: digest` with `user` and `password`");
 	for (unsigned j = 0; gw->auth == AUTH_ADDRESS_PORT && j < gw->n_addresses; j++) {
 		if (gw->addresses[j].port)
 			continue;
-		snprintf(text, sizeof(text), "addresses: `%s` has no port, and auth is address_port", gw->addresses[j].text);
+		snprintf(text, sizeof(text),
+			 "addresses: `%s` has no port, and auth is address_port",
+			 gw->addresses[j].text);
 		object_error(b, KIND_MAPPING, i, 0, text, "write host:port, or `auth: address`");
 		return;
 	}
@@ -275,8 +294,8 @@ static bool index_users(struct build *b)
 	struct name_index *users = &b->m->index->users;
 	char text[256];
 
-	if (name_index_init(users, b->m->arena, b->m->mappings, b->m->n_mappings, sizeof(struct model_mapping),
-			    offsetof(struct model_mapping, user)))
+	if (name_index_init(users, b->m->arena, b->m->mappings, b->m->n_mappings,
+			    sizeof(struct model_mapping), offsetof(struct model_mapping, user)))
 		return false;
 	for (unsigned i = 0; i < b->m->n_mappings; i++) {
 		const struct model_mapping *gw = &b->m->mappings[i];
@@ -288,13 +307,18 @@ static bool index_users(struct build *b)
 			b->m->open_digest = gw;
 		first = name_index_add(users, i);
 		if (first >= 0) {
-			snprintf(text, sizeof(text), "user: `%s` is that of mapping gateway `%s` already (line %u)", gw->user,
+			snprintf(text, sizeof(text),
+				 "user: `%s` is that of mapping gateway `%s` already (line %u)",
+				 gw->user,
 				 b->m->mappings[first].name ? b->m->mappings[first].name : "?",
 				 b->objects[KIND_MAPPING].lines[first]);
-			object_error(b, KIND_MAPPING, i, 0, text, "give each gateway a user of its own");
+			object_error(b, KIND_MAPPING, i, 0, text,
+				     "give each gateway a user of its own");
 		} else if (model_phone(b->m, span_of(gw->user))) {
-			snprintf(text, sizeof(text), "user: `%s` is the number of a phone", gw->user);
-			object_error(b, KIND_MAPPING, i, 0, text, "give the gateway a user of its own");
+			snprintf(text, sizeof(text), "user: `%s` is the number of a phone",
+				 gw->user);
+			object_error(b, KIND_MAPPING, i, 0, text,
+				     "give the gateway a user of its own");
 		}
 	}
 	return true;
@@ -314,10 +338,15 @@ static void check_addresses(struct build *b)
 		if (b->m->mappings[e->mapping].auth == AUTH_DIGEST)
 			continue;
 		if (y && x->ip6 == y->ip6 && x->prefix_len == y->prefix_len && x->port == y->port &&
-		    memcmp(x->bytes, y->bytes, sizeof(x->bytes)) == 0 && e->mapping != first->mapping) {
-			snprintf(text, sizeof(text), "addresses: `%s` is listed by mapping gateway `%s` already (line %u)", e->text,
-				 b->m->mappings[first->mapping].name, b->objects[KIND_MAPPING].lines[first->mapping]);
-			object_error(b, KIND_MAPPING, e->mapping, 0, text, "list each address in one gateway");
+		    memcmp(x->bytes, y->bytes, sizeof(x->bytes)) == 0 &&
+		    e->mapping != first->mapping) {
+			snprintf(text, sizeof(text),
+				 "addresses: `%s` is listed by mapping gateway `%s` already (line "
+				 "%u)",
+				 e->text, b->m->mappings[first->mapping].name,
+				 b->objects[KIND_MAPPING].lines[first->mapping]);
+			object_error(b, KIND_MAPPING, e->mapping, 0, text,
+				     "list each address in one gateway");
 			continue;
 		}
 		first = e;
@@ -377,7 +406,8 @@ struct model *build_finish(struct build *b)
 	if (good && b->n_errors == 0)
 		good = prefix_index_build(&m->index->prefixes, m) == 0 && give_loads(m);
 	if (!good)
-		build_error(b, 0, 0, "", "not enough memory for this configuration", "give the process more memory");
+		build_error(b, 0, 0, "", "not enough memory for this configuration",
+			    "give the process more memory");
 	if (b->n_errors)
 		return NULL;
 	m->built_utc_us = clock_utc_us();
@@ -401,7 +431,8 @@ static unsigned distance(struct span a, struct span b, unsigned most)
 
 		row[0] = i;
 		for (unsigned j = 1; j <= b.len; j++) {
-			unsigned cost = diagonal + (ascii_lower(a.p[i - 1]) != ascii_lower(b.p[j - 1]));
+			unsigned cost =
+				diagonal + (ascii_lower(a.p[i - 1]) != ascii_lower(b.p[j - 1]));
 
 			diagonal = row[j];
 			if (row[j] + 1 < cost)

@@ -6,8 +6,8 @@
 #include <pthread.h>
 
 struct model_hub {
-	pthread_mutex_t lock;		/* current */
-	pthread_mutex_t swapping;	/* one swap at a time */
+	pthread_mutex_t lock; /* current */
+	pthread_mutex_t swapping; /* one swap at a time */
 	struct model *current;
 	_Atomic uint64_t version;
 };
@@ -39,7 +39,8 @@ static void drop_loads(struct model *m)
 			continue;
 		kind_objects(m, (enum kind)kind, &n);
 		for (unsigned i = 0; i < n; i++)
-			load_box_unref(object_load((enum kind)kind, kind_object(m, (enum kind)kind, i)));
+			load_box_unref(
+				object_load((enum kind)kind, kind_object(m, (enum kind)kind, i)));
 	}
 }
 
@@ -134,7 +135,8 @@ static void carry_loads(struct model *to, const struct model *from)
 		kind_objects(to, kind, &n);
 		for (unsigned j = 0; j < n; j++) {
 			void *object = kind_object(to, kind, j);
-			const void *before = name_index_find(&from->index->names[kind], span_of(object_name(object)));
+			const void *before = name_index_find(&from->index->names[kind],
+							     span_of(object_name(object)));
 
 			if (!before)
 				continue;
@@ -148,7 +150,7 @@ void model_hub_swap(struct model_hub *hub, struct model *m)
 {
 	struct model *old;
 
-	assert(m->version == 0); /* new, and nobody else's */
+	assert(m->version == 0); /* new: one that was current before cannot come back */
 	pthread_mutex_lock(&hub->swapping);
 	old = hub->current; /* only a swap changes it */
 	carry_loads(m, old);

@@ -27,7 +27,8 @@ static const char *name_at(const struct name_index *index, uint32_t number)
 	return name;
 }
 
-int name_index_init(struct name_index *index, struct arena *arena, const void *base, unsigned n, size_t stride, size_t key)
+int name_index_init(struct name_index *index, struct arena *arena, const void *base, unsigned n,
+		    size_t stride, size_t key)
 {
 	uint32_t size = slots_for(n);
 
@@ -125,7 +126,8 @@ static uint64_t prefix_hash(const char *prefix, size_t len)
 }
 
 /* The slot of this prefix or the empty one where it belongs. */
-static struct prefix_slot *prefix_slot(const struct prefix_index *index, const char *prefix, size_t len, uint64_t hash)
+static struct prefix_slot *prefix_slot(const struct prefix_index *index, const char *prefix,
+				       size_t len, uint64_t hash)
 {
 	uint32_t at = (uint32_t)hash & index->mask, tag = (uint32_t)(hash >> 32);
 
@@ -135,7 +137,8 @@ static struct prefix_slot *prefix_slot(const struct prefix_index *index, const c
 
 		if (!slot->entry)
 			return slot;
-		if (slot->tag == tag && entry->len == len && (len == 0 || memcmp(entry->prefix, prefix, len) == 0))
+		if (slot->tag == tag && entry->len == len &&
+		    (len == 0 || memcmp(entry->prefix, prefix, len) == 0))
 			return slot;
 	}
 }
@@ -183,7 +186,8 @@ int prefix_index_build(struct prefix_index *index, struct model *m)
 	}
 	for (unsigned i = 0; i < m->n_routings; i++) {
 		for (unsigned j = 0; j < m->routings[i].n_prefixes; j++) {
-			struct prefix_entry *entry = prefix_entry(index, m->routings[i].prefixes[j]);
+			struct prefix_entry *entry =
+				prefix_entry(index, m->routings[i].prefixes[j]);
 
 			if (entry->n && index->gateways[entry->first + entry->n - 1] == i)
 				continue; /* listed twice in one gateway */
@@ -194,7 +198,8 @@ int prefix_index_build(struct prefix_index *index, struct model *m)
 }
 
 void model_routings_for(const struct model *m, struct span number,
-			bool (*found)(void *arg, const struct model_routing *gw, unsigned matched), void *arg)
+			bool (*found)(void *arg, const struct model_routing *gw, unsigned matched),
+			void *arg)
 {
 	const struct prefix_index *index = &m->index->prefixes;
 	unsigned most = number.len < PREFIX_LEN_MAX ? (unsigned)number.len : PREFIX_LEN_MAX;

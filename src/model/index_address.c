@@ -25,7 +25,8 @@ static int compare_entries(const void *a, const void *b)
 
 static bool same_network(const struct model_address *a, const struct model_address *b)
 {
-	return a->ip6 == b->ip6 && a->prefix_len == b->prefix_len && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+	return a->ip6 == b->ip6 && a->prefix_len == b->prefix_len &&
+	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
 /* The slot of this network or the empty one where it belongs. */
@@ -49,8 +50,10 @@ static void fill_entries(struct address_index *index, const struct model *m)
 		const struct model_mapping *gw = &m->mappings[i];
 
 		for (unsigned j = 0; j < gw->n_addresses; j++)
-			index->entries[index->n++] = (struct address_entry){ .address = gw->addresses[j], .mapping = i,
-									     .text = gw->addresses[j].text };
+			index->entries[index->n++] =
+				(struct address_entry){ .address = gw->addresses[j],
+							.mapping = i,
+							.text = gw->addresses[j].text };
 	}
 	if (index->n)
 		qsort(index->entries, index->n, sizeof(*index->entries), compare_entries);
@@ -84,7 +87,8 @@ int address_index_build(struct address_index *index, struct model *m)
 	return 0;
 }
 
-unsigned model_mappings_at(const struct model *m, const struct sockaddr *source, const struct model_mapping **out, unsigned max)
+unsigned model_mappings_at(const struct model *m, const struct sockaddr *source,
+			   const struct model_mapping **out, unsigned max)
 {
 	const struct address_index *index = &m->index->addresses;
 	struct model_address host, network;
@@ -97,7 +101,8 @@ unsigned model_mappings_at(const struct model *m, const struct sockaddr *source,
 		if (!(host.ip6 ? index->lengths6 : index->lengths4)[len])
 			continue;
 		address_mask(&network, len);
-		for (uint32_t i = *network_slot(index, &network); i; i = index->entries[i - 1].next) {
+		for (uint32_t i = *network_slot(index, &network); i;
+		     i = index->entries[i - 1].next) {
 			const struct address_entry *e = &index->entries[i - 1];
 			const struct model_mapping *gw = &m->mappings[e->mapping];
 			bool skip = e->address.port && e->address.port != host.port;
@@ -138,17 +143,20 @@ static unsigned nearness(const struct address_entry *e, const struct model_addre
 }
 
 /* Of those that list the same address: one that asks neither for a port nor for credentials. */
-static const struct address_entry *best_of_address(const struct model *m, const struct address_entry *near)
+static const struct address_entry *best_of_address(const struct model *m,
+						   const struct address_entry *near)
 {
 	const struct address_entry *first = m->index->addresses.entries, *best = near;
 
-	for (const struct address_entry *e = near; e >= first && near - e < 8 && same_network(&e->address, &near->address); e--)
+	for (const struct address_entry *e = near;
+	     e >= first && near - e < 8 && same_network(&e->address, &near->address); e--)
 		if (!e->address.port && m->mappings[e->mapping].auth != AUTH_DIGEST)
 			best = e;
 	return best;
 }
 
-void model_nearest_source(const struct model *m, const struct sockaddr *source, char *dst, size_t size)
+void model_nearest_source(const struct model *m, const struct sockaddr *source, char *dst,
+			  size_t size)
 {
 	const struct address_index *index = &m->index->addresses;
 	struct address_entry key = { .mapping = 0 };
@@ -172,11 +180,13 @@ void model_nearest_source(const struct model *m, const struct sockaddr *source, 
 	if (!best || nearness(best, &host) < (host.ip6 ? 32 : 16))
 		return;
 	best = best_of_address(m, best);
-	if (same_network(&best->address, &host) && (!best->address.port || best->address.port == host.port))
-		snprintf(dst, size, "%s lists it, but wants its user", m->mappings[best->mapping].name);
+	if (same_network(&best->address, &host) &&
+	    (!best->address.port || best->address.port == host.port))
+		snprintf(dst, size, "%s lists it, but wants its user",
+			 m->mappings[best->mapping].name);
 	else if (same_network(&best->address, &host))
-		snprintf(dst, size, "%s lists it with port %u, not %u", m->mappings[best->mapping].name, best->address.port,
-			 host.port);
+		snprintf(dst, size, "%s lists it with port %u, not %u",
+			 m->mappings[best->mapping].name, best->address.port, host.port);
 	else
 		snprintf(dst, size, "%s lists %s", m->mappings[best->mapping].name,
 			 address_format(&best->address, text, sizeof(text)));

@@ -23,12 +23,12 @@ bool load_take_line(struct load *load, int limit)
 			atomic_fetch_add_explicit(&load->refused_lines, 1, memory_order_relaxed);
 			return false;
 		}
-	} while (!atomic_compare_exchange_weak_explicit(&load->lines, &now, now + 1,
-							memory_order_acq_rel, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&load->lines, &now, now + 1, memory_order_acq_rel, memory_order_relaxed));
 	peak = atomic_load_explicit(&load->peak_lines, memory_order_relaxed);
-	while (peak < now + 1 && !atomic_compare_exchange_weak_explicit(&load->peak_lines, &peak, now + 1,
-									memory_order_relaxed,
-									memory_order_relaxed))
+	while (peak < now + 1 &&
+	       !atomic_compare_exchange_weak_explicit(&load->peak_lines, &peak, now + 1,
+						      memory_order_relaxed, memory_order_relaxed))
 		;
 	return true;
 }
@@ -83,15 +83,16 @@ bool load_take_rate(struct load *load, uint32_t per_second, uint64_t now_us)
 			atomic_fetch_add_explicit(&load->refused_rate, 1, memory_order_relaxed);
 			return false;
 		}
-	} while (!atomic_compare_exchange_weak_explicit(&load->rate_state, &full_at, next,
-							memory_order_relaxed, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&load->rate_state, &full_at, next, memory_order_relaxed, memory_order_relaxed));
 	return true;
 }
 
 void load_give_rate(struct load *load, uint32_t per_second)
 {
 	if (per_second)
-		atomic_fetch_sub_explicit(&load->rate_state, rate_step(per_second), memory_order_relaxed);
+		atomic_fetch_sub_explicit(&load->rate_state, rate_step(per_second),
+					  memory_order_relaxed);
 }
 
 /* ---- phones -------------------------------------------------------------------------- */
@@ -135,7 +136,8 @@ void phone_state_read(struct phone_state *state, struct binding *out)
 
 			memcpy(to + i * sizeof(word), &word, sizeof(word));
 		}
-	} while ((before & 1) || atomic_load_explicit(&state->sequence, memory_order_relaxed) != before);
+	} while ((before & 1) ||
+		 atomic_load_explicit(&state->sequence, memory_order_relaxed) != before);
 }
 
 /* ---- boxes: load that several snapshots share ------------------------------------------ */

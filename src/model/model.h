@@ -252,7 +252,7 @@ void model_hub_free(struct model_hub **hub);
 struct model *model_hub_get(struct model_hub *hub);
 uint64_t model_hub_version(const struct model_hub *hub);
 /* Make `m` (reference taken over) the current one: load of equal objects is carried over by
- * kind and name, version set. */
+ * kind and name, version set. `m` is new: never swapped in before, and no other thread takes load from it yet. */
 void model_hub_swap(struct model_hub *hub, struct model *m);
 
 const struct model_account *model_account(const struct model *m, struct span name);

@@ -77,6 +77,9 @@ bool field_is_list(enum model_field_type type);
 bool field_is_unset(const struct model_field_info *f, const void *object);
 
 bool text_is_clean(struct span text, bool lines);	/* UTF-8 without control characters */
+/* Letters and digits, those of `others`, and with `scripts` any letter beyond ASCII. No blanks: names stand in
+ * log lines, addresses of pages and command lines. */
+bool text_of(struct span text, const char *others, bool scripts);
 bool bool_parse(struct span text, bool *out);
 void params_default(struct model_params *params, struct arena *arena);
 /* The parameter at odds with another one, or NULL. */

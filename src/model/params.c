@@ -7,8 +7,13 @@
 #include <stdio.h>
 
 const struct param_info param_table[] = {
-#define PARAM(name, type, def, least, most, vos, help) \
-	{ #name, PARAM_TYPE_##type, def, least, most, vos, help, offsetof(struct model_params, name) },
+#define PARAM(name, type, def, least, most, vos, help)                                             \
+	{                                                                                          \
+		#name, PARAM_TYPE_##type,                                                          \
+		def,   least,                                                                      \
+		most,  vos,                                                                        \
+		help,  offsetof(struct model_params, name)                                         \
+	},
 #include "model/params.def"
 #undef PARAM
 };
@@ -17,7 +22,8 @@ const size_t param_count = ARRAY_SIZE(param_table);
 const struct param_info *param_find(struct span name)
 {
 	for (size_t i = 0; name.len && i < param_count; i++)
-		if (span_eq(name, span_of(param_table[i].name)) || span_ieq(name, span_of(param_table[i].vos)))
+		if (span_eq(name, span_of(param_table[i].name)) ||
+		    span_ieq(name, span_of(param_table[i].vos)))
 			return &param_table[i];
 	return NULL;
 }
@@ -26,7 +32,8 @@ static const struct {
 	const char *name;
 	uint64_t us;
 } units[] = {
-	{ "d", 86400 * SEC }, { "h", 3600 * SEC }, { "m", 60 * SEC }, { "s", SEC }, { "ms", MSEC }, { "us", 1 },
+	{ "d", 86400 * SEC }, { "h", 3600 * SEC }, { "m", 60 * SEC },
+	{ "s", SEC },         { "ms", MSEC },      { "us", 1 },
 };
 
 int duration_parse(struct span text, uint64_t *us_out)
@@ -126,7 +133,8 @@ static int number_parse(enum param_type type, struct span text, uint64_t *out)
 	return type == PARAM_TYPE_DURATION ? duration_parse(text, out) : span_to_u64(text, out);
 }
 
-static int param_set_number(char *to, const struct param_info *info, struct span text, char *why, size_t size)
+static int param_set_number(char *to, const struct param_info *info, struct span text, char *why,
+			    size_t size)
 {
 	uint64_t value = 0, least = 0, most = UINT64_MAX;
 	int err = number_parse(info->type, text, &value);
@@ -139,15 +147,16 @@ static int param_set_number(char *to, const struct param_info *info, struct span
 	number_parse(info->type, span_of(info->least), &least);
 	number_parse(info->type, span_of(info->most), &most);
 	if (err || value < least || value > most) {
-		snprintf(why, size, "%.*s is outside %s to %s", SPAN_ARG(span_head(text, 40)), info->least, info->most);
+		snprintf(why, size, "%.*s is outside %s to %s", SPAN_ARG(span_head(text, 40)),
+			 info->least, info->most);
 		return -ERANGE;
 	}
 	memcpy(to, &value, sizeof(value));
 	return 0;
 }
 
-int param_set(struct model_params *params, const struct param_info *info, struct arena *arena, struct span text,
-	      char *why, size_t size)
+int param_set(struct model_params *params, const struct param_info *info, struct arena *arena,
+	      struct span text, char *why, size_t size)
 {
 	char *to = (char *)params + info->offset, *copy;
 	bool on;
@@ -155,14 +164,16 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 	switch (info->type) {
 	case PARAM_TYPE_BOOL:
 		if (!bool_parse(text, &on)) {
-			snprintf(why, size, "`%.*s` is neither on nor off", SPAN_ARG(span_head(text, 40)));
+			snprintf(why, size, "`%.*s` is neither on nor off",
+				 SPAN_ARG(span_head(text, 40)));
 			return -EINVAL;
 		}
 		memcpy(to, &on, sizeof(on));
 		return 0;
 	case PARAM_TYPE_TEXT:
 		if (!text_is_clean(text, false) || text.len == 0 || text.len > 128) {
-			snprintf(why, size, "must be 1 to 128 bytes of text without control characters");
+			snprintf(why, size,
+				 "must be 1 to 128 bytes of text without control characters");
 			return -EINVAL;
 		}
 		copy = arena_dup(arena, text);
@@ -177,7 +188,8 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 	}
 }
 
-const char *param_format(const struct model_params *params, const struct param_info *info, char *dst, size_t size)
+const char *param_format(const struct model_params *params, const struct param_info *info,
+			 char *dst, size_t size)
 {
 	const char *from = (const char *)params + info->offset, *text;
 	uint64_t number;
@@ -209,7 +221,8 @@ void params_default(struct model_params *params, struct arena *arena)
 	char why[128];
 
 	for (size_t i = 0; i < param_count; i++) {
-		int err = param_set(params, &param_table[i], arena, span_of(param_table[i].def), why, sizeof(why));
+		int err = param_set(params, &param_table[i], arena, span_of(param_table[i].def),
+				    why, sizeof(why));
 
 		assert(!err || err == -ENOMEM); /* params.def's defaults are within its bounds */
 	}
@@ -236,8 +249,9 @@ const char *params_check(const struct model_params *params, char *why, size_t si
 		memcpy(&b, (const char *)params + great->offset, sizeof(b));
 		if (a <= b)
 			continue;
-		snprintf(why, size, "%s (%s) is above %s (%s)", small->name, duration_format(a, a_text, sizeof(a_text)),
-			 great->name, duration_format(b, b_text, sizeof(b_text)));
+		snprintf(why, size, "%s (%s) is above %s (%s)", small->name,
+			 duration_format(a, a_text, sizeof(a_text)), great->name,
+			 duration_format(b, b_text, sizeof(b_text)));
 		return small->name;
 	}
 	return NULL;

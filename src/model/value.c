@@ -19,11 +19,11 @@ struct setting {
 	struct fault *fault;
 };
 
-static bool fault(const struct setting *s, unsigned item, const char *remedy, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+static bool fault(const struct setting *s, unsigned item, const char *remedy, const char *format,
+		  ...) __attribute__((format(printf, 4, 5)));
 
-
-static bool fault(const struct setting *s, unsigned item, const char *remedy, const char *format, ...)
+static bool fault(const struct setting *s, unsigned item, const char *remedy, const char *format,
+		  ...)
 {
 	int len = snprintf(s->fault->text, sizeof(s->fault->text), "%s: ", s->f->name);
 	va_list ap;
@@ -46,74 +46,6 @@ static bool no_memory(const struct setting *s)
 
 /* ---- text ------------------------------------------------------------------------------ */
 
-/* The code point at p and its length in bytes, 0 when it is not UTF-8. */
-static size_t utf8_next(struct span s, uint32_t *out)
-{
-	const unsigned char *p = (const unsigned char *)s.p;
-	size_t n = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : (p[0] & 0xf8) == 0xf0 ? 4 : 0;
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t c;
-
-	if (n == 0 || n > s.len)
-		return 0;
-	c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	*out = c;
-	return n;
-}
-
-/* Controls, separators and the characters that change direction or show nothing: none of them
- * belongs into what people compare by eye. */
-static bool code_is_hidden(uint32_t c)
-{
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
-	       (c & 0xfffe) == 0xfffe || (c >= 0xfff0 && c <= 0xfffb);
-}
-
-bool text_is_clean(struct span text, bool lines)
-{
-	for (size_t i = 0; i < text.len;) {
-		uint32_t c;
-		size_t n = utf8_next(span_skip(text, i), &c);
-
-		if (n == 0 || (code_is_hidden(c) && !(lines && (c == '\n' || c == '\t'))))
-			return false;
-		i += n;
-	}
-	return true;
-}
-
-static bool ascii_alnum(char c)
-{
-	return ascii_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
-}
-
-/* Letters and digits, those of `others`, and with `scripts` any letter beyond ASCII. No blanks: names stand in
- * log lines, addresses of pages and command lines. */
-static bool text_of(struct span text, const char *others, bool scripts)
-{
-	for (size_t i = 0; i < text.len;) {
-		uint32_t c;
-		size_t n = utf8_next(span_skip(text, i), &c);
-
-		if (n == 0 || code_is_hidden(c))
-			return false;
-		if (n == 1 && !ascii_alnum(text.p[i]) && !strchr(others, text.p[i]))
-			return false;
-		if (n > 1 && (!scripts || c == 0xa0 || c == 0x3000 || (c >= 0x2000 && c <= 0x200a)))
-			return false;
-		i += n;
-	}
-	return true;
-}
-
 static bool store_text(const struct setting *s, struct span text)
 {
 	const char *copy = arena_dup(s->b->m->arena, text);
@@ -128,12 +60,13 @@ static bool length_fits(const struct setting *s, struct span text)
 {
 	char remedy[80];
 
-	snprintf(remedy, sizeof(remedy), "write %" PRId64 " to %" PRId64 " bytes", s->f->least, s->f->most);
+	snprintf(remedy, sizeof(remedy), "write %" PRId64 " to %" PRId64 " bytes", s->f->least,
+		 s->f->most);
 	if ((int64_t)text.len < s->f->least)
 		return fault(s, 0, remedy, "is empty");
 	if ((int64_t)text.len > s->f->most)
-		return fault(s, 0, remedy, "`%.*s...` has %zu bytes, the limit is %" PRId64, SPAN_ARG(span_head(text, 24)),
-			     text.len, s->f->most);
+		return fault(s, 0, remedy, "`%.*s...` has %zu bytes, the limit is %" PRId64,
+			     SPAN_ARG(span_head(text, 24)), text.len, s->f->most);
 	return true;
 }
 
@@ -144,7 +77,8 @@ static bool set_name(const struct setting *s)
 	if (!length_fits(s, text))
 		return false;
 	if (!text_of(text, "._-@", true))
-		return fault(s, 0, "use letters, digits, . _ - @ only", "`%.*s` has a blank or another character not permitted in names",
+		return fault(s, 0, "use letters, digits, . _ - @ only",
+			     "`%.*s` has a blank or another character not permitted in names",
 			     SHOWN(text));
 	return store_text(s, text);
 }
@@ -156,7 +90,8 @@ static bool set_number(const struct setting *s)
 	if (!length_fits(s, text))
 		return false;
 	if (!text_of(text, "*#+._-", false))
-		return fault(s, 0, "use digits, letters, * # + . _ - only", "`%.*s` is no number", SHOWN(text));
+		return fault(s, 0, "use digits, letters, * # + . _ - only", "`%.*s` is no number",
+			     SHOWN(text));
 	return store_text(s, text);
 }
 
@@ -169,15 +104,18 @@ static bool set_text(const struct setting *s)
 	if (!length_fits(s, text))
 		return false;
 	if (!text_is_clean(text, s->f->type == FIELD_MEMO))
-		return fault(s, 0, "write plain text in UTF-8", "has a control character or is not UTF-8");
+		return fault(s, 0, "write plain text in UTF-8",
+			     "has a control character or is not UTF-8");
 	return store_text(s, text);
 }
 
 static bool set_secret(const struct setting *s)
 {
 	if (span_eq(s->items[0].text, SPAN("***")))
-		return fault(s, 0, "write the secret itself; exports show *** unless secrets were asked for",
-			     "`***` stands for a secret that was left out");
+		return fault(
+			s, 0,
+			"write the secret itself; exports show *** unless secrets were asked for",
+			"`***` stands for a secret that was left out");
 	return set_text(s);
 }
 
@@ -188,7 +126,8 @@ static bool set_bool(const struct setting *s)
 	bool on;
 
 	if (!bool_parse(s->items[0].text, &on))
-		return fault(s, 0, "write true or false", "`%.*s` is neither true nor false", SHOWN(s->items[0].text));
+		return fault(s, 0, "write true or false", "`%.*s` is neither true nor false",
+			     SHOWN(s->items[0].text));
 	memcpy(s->object + s->f->offset, &on, sizeof(on));
 	return true;
 }
@@ -201,13 +140,16 @@ static bool set_count(const struct setting *s)
 	uint32_t stored;
 	int err = span_to_u64(text, &value);
 
-	snprintf(remedy, sizeof(remedy), "write a whole number from %" PRId64 " to %" PRId64, s->f->least, s->f->most);
+	snprintf(remedy, sizeof(remedy), "write a whole number from %" PRId64 " to %" PRId64,
+		 s->f->least, s->f->most);
 	if (err == -EINVAL)
 		return fault(s, 0, remedy, "`%.*s` is no whole number", SHOWN(text));
 	if (err || value > (uint64_t)s->f->most)
-		return fault(s, 0, remedy, "%.*s is above the limit, %" PRId64, SHOWN(text), s->f->most);
+		return fault(s, 0, remedy, "%.*s is above the limit, %" PRId64, SHOWN(text),
+			     s->f->most);
 	if (value < (uint64_t)s->f->least)
-		return fault(s, 0, remedy, "%.*s is below the limit, %" PRId64, SHOWN(text), s->f->least);
+		return fault(s, 0, remedy, "%.*s is below the limit, %" PRId64, SHOWN(text),
+			     s->f->least);
 	stored = (uint32_t)value;
 	memcpy(s->object + s->f->offset, &stored, sizeof(stored));
 	return true;
@@ -222,7 +164,8 @@ static bool set_duration(const struct setting *s)
 
 	duration_format((uint64_t)s->f->least, least, sizeof(least));
 	duration_format((uint64_t)s->f->most, most, sizeof(most));
-	snprintf(remedy, sizeof(remedy), "write a duration from %s to %s, such as 10s, 500ms or 2m", least, most);
+	snprintf(remedy, sizeof(remedy), "write a duration from %s to %s, such as 10s, 500ms or 2m",
+		 least, most);
 	if (err == -EINVAL)
 		return fault(s, 0, remedy, "`%.*s` is no duration", SHOWN(text));
 	if (err || value > (uint64_t)s->f->most)
@@ -241,7 +184,9 @@ static bool set_money(const struct setting *s)
 
 	if (err)
 		return fault(s, 0, "write decimal money with at most 8 places, such as \"0.0120\"",
-			     err == -ERANGE ? "`%.*s` is too large" : "`%.*s` is no amount of money", SHOWN(text));
+			     err == -ERANGE ? "`%.*s` is too large"
+					    : "`%.*s` is no amount of money",
+			     SHOWN(text));
 	if (value < s->f->least)
 		return fault(s, 0, "write 0 or more", "`%.*s` is below zero", SHOWN(text));
 	memcpy(s->object + s->f->offset, &value, sizeof(value));
@@ -311,7 +256,8 @@ static bool transport_agrees(const struct setting *s, int proto)
 	struct model_routing *gw = (struct model_routing *)(void *)s->object;
 
 	if (gw->proto >= 0 && gw->proto != proto)
-		return fault(s, 0, "name the transport once", "`address` and `transport` name different transports");
+		return fault(s, 0, "name the transport once",
+			     "`address` and `transport` name different transports");
 	gw->proto = proto;
 	return true;
 }
@@ -329,15 +275,20 @@ static bool set_transport(const struct setting *s)
 static bool set_reference(const struct setting *s)
 {
 	struct reference ref = {
-		.kind = s->kind, .to = s->f->type == FIELD_ACCOUNT ? KIND_ACCOUNT : KIND_RATE_GROUP,
-		.index = s->index, .line = s->items[0].line, .column = s->items[0].column, .offset = s->f->offset,
+		.kind = s->kind,
+		.to = s->f->type == FIELD_ACCOUNT ? KIND_ACCOUNT : KIND_RATE_GROUP,
+		.index = s->index,
+		.line = s->items[0].line,
+		.column = s->items[0].column,
+		.offset = s->f->offset,
 		.name = arena_dup(s->b->m->arena, s->items[0].text),
 	};
 
 	if (s->items[0].text.len == 0)
 		return true;
 	if (s->items[0].text.len > NAME_LEN_MAX || !text_is_clean(s->items[0].text, false))
-		return fault(s, 0, "name an object of this file", "`%.*s` cannot be a name", SHOWN(s->items[0].text));
+		return fault(s, 0, "name an object of this file", "`%.*s` cannot be a name",
+			     SHOWN(s->items[0].text));
 	if (!ref.name || !build_refer(s->b, &ref))
 		return no_memory(s);
 	return true;
@@ -350,11 +301,12 @@ static bool prefix_is_good(const struct setting *s, unsigned i)
 	struct span text = s->items[i].text;
 
 	if (text.len > PREFIX_LEN_MAX)
-		return fault(s, i, "write at most 32 characters", "`%.*s` has %zu characters, the limit is %d", SHOWN(text),
-			     text.len, PREFIX_LEN_MAX);
+		return fault(s, i, "write at most 32 characters",
+			     "`%.*s` has %zu characters, the limit is %d", SHOWN(text), text.len,
+			     PREFIX_LEN_MAX);
 	if (!text_of(text, "*#+", false))
-		return fault(s, i, "use digits, letters, * # + only; \"\" matches every number", "`%.*s` is no prefix",
-			     SHOWN(text));
+		return fault(s, i, "use digits, letters, * # + only; \"\" matches every number",
+			     "`%.*s` is no prefix", SHOWN(text));
 	return true;
 }
 
@@ -391,10 +343,14 @@ static bool set_codecs(const struct setting *s)
 		struct span name = s->items[i].text;
 
 		if (name.len == 0 || name.len > 31 || !text_of(name, ".-_", false))
-			good = fault(s, i, "write names such as PCMA, PCMU, G729, opus", "`%.*s` is no codec's name", SHOWN(name));
+			good = fault(s, i, "write names such as PCMA, PCMU, G729, opus",
+				     "`%.*s` is no codec's name", SHOWN(name));
 		for (unsigned j = 0; j < i && good; j++)
 			if (span_ieq(name, s->items[j].text))
-				good = fault(s, i, "name each codec once", "`%.*s` is listed twice", SHOWN(name));
+				good = fault(s, i, "name each codec once", "`%.*s` is listed twice",
+					     SHOWN(name));
+		if (!good)
+			break;
 		if (i)
 			buf_add_char(&list, ',');
 		buf_add_span(&list, name);
@@ -418,7 +374,9 @@ static bool set_addresses(const struct setting *s)
 		const char *wrong = address_parse(s->items[i].text, &list[i]);
 
 		if (wrong)
-			return fault(s, i, "write 203.0.113.8, 203.0.113.8:5060, 203.0.113.0/24 or [2001:db8::8]:5060",
+			return fault(s, i,
+				     "write 203.0.113.8, 203.0.113.8:5060, 203.0.113.0/24 or "
+				     "[2001:db8::8]:5060",
 				     "`%.*s`: %s", SHOWN(s->items[i].text), wrong);
 		list[i].text = arena_dup(s->b->m->arena, s->items[i].text);
 		if (!list[i].text)
@@ -438,7 +396,9 @@ static bool set_peer(const struct setting *s)
 	const char *wrong = peer_parse(s->items[0].text, &host, &port, &proto);
 
 	if (wrong)
-		return fault(s, 0, "write 203.0.113.8:5060, [2001:db8::8]:5060 or a host name, with ;transport=tcp if need be",
+		return fault(s, 0,
+			     "write 203.0.113.8:5060, [2001:db8::8]:5060 or a host name, with "
+			     ";transport=tcp if need be",
 			     "`%.*s`: %s", SHOWN(s->items[0].text), wrong);
 	gw->port = port;
 	return (proto < 0 || transport_agrees(s, proto)) && store_text(s, host);
@@ -450,12 +410,12 @@ static const struct {
 	bool (*set)(const struct setting *s);
 	bool list;
 } types[FIELD_TYPES] = {
-	[FIELD_NAME] = { set_name },	       [FIELD_NUMBER] = { set_number },
-	[FIELD_TEXT] = { set_text },	       [FIELD_MEMO] = { set_text },
+	[FIELD_NAME] = { set_name },           [FIELD_NUMBER] = { set_number },
+	[FIELD_TEXT] = { set_text },           [FIELD_MEMO] = { set_text },
 	[FIELD_SECRET] = { set_secret },       [FIELD_BOOL] = { set_bool },
-	[FIELD_COUNT] = { set_count },	       [FIELD_DURATION] = { set_duration },
-	[FIELD_MONEY] = { set_money },	       [FIELD_CHOICE] = { set_choice },
-	[FIELD_WORD] = { set_word },	       [FIELD_TRANSPORT] = { set_transport },
+	[FIELD_COUNT] = { set_count },         [FIELD_DURATION] = { set_duration },
+	[FIELD_MONEY] = { set_money },         [FIELD_CHOICE] = { set_choice },
+	[FIELD_WORD] = { set_word },           [FIELD_TRANSPORT] = { set_transport },
 	[FIELD_ACCOUNT] = { set_reference },   [FIELD_RATE_GROUP] = { set_reference },
 	[FIELD_PREFIX] = { set_prefix },       [FIELD_PREFIXES] = { set_prefixes, true },
 	[FIELD_CODECS] = { set_codecs, true }, [FIELD_ADDRESSES] = { set_addresses, true },
@@ -467,8 +427,9 @@ bool field_is_list(enum model_field_type type)
 	return types[type].list;
 }
 
-bool field_set(struct build *b, enum kind kind, unsigned index, void *object, const struct model_field_info *f,
-	       const struct item *items, unsigned n, struct fault *fault_out)
+bool field_set(struct build *b, enum kind kind, unsigned index, void *object,
+	       const struct model_field_info *f, const struct item *items, unsigned n,
+	       struct fault *fault_out)
 {
 	struct setting s = { b, kind, index, object, f, items, n, fault_out };
 
@@ -488,7 +449,8 @@ void fields_default(struct build *b, enum kind kind, void *object)
 
 		if (f->type == FIELD_BOOL)
 			memcpy(to, &on, sizeof(on));
-		else if (f->type == FIELD_CHOICE || f->type == FIELD_COUNT || f->type == FIELD_TRANSPORT)
+		else if (f->type == FIELD_CHOICE || f->type == FIELD_COUNT ||
+			 f->type == FIELD_TRANSPORT)
 			memcpy(to, &number, sizeof(number));
 	}
 	if (kind == KIND_ACCOUNT)

@@ -73,10 +73,7 @@ static void write_choice(struct writing *w, const struct model_field_info *f, co
 	struct span rest = span_of(f->choices), word = SPAN_NONE;
 	int place = number_at(object, f) - (int)f->least;
 
-	if (place < 0) { /* a transport left to DNS */
-		buf_add_str(w->out, "null");
-		return;
-	}
+	assert(place >= 0); /* a transport left to DNS is unset, hence not written */
 	for (int i = 0; i <= place; i++)
 		span_cut(rest, '|', &word, &rest);
 	buf_add_json(w->out, word);
@@ -158,14 +155,18 @@ static void write_rates(struct writing *w, const struct model_field_info *f, con
 	buf_add_char(w->out, ']');
 }
 
-static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_field_info *, const void *) = {
-	[FIELD_NAME] = write_text,	   [FIELD_NUMBER] = write_text,	    [FIELD_TEXT] = write_text,
-	[FIELD_MEMO] = write_text,	   [FIELD_SECRET] = write_secret,   [FIELD_BOOL] = write_bool,
-	[FIELD_COUNT] = write_count,	   [FIELD_DURATION] = write_duration, [FIELD_MONEY] = write_money,
-	[FIELD_CHOICE] = write_choice,	   [FIELD_WORD] = write_text,	    [FIELD_TRANSPORT] = write_choice,
-	[FIELD_ACCOUNT] = write_account,   [FIELD_RATE_GROUP] = write_text, [FIELD_PREFIX] = write_text,
-	[FIELD_PREFIXES] = write_prefixes, [FIELD_CODECS] = write_codecs,   [FIELD_ADDRESSES] = write_addresses,
-	[FIELD_PEER] = write_peer,	   [FIELD_RATES] = write_rates,
+static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_field_info *,
+					  const void *) = {
+	[FIELD_NAME] = write_text,       [FIELD_NUMBER] = write_text,
+	[FIELD_TEXT] = write_text,       [FIELD_MEMO] = write_text,
+	[FIELD_SECRET] = write_secret,   [FIELD_BOOL] = write_bool,
+	[FIELD_COUNT] = write_count,     [FIELD_DURATION] = write_duration,
+	[FIELD_MONEY] = write_money,     [FIELD_CHOICE] = write_choice,
+	[FIELD_WORD] = write_text,       [FIELD_TRANSPORT] = write_choice,
+	[FIELD_ACCOUNT] = write_account, [FIELD_RATE_GROUP] = write_text,
+	[FIELD_PREFIX] = write_text,     [FIELD_PREFIXES] = write_prefixes,
+	[FIELD_CODECS] = write_codecs,   [FIELD_ADDRESSES] = write_addresses,
+	[FIELD_PEER] = write_peer,       [FIELD_RATES] = write_rates,
 };
 
 /* JSON members, and YAML's as well within braces. What has no value at all is left out in any case. */
@@ -175,7 +176,8 @@ static void write_fields(struct writing *w, enum kind kind, const void *object, 
 
 	for (size_t i = 0; i < kinds[kind].n_fields; i++) {
 		const struct model_field_info *f = &kinds[kind].fields[i];
-		bool plain = f->type <= FIELD_WORD && f->type >= FIELD_BOOL && f->type != FIELD_WORD;
+		bool plain =
+			f->type <= FIELD_WORD && f->type >= FIELD_BOOL && f->type != FIELD_WORD;
 
 		if (field_is_unset(f, object) && !f->required && !(all && plain))
 			continue;
@@ -250,8 +252,10 @@ static void write_load(struct buf *out, const struct load *load)
 	char time[32];
 	uint64_t last = counted(&load->last_call_us);
 
-	buf_addf(out, ", \"load\": {\"lines\": %d, \"peak_lines\": %d, \"calls\": %" PRIu64 ", \"answered\": %" PRIu64
-		 ", \"failed\": %" PRIu64 ", \"refused_lines\": %" PRIu64 ", \"refused_rate\": %" PRIu64,
+	buf_addf(out,
+		 ", \"load\": {\"lines\": %d, \"peak_lines\": %d, \"calls\": %" PRIu64
+		 ", \"answered\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"refused_lines\": %" PRIu64
+		 ", \"refused_rate\": %" PRIu64,
 		 atomic_load(&load->lines), atomic_load(&load->peak_lines), counted(&load->calls),
 		 counted(&load->answered), counted(&load->failed), counted(&load->refused_lines),
 		 counted(&load->refused_rate));
@@ -272,14 +276,18 @@ static void write_registration(struct buf *out, const struct model_phone *phone)
 		return;
 	}
 	buf_add_str(out, ", \"registered\": true, \"contact\": ");
-	buf_add_json(out, (struct span){ binding.contact, strnlen(binding.contact, sizeof(binding.contact)) });
+	buf_add_json(out, (struct span){ binding.contact,
+					 strnlen(binding.contact, sizeof(binding.contact)) });
 	buf_add_str(out, ", \"user_agent\": ");
-	buf_add_json(out, (struct span){ binding.user_agent, strnlen(binding.user_agent, sizeof(binding.user_agent)) });
-	buf_addf(out, ", \"expires_in_s\": %" PRIu64 ", \"registered_at\": \"%s\"", (uint64_t)((binding.expires_us - now) / SEC),
+	buf_add_json(out, (struct span){ binding.user_agent,
+					 strnlen(binding.user_agent, sizeof(binding.user_agent)) });
+	buf_addf(out, ", \"expires_in_s\": %" PRIu64 ", \"registered_at\": \"%s\"",
+		 (uint64_t)((binding.expires_us - now) / SEC),
 		 clock_format(binding.registered_utc_us, time, sizeof(time)));
 }
 
-void model_write_json_flags(struct buf *out, const struct model *m, const char *kind, const void *object, unsigned flags)
+void model_write_json_flags(struct buf *out, const struct model *m, const char *kind,
+			    const void *object, unsigned flags)
 {
 	struct writing w = { out, flags & MODEL_JSON_SECRETS };
 
@@ -296,7 +304,8 @@ void model_write_json_flags(struct buf *out, const struct model *m, const char *
 	}
 }
 
-void model_write_json(struct buf *out, const struct model *m, const char *kind, const void *object, bool load)
+void model_write_json(struct buf *out, const struct model *m, const char *kind, const void *object,
+		      bool load)
 {
 	model_write_json_flags(out, m, kind, object, load ? MODEL_JSON_LOAD : 0);
 }

@@ -5,173 +5,13 @@
  * being YAML.
  *
  * Each function below is entered with the first event of its node already in r->event and leaves with the last. */
-#include "model/model_int.h"
+#include "model/yaml_events.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <yaml.h>
 
 #define SIZE_MOST (64u << 20)
-#define DEPTH_MOST 16
 #define FIELDS_MOST 64
 #define VERSION SPAN("1")
-
-struct reader {
-	struct build b;
-	yaml_parser_t parser;
-	yaml_event_t event;
-	bool have_event, stop;
-	unsigned depth;
-	char object[96];
-	struct buf texts;		/* of the list being read */
-	struct item *items;
-	unsigned n_items, items_size;
-};
-
-/* ---- errors ---------------------------------------------------------------------------- */
-
-static void complain_at(struct reader *r, unsigned line, unsigned column, const char *remedy, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
-
-static void complain_at(struct reader *r, unsigned line, unsigned column, const char *remedy, const char *format, ...)
-{
-	char text[256];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	if (!build_error(&r->b, line, column, r->object, text, remedy))
-		r->stop = true;
-}
-
-static unsigned line_of(const struct reader *r)
-{
-	return (unsigned)r->event.start_mark.line + 1;
-}
-
-static unsigned column_of(const struct reader *r)
-{
-	return (unsigned)r->event.start_mark.column + 1;
-}
-
-#define complain(r, remedy, ...) complain_at((r), line_of(r), column_of(r), (remedy), __VA_ARGS__)
-
-static void complain_syntax(struct reader *r)
-{
-	const yaml_parser_t *p = &r->parser;
-	unsigned line = (unsigned)p->problem_mark.line + 1, column = (unsigned)p->problem_mark.column + 1;
-
-	if (p->error == YAML_READER_ERROR) {
-		const unsigned char *text = p->input.string.start;
-		size_t most = (size_t)(p->input.string.end - text);
-
-		line = 1;
-		for (size_t i = 0; i < p->problem_offset && i < most; i++)
-			line += text[i] == '\n';
-		column = 0;
-	}
-	complain_at(r, line, column, "correct the YAML; quote texts that hold : # { } [ ] , or begin with * & ! | > % @",
-		    "not YAML: %s%s%s", p->problem ? p->problem : "cannot be read", p->context ? " " : "",
-		    p->context ? p->context : "");
-	r->stop = true;
-}
-
-/* ---- events ----------------------------------------------------------------------------- */
-
-static const char *event_refused(const struct reader *r)
-{
-	const yaml_event_t *e = &r->event;
-
-	if (e->type == YAML_ALIAS_EVENT || (e->type == YAML_SCALAR_EVENT && e->data.scalar.anchor) ||
-	    (e->type == YAML_SEQUENCE_START_EVENT && e->data.sequence_start.anchor) ||
-	    (e->type == YAML_MAPPING_START_EVENT && e->data.mapping_start.anchor))
-		return "anchors and aliases are not permitted";
-	if ((e->type == YAML_SCALAR_EVENT && e->data.scalar.tag) ||
-	    (e->type == YAML_SEQUENCE_START_EVENT && e->data.sequence_start.tag) ||
-	    (e->type == YAML_MAPPING_START_EVENT && e->data.mapping_start.tag))
-		return "tags are not permitted";
-	if (r->depth > DEPTH_MOST)
-		return "nested too deep, the limit is 16";
-	return NULL;
-}
-
-/* The next event's type; YAML_NO_EVENT when reading is over. */
-static yaml_event_type_t next(struct reader *r)
-{
-	const char *refused;
-
-	if (r->have_event)
-		yaml_event_delete(&r->event);
-	r->have_event = false;
-	if (r->stop)
-		return YAML_NO_EVENT;
-	if (!yaml_parser_parse(&r->parser, &r->event)) {
-		complain_syntax(r);
-		return YAML_NO_EVENT;
-	}
-	r->have_event = true;
-	if (r->event.type == YAML_SEQUENCE_START_EVENT || r->event.type == YAML_MAPPING_START_EVENT)
-		r->depth++;
-	if (r->event.type == YAML_SEQUENCE_END_EVENT || r->event.type == YAML_MAPPING_END_EVENT)
-		r->depth--;
-	refused = event_refused(r);
-	if (refused) {
-		complain(r, "write the values out", "%s", refused);
-		r->stop = true;
-		return YAML_NO_EVENT;
-	}
-	return r->event.type;
-}
-
-static yaml_event_type_t type_of(const struct reader *r)
-{
-	return r->stop || !r->have_event ? YAML_NO_EVENT : r->event.type;
-}
-
-static struct span scalar(const struct reader *r)
-{
-	return (struct span){ (const char *)r->event.data.scalar.value, r->event.data.scalar.length };
-}
-
-/* Written as nothing, ~ or null: as if the key were absent. */
-static bool is_null(const struct reader *r)
-{
-	struct span s;
-
-	if (type_of(r) != YAML_SCALAR_EVENT || r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
-		return false;
-	s = scalar(r);
-	return s.len == 0 || span_eq(s, SPAN("~")) || span_eq(s, SPAN("null"));
-}
-
-static void skip_node(struct reader *r)
-{
-	unsigned depth = r->depth;
-
-	if (type_of(r) != YAML_SEQUENCE_START_EVENT && type_of(r) != YAML_MAPPING_START_EVENT)
-		return;
-	while (r->depth >= depth && next(r) != YAML_NO_EVENT)
-		;
-}
-
-/* Moves to the next key of the mapping being read and copies it out (keys are short); false at its end. */
-static bool next_key(struct reader *r, char *key, size_t size)
-{
-	for (;;) {
-		yaml_event_type_t type = next(r);
-
-		if (type == YAML_NO_EVENT || type == YAML_MAPPING_END_EVENT)
-			return false;
-		if (type == YAML_SCALAR_EVENT && span_copy(scalar(r), key, size) < size)
-			return true;
-		complain(r, "write short plain keys", type == YAML_SCALAR_EVENT ? "the key is too long" :
-			 "a key must be plain text");
-		skip_node(r);
-		next(r);
-		skip_node(r);
-	}
-}
 
 /* ---- unknown keys -------------------------------------------------------------------------- */
 
@@ -237,7 +77,8 @@ static void complain_field(struct reader *r, const struct kind_info *kind, const
 	if (!nearest || !find_field(kind, nearest))
 		nearest = nearest_word(span_of(key), next_field, &walk);
 	for (size_t i = 0; i < kind->n_fields && len < sizeof(remedy); i++)
-		len += (size_t)snprintf(remedy + len, sizeof(remedy) - len, "%s%s", i ? ", " : "", kind->fields[i].name);
+		len += (size_t)snprintf(remedy + len, sizeof(remedy) - len, "%s%s", i ? ", " : "",
+					kind->fields[i].name);
 	complain_key(r, key, nearest, remedy);
 }
 
@@ -256,14 +97,14 @@ static bool add_item(struct reader *r, struct span text)
 		r->items = items;
 		r->items_size = size;
 	}
-	r->items[r->n_items++] = (struct item){ text, line_of(r), column_of(r) };
+	r->items[r->n_items++] = (struct item){ text, reader_line(r), reader_column(r) };
 	return true;
 }
 
 /* "a,b" in one text is a list too; the texts stay in the event. */
 static void split_items(struct reader *r)
 {
-	struct span rest = scalar(r), one;
+	struct span rest = reader_scalar(r), one;
 	bool more = true;
 
 	while (more) {
@@ -279,16 +120,17 @@ static bool gather_items(struct reader *r, const char *key)
 	size_t at = 0;
 
 	buf_reset(&r->texts);
-	while (next(r) != YAML_SEQUENCE_END_EVENT) {
-		if (type_of(r) == YAML_NO_EVENT)
+	while (reader_next(r) != YAML_SEQUENCE_END_EVENT) {
+		if (reader_type(r) == YAML_NO_EVENT)
 			return false;
-		if (type_of(r) != YAML_SCALAR_EVENT) {
+		if (reader_type(r) != YAML_SCALAR_EVENT) {
 			complain(r, "write texts only", "%s: each item must be a text", key);
-			skip_node(r);
+			reader_skip(r);
 			continue;
 		}
-		buf_add_span(&r->texts, scalar(r));
-		if (r->texts.failed || !add_item(r, (struct span){ NULL, scalar(r).len }))
+		if (reader_scalar(r).len)
+			buf_add_span(&r->texts, reader_scalar(r));
+		if (r->texts.failed || !add_item(r, (struct span){ NULL, reader_scalar(r).len }))
 			return false;
 	}
 	for (unsigned i = 0; i < r->n_items; i++) {
@@ -301,27 +143,28 @@ static bool gather_items(struct reader *r, const char *key)
 static bool collect_items(struct reader *r, const struct model_field_info *f)
 {
 	r->n_items = 0;
-	if (type_of(r) == YAML_SEQUENCE_START_EVENT && field_is_list(f->type))
+	if (reader_type(r) == YAML_SEQUENCE_START_EVENT && field_is_list(f->type))
 		return gather_items(r, f->name);
-	if (type_of(r) == YAML_SCALAR_EVENT && field_is_list(f->type)) {
-		if (scalar(r).len || f->type == FIELD_PREFIXES)
+	if (reader_type(r) == YAML_SCALAR_EVENT && field_is_list(f->type)) {
+		if (reader_scalar(r).len || f->type == FIELD_PREFIXES)
 			split_items(r);
 		return true;
 	}
-	if (type_of(r) == YAML_SCALAR_EVENT)
-		return add_item(r, scalar(r));
+	if (reader_type(r) == YAML_SCALAR_EVENT)
+		return add_item(r, reader_scalar(r));
 	complain(r, field_is_list(f->type) ? "write a list such as [ a, b ]" : "write one value",
 		 field_is_list(f->type) ? "%s: must be a list" : "%s: must be one value", f->name);
-	skip_node(r);
+	reader_skip(r);
 	return false;
 }
 
-static void read_field(struct reader *r, enum kind kind, unsigned index, void *object, const struct model_field_info *f)
+static void read_field(struct reader *r, enum kind kind, unsigned index, void *object,
+		       const struct model_field_info *f)
 {
-	unsigned line = line_of(r), column = column_of(r);
+	unsigned line = reader_line(r), column = reader_column(r);
 	struct fault fault = { .item = 0 };
 
-	if (is_null(r) || !collect_items(r, f))
+	if (reader_is_null(r) || !collect_items(r, f))
 		return;
 	if (field_set(&r->b, kind, index, object, f, r->items, r->n_items, &fault))
 		return;
@@ -329,7 +172,7 @@ static void read_field(struct reader *r, enum kind kind, unsigned index, void *o
 		line = r->items[fault.item].line;
 		column = r->items[fault.item].column;
 	}
-	complain_at(r, line, column, fault.remedy, "%s", fault.text);
+	reader_complain(r, line, column, fault.remedy, "%s", fault.text);
 }
 
 /* ---- objects ------------------------------------------------------------------------------------ */
@@ -363,29 +206,31 @@ static void check_required(struct reader *r, enum kind kind, unsigned line, cons
 		if (!f->required || seen[i])
 			continue;
 		snprintf(remedy, sizeof(remedy), "add `%s`: %s", f->name, f->help);
-		complain_at(r, line, 0, remedy, "`%s` is missing", f->name);
+		reader_complain(r, line, 0, remedy, "`%s` is missing", f->name);
 	}
 }
 
-static void read_keys(struct reader *r, enum kind kind, unsigned index, void *object, unsigned *seen)
+static void read_keys(struct reader *r, enum kind kind, unsigned index, void *object,
+		      unsigned *seen)
 {
 	char key[64];
 
-	while (next_key(r, key, sizeof(key))) {
+	while (reader_next_key(r, key, sizeof(key))) {
 		const struct model_field_info *f = find_field(&kinds[kind], key);
-		unsigned line = line_of(r), *first = f ? &seen[f - kinds[kind].fields] : NULL;
+		unsigned line = reader_line(r), *first = f ? &seen[f - kinds[kind].fields] : NULL;
 
 		if (!f) {
 			complain_field(r, &kinds[kind], key);
 		} else if (*first) {
-			complain(r, "keep one of them", "key `%s` stands twice, first in line %u", key, *first);
+			complain(r, "keep one of them", "key `%s` stands twice, first in line %u",
+				 key, *first);
 		}
-		next(r);
+		reader_next(r);
 		if (!f || *first) {
-			skip_node(r);
+			reader_skip(r);
 			continue;
 		}
-		if (!is_null(r))
+		if (!reader_is_null(r))
 			*first = line;
 		if (f->type == FIELD_RATES)
 			read_list(r, KIND_RATE);
@@ -396,7 +241,7 @@ static void read_keys(struct reader *r, enum kind kind, unsigned index, void *ob
 
 static void read_object(struct reader *r, enum kind kind)
 {
-	unsigned line = line_of(r), first_error = r->b.n_errors, seen[FIELDS_MOST] = { 0 };
+	unsigned line = reader_line(r), first_error = r->b.n_errors, seen[FIELDS_MOST] = { 0 };
 	void *object = build_add(&r->b, kind, line);
 	char label[sizeof(r->object)];
 
@@ -423,21 +268,22 @@ static void read_list(struct reader *r, enum kind kind)
 	char outer[sizeof(r->object)];
 	const char *section = kinds[kind].section;
 
-	if (is_null(r))
+	if (reader_is_null(r))
 		return;
-	if (type_of(r) != YAML_SEQUENCE_START_EVENT) {
+	if (reader_type(r) != YAML_SEQUENCE_START_EVENT) {
 		complain(r, "write `- { ... }` for each", "%s: must be a list of objects", section);
-		skip_node(r);
+		reader_skip(r);
 		return;
 	}
 	snprintf(outer, sizeof(outer), "%s", r->object);
-	for (unsigned i = 0; next(r) != YAML_SEQUENCE_END_EVENT && !r->stop; i++) {
-		snprintf(r->object, sizeof(r->object), "%.60s%s%.20s[%u]", outer, *outer ? " " : "", section, i);
-		if (type_of(r) == YAML_MAPPING_START_EVENT) {
+	for (unsigned i = 0; reader_next(r) != YAML_SEQUENCE_END_EVENT && !r->stop; i++) {
+		snprintf(r->object, sizeof(r->object), "%.60s%s%.20s[%u]", outer, *outer ? " " : "",
+			 section, i);
+		if (reader_type(r) == YAML_MAPPING_START_EVENT) {
 			read_object(r, kind);
 		} else {
 			complain(r, "write `{ key: value, ... }`", "must be an object");
-			skip_node(r);
+			reader_skip(r);
 		}
 		snprintf(r->object, sizeof(r->object), "%s", outer);
 	}
@@ -449,17 +295,19 @@ static void read_param(struct reader *r, const struct param_info *info, const ch
 {
 	char why[160], remedy[160];
 
-	if (is_null(r))
+	if (reader_is_null(r))
 		return;
-	if (type_of(r) != YAML_SCALAR_EVENT) {
+	if (reader_type(r) != YAML_SCALAR_EVENT) {
 		complain(r, "write one value", "%s: must be one value", key);
-		skip_node(r);
+		reader_skip(r);
 		return;
 	}
-	if (param_set(&r->b.m->params, info, r->b.m->arena, scalar(r), why, sizeof(why)) == 0)
+	if (param_set(&r->b.m->params, info, r->b.m->arena, reader_scalar(r), why, sizeof(why)) ==
+	    0)
 		return;
 	if (info->type == PARAM_TYPE_DURATION || info->type == PARAM_TYPE_COUNT)
-		snprintf(remedy, sizeof(remedy), "write %s to %s; the default is %s", info->least, info->most, info->def);
+		snprintf(remedy, sizeof(remedy), "write %s to %s; the default is %s", info->least,
+			 info->most, info->def);
 	else
 		snprintf(remedy, sizeof(remedy), "the default is %s", info->def);
 	complain(r, remedy, "%s: %s", key, why);
@@ -471,26 +319,29 @@ static void read_parameters(struct reader *r)
 	char key[64], why[160];
 
 	assert(param_count <= ARRAY_SIZE(seen));
-	if (is_null(r))
+	if (reader_is_null(r))
 		return;
-	if (type_of(r) != YAML_MAPPING_START_EVENT) {
+	if (reader_type(r) != YAML_MAPPING_START_EVENT) {
 		complain(r, "write `parameters: { name: value }`", "parameters: must be an object");
-		skip_node(r);
+		reader_skip(r);
 		return;
 	}
 	snprintf(r->object, sizeof(r->object), "parameters");
-	while (next_key(r, key, sizeof(key))) {
+	while (reader_next_key(r, key, sizeof(key))) {
 		const struct param_info *info = param_find(span_of(key));
-		unsigned line = line_of(r), *first = info ? &seen[info - param_table] : NULL;
+		unsigned line = reader_line(r), *first = info ? &seen[info - param_table] : NULL;
 		size_t walk = 0;
 
 		if (!info)
-			complain_key(r, key, nearest_word(span_of(key), next_param, &walk), "the manual lists all parameters");
+			complain_key(r, key, nearest_word(span_of(key), next_param, &walk),
+				     "the manual lists all parameters");
 		else if (*first)
-			complain(r, "keep one of them", "parameter `%s` stands twice, first in line %u", info->name, *first);
-		next(r);
+			complain(r, "keep one of them",
+				 "parameter `%s` stands twice, first in line %u", info->name,
+				 *first);
+		reader_next(r);
 		if (!info || *first) {
-			skip_node(r);
+			reader_skip(r);
 			continue;
 		}
 		*first = line;
@@ -500,16 +351,17 @@ static void read_parameters(struct reader *r)
 		const char *at_odds = params_check(&r->b.m->params, why, sizeof(why));
 
 		if (at_odds)
-			complain_at(r, seen[param_find(span_of(at_odds)) - param_table], 0, "change one of them", "%s", why);
+			reader_complain(r, seen[param_find(span_of(at_odds)) - param_table], 0,
+					"change one of them", "%s", why);
 	}
 	r->object[0] = '\0';
 }
 
 static void read_version(struct reader *r)
 {
-	if (type_of(r) != YAML_SCALAR_EVENT || !span_eq(scalar(r), VERSION)) {
+	if (reader_type(r) != YAML_SCALAR_EVENT || !span_eq(reader_scalar(r), VERSION)) {
 		complain(r, "write `version: 1`", "version: this program reads version 1 only");
-		skip_node(r);
+		reader_skip(r);
 	}
 }
 
@@ -521,7 +373,9 @@ static int find_section(const char *key)
 
 	while ((name = next_section(&walk)))
 		if (span_eq(span_of(name), span_of(key)))
-			return walk <= KINDS ? (int)walk - 1 : walk == KINDS + 1 ? KINDS + 1 : KINDS;
+			return walk <= KINDS       ? (int)walk - 1
+			       : walk == KINDS + 1 ? KINDS + 1
+						   : KINDS;
 	return -1;
 }
 
@@ -530,19 +384,21 @@ static void read_root(struct reader *r)
 	unsigned seen[KINDS + 2] = { 0 };
 	char key[64];
 
-	while (next_key(r, key, sizeof(key))) {
+	while (reader_next_key(r, key, sizeof(key))) {
 		int section = find_section(key);
-		unsigned line = line_of(r);
+		unsigned line = reader_line(r);
 		size_t walk = 0;
 
 		if (section < 0)
 			complain_key(r, key, nearest_word(span_of(key), next_section, &walk),
-				     "known keys: version, parameters, accounts, rate_groups, mapping_gateways, routing_gateways, phones");
+				     "known keys: version, parameters, accounts, rate_groups, "
+				     "mapping_gateways, routing_gateways, phones");
 		else if (seen[section])
-			complain(r, "put all into one", "key `%s` stands twice, first in line %u", key, seen[section]);
-		next(r);
+			complain(r, "put all into one", "key `%s` stands twice, first in line %u",
+				 key, seen[section]);
+		reader_next(r);
 		if (section < 0 || seen[section])
-			skip_node(r);
+			reader_skip(r);
 		else if (section == KINDS)
 			read_parameters(r);
 		else if (section == KINDS + 1)
@@ -553,29 +409,34 @@ static void read_root(struct reader *r)
 			seen[section] = line;
 	}
 	if (!r->stop && !seen[KINDS + 1])
-		complain_at(r, 1, 0, "begin the file with `version: 1`", "`version` is missing");
+		reader_complain(r, 1, 0, "begin the file with `version: 1`",
+				"`version` is missing");
 }
 
 static void read_stream(struct reader *r)
 {
-	if (next(r) != YAML_STREAM_START_EVENT)
+	if (reader_next(r) != YAML_STREAM_START_EVENT)
 		return;
-	if (next(r) != YAML_DOCUMENT_START_EVENT) {
+	if (reader_next(r) != YAML_DOCUMENT_START_EVENT) {
 		if (!r->stop)
-			complain_at(r, 1, 0, "begin the file with `version: 1`", "the configuration is empty");
+			reader_complain(r, 1, 0, "begin the file with `version: 1`",
+					"the configuration is empty");
 		return;
 	}
-	if (next(r) == YAML_MAPPING_START_EVENT) {
+	if (reader_next(r) == YAML_MAPPING_START_EVENT) {
 		read_root(r);
 	} else if (!r->stop) {
-		complain(r, "begin the file with `version: 1`", "the configuration must be an object");
-		skip_node(r);
+		complain(r, "begin the file with `version: 1`",
+			 "the configuration must be an object");
+		reader_skip(r);
 	}
-	if (next(r) == YAML_DOCUMENT_END_EVENT && next(r) == YAML_DOCUMENT_START_EVENT)
+	if (reader_next(r) == YAML_DOCUMENT_END_EVENT &&
+	    reader_next(r) == YAML_DOCUMENT_START_EVENT)
 		complain(r, "put all into one document", "a second document begins here");
 }
 
-unsigned model_read_yaml(struct model **model_out, struct span yaml, struct model_error *errors, unsigned max_errors)
+unsigned model_read_yaml(struct model **model_out, struct span yaml, struct model_error *errors,
+			 unsigned max_errors)
 {
 	struct reader r = { .texts = BUF_INIT(SIZE_MOST) };
 	struct model *m = NULL;
@@ -592,9 +453,11 @@ unsigned model_read_yaml(struct model **model_out, struct span yaml, struct mode
 		return 1;
 	}
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)(yaml.p ? yaml.p : ""), yaml.len);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)(yaml.p ? yaml.p : ""),
+				     yaml.len);
 	if (yaml.len > SIZE_MOST)
-		build_error(&r.b, 0, 0, "", "the configuration is larger than 64 MiB", "split off what is not needed");
+		build_error(&r.b, 0, 0, "", "the configuration is larger than 64 MiB",
+			    "split off what is not needed");
 	else
 		read_stream(&r);
 	m = build_finish(&r.b);

@@ -143,14 +143,14 @@ void conn_fail(struct conn *c, int err, const char *text)
 	conn_free(c);
 }
 
-/* The peer has closed in good order: what was written has been received. */
+/* The peer has closed in good order. It may have received what was written, but has not said a word since: for a request
+ * that nobody has answered yet this is the end, and the sender must not wait for a timer to hear of it. */
 static void conn_closed(struct conn *c)
 {
 	char text[160];
 
 	if (c->out.first)
 		stream_write(c, text, sizeof(text));
-	queue_clear(&c->unconfirmed);
 	conn_fail(c, ECONNRESET, "the peer closed the connection");
 }
 

@@ -14,7 +14,7 @@ struct planning {
 	const struct model *m;
 	const struct call_request *req;
 	struct reasons *why;
-	unsigned n, matched, locked;	/* kept; considered; of those locked */
+	unsigned n, matched, locked; /* kept; considered; of those locked */
 	struct ranked best[ROUTE_MAX];
 };
 
@@ -88,7 +88,9 @@ static bool consider(void *arg, const struct model_routing *gw, unsigned matched
 {
 	struct planning *p = arg;
 	int64_t lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
-	struct ranked new = { { gw, NULL, matched }, lines, gw->line_limit ? gw->line_limit : NO_LIMIT };
+	struct ranked new = { { gw, NULL, matched },
+			      lines,
+			      gw->line_limit ? gw->line_limit : NO_LIMIT };
 	struct reason reason;
 
 	if (kept_already(p, gw))
@@ -114,20 +116,23 @@ static bool phone_online(const struct model_phone *phone, uint64_t mono_us)
 	return binding.contact[0] && binding.expires_us > mono_us;
 }
 
-static enum route_verdict plan_phone(const struct model_phone *phone, const struct call_request *req,
-				     struct route_plan *plan_out, struct reasons *why)
+static enum route_verdict plan_phone(const struct model_phone *phone,
+				     const struct call_request *req, struct route_plan *plan_out,
+				     struct reasons *why)
 {
 	int lines = atomic_load_explicit(&phone->load->lines, memory_order_relaxed);
 
 	if (phone->locked || !phone_online(phone, req->mono_us)) {
-		reasons_add(why, phone->locked ? REASON_LOCKED : REASON_NOT_REGISTERED, phone->number, 0, 0);
+		reasons_add(why, phone->locked ? REASON_LOCKED : REASON_NOT_REGISTERED,
+			    phone->number, 0, 0);
 		return ROUTE_NOT_REGISTERED;
 	}
 	if (phone->line_limit && lines >= phone->line_limit) {
 		reasons_add(why, REASON_LINE_LIMIT, phone->number, lines, phone->line_limit);
 		return ROUTE_ALL_BUSY;
 	}
-	plan_out->candidate[plan_out->n++] = (struct route_candidate){ NULL, phone, (unsigned)req->callee.len };
+	plan_out->candidate[plan_out->n++] =
+		(struct route_candidate){ NULL, phone, (unsigned)req->callee.len };
 	reasons_add(why, REASON_CHOSEN, phone->number, 0, 0);
 	return ROUTE_OK;
 }
@@ -141,14 +146,17 @@ static void explain_kept(const struct planning *p)
 		const struct model_routing *gw = p->best[i].candidate.gateway;
 
 		if (most && i >= most)
-			reasons_add(p->why, REASON_ATTEMPT_LIMIT, gw->name, (int64_t)most, (int64_t)most);
+			reasons_add(p->why, REASON_ATTEMPT_LIMIT, gw->name, (int64_t)most,
+				    (int64_t)most);
 		else
-			reasons_add(p->why, gw->protect ? REASON_PROTECT : REASON_CHOSEN, gw->name, 0, 0);
+			reasons_add(p->why, gw->protect ? REASON_PROTECT : REASON_CHOSEN, gw->name,
+				    0, 0);
 	}
 }
 
-enum route_verdict route_plan(const struct model *m, const struct call_request *req, const struct admit_result *from,
-			      struct route_plan *plan_out, struct reasons *why)
+enum route_verdict route_plan(const struct model *m, const struct call_request *req,
+			      const struct admit_result *from, struct route_plan *plan_out,
+			      struct reasons *why)
 {
 	const struct model_phone *phone = model_phone(m, req->callee);
 	struct planning p = { .m = m, .req = req, .why = why, .n = 0 };
@@ -180,7 +188,8 @@ bool route_take(const struct route_candidate *candidate, uint64_t mono_us, struc
 
 	if (!load_take_line(load, limit)) {
 		*why = (struct reason){ REASON_LINE_LIMIT, name,
-					atomic_load_explicit(&load->lines, memory_order_relaxed), limit };
+					atomic_load_explicit(&load->lines, memory_order_relaxed),
+					limit };
 		return false;
 	}
 	if (!load_take_rate(load, rate, mono_us)) {
@@ -204,20 +213,31 @@ enum stop { GOES_ON, STOPS, STOPS_IF_BUSY_DOES };
 /* Ends that are no failure of the gateway stop the search, whatever the parameters say; the reasons stand in
  * docs/decisions/0003-when-the-search-stops.md. */
 static const uint8_t stops[END_CODES] = {
-	[END_NORMAL] = STOPS,		      [END_CALLER_CANCELLED] = STOPS, [END_CANCEL_ANSWER_RACE] = STOPS,
-	[END_NO_ACK_FOR_2XX] = STOPS,	      [END_PRACK_MISSING] = STOPS,
-	[END_USER_BUSY] = STOPS_IF_BUSY_DOES, [END_USER_DECLINED] = STOPS,   [END_SWITCH_DRAINING] = STOPS,
-	[END_SWITCH_RESTARTED] = STOPS,	      [END_OPERATOR_HANGUP] = STOPS, [END_MAX_DURATION] = STOPS,
-	[END_ROUTING_LOOP] = STOPS,	      [END_INTERNAL_ERROR] = STOPS,  [END_SWITCH_OVERLOAD] = STOPS,
+	[END_NORMAL] = STOPS,
+	[END_CALLER_CANCELLED] = STOPS,
+	[END_CANCEL_ANSWER_RACE] = STOPS,
+	[END_NO_ACK_FOR_2XX] = STOPS,
+	[END_PRACK_MISSING] = STOPS,
+	[END_USER_BUSY] = STOPS_IF_BUSY_DOES,
+	[END_USER_DECLINED] = STOPS,
+	[END_SWITCH_DRAINING] = STOPS,
+	[END_SWITCH_RESTARTED] = STOPS,
+	[END_OPERATOR_HANGUP] = STOPS,
+	[END_MAX_DURATION] = STOPS,
+	[END_ROUTING_LOOP] = STOPS,
+	[END_INTERNAL_ERROR] = STOPS,
+	[END_SWITCH_OVERLOAD] = STOPS,
 };
 
 /* Busy may be told by the status, or by the Q.850 cause behind another one (RFC 3326). */
 static bool is_busy(const struct route_outcome *o)
 {
-	return stops[o->end] == STOPS_IF_BUSY_DOES || o->status == 486 || o->status == 600 || o->q850 == 17;
+	return stops[o->end] == STOPS_IF_BUSY_DOES || o->status == 486 || o->status == 600 ||
+	       o->q850 == 17;
 }
 
-bool route_may_go_on(const struct model *m, const struct route_candidate *candidate, const struct route_outcome *outcome)
+bool route_may_go_on(const struct model *m, const struct route_candidate *candidate,
+		     const struct route_outcome *outcome)
 {
 	const struct model_params *p = &m->params;
 

@@ -209,7 +209,8 @@ static int classify_request(struct sip_cursor *c, unsigned workers)
 	return call_id.len ? (int)(hash_spread(call_id) % workers) : 0;
 }
 
-int sip_classify(struct span message, unsigned workers)
+static int by_start_line(struct span message, unsigned workers, int (*request)(struct sip_cursor *c, unsigned workers),
+			 int (*response)(struct sip_cursor *c, unsigned workers))
 {
 	struct sip_cursor c = sip_cursor_of(message);
 	struct span start;
@@ -220,7 +221,16 @@ int sip_classify(struct span message, unsigned workers)
 		c.p++;
 	if (!cut_line(&c, &start))
 		return 0;
-	if (span_istarts(start, SPAN("SIP/")))
-		return classify_response(&c, workers);
-	return classify_request(&c, workers);
+	return span_istarts(start, SPAN("SIP/")) ? response(&c, workers) : request(&c, workers);
+}
+
+int sip_classify(struct span message, unsigned workers)
+{
+	return by_start_line(message, workers, classify_request, classify_response);
+}
+
+/* What we send is read the other way round: our branch is in our requests, our tag in our responses. */
+int sip_sender(struct span message, unsigned workers)
+{
+	return by_start_line(message, workers, classify_response, classify_request);
 }

@@ -15,6 +15,7 @@
  * the ACK to such a refusal is known for what it is. */
 #include "sip/sip_tx_int.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,9 +51,21 @@ bool sip_id_read(struct sip_id *out, struct span digits)
 	return true;
 }
 
-static void id_write(const struct sip_id *id, char *dst, size_t size)
+static char *put_hex(char *dst, uint32_t value, unsigned digits)
 {
-	snprintf(dst, size, "%02x%06x%04x%08x", id->worker, id->slot, id->generation, id->random);
+	for (unsigned i = digits; i-- > 0; value >>= 4)
+		dst[i] = "0123456789abcdef"[value & 15];
+	return dst + digits;
+}
+
+/* SIP_ID_DIGITS characters and a NUL. */
+static void id_write(const struct sip_id *id, char *dst)
+{
+	dst = put_hex(dst, id->worker, 2);
+	dst = put_hex(dst, id->slot, 6);
+	dst = put_hex(dst, id->generation, 4);
+	dst = put_hex(dst, id->random, 8);
+	*dst = '\0';
 }
 
 static bool tag_read(const struct sip_stack *stack, struct sip_id *out, struct span tag)
@@ -83,7 +96,7 @@ int sip_tag_new(struct sip_stack *stack, const struct sip_dialog_ops *ops, void 
 	*place = (struct place){ ops, object, id.random };
 	stack->stats.sessions_now++;
 	tag[0] = 'w';
-	id_write(&id, tag + 1, SIP_TAG_LEN);
+	id_write(&id, tag + 1);
 	return 0;
 }
 
@@ -101,8 +114,8 @@ void sip_call_id_new(struct sip_stack *stack, const char *tag, char call_id[SIP_
 {
 	(void)stack;
 	assert(strlen(tag) == SIP_TAG_LEN);
-	snprintf(call_id, SIP_CALL_ID_LEN + 1, "%.12s%016llx", tag + 1,
-		 (unsigned long long)rng_u64());
+	memcpy(call_id, tag + 1, 12);
+	*put_hex(put_hex(call_id + 12, rng_u32(), 8), rng_u32(), 8) = '\0';
 }
 
 void stack_plain_tag(const struct sip_stack *stack, const struct sip_msg *req,
@@ -114,7 +127,7 @@ void stack_plain_tag(const struct sip_stack *stack, const struct sip_msg *req,
 	hash ^= hash_bytes(&stack->hash_key, req->from_tag.p, req->from_tag.len) * 31 + req->cseq;
 	id.random = (uint32_t)(hash ^ hash >> 32);
 	tag[0] = 'w';
-	id_write(&id, tag + 1, SIP_TAG_LEN);
+	id_write(&id, tag + 1);
 }
 
 /* ---- sending --------------------------------------------------------------------------- */
@@ -158,18 +171,35 @@ static uint16_t sent_by_port(struct sip_stack *stack, const struct net_flow *flo
 	return net_addr_port(&flow->local);
 }
 
+/* IPv4, which is nearly always, without formatting. */
+static void put_sent_by(struct sip_writer *w, const union net_addr *addr)
+{
+	char text[NET_ADDR_TEXT];
+	uint32_t ip4;
+
+	if (addr->sa.sa_family != AF_INET) {
+		sip_puts(w, net_addr_format_uri(addr, text));
+		return;
+	}
+	ip4 = ntohl(addr->in4.sin_addr.s_addr);
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		sip_putu(w, ip4 >> shift & 255);
+		if (shift)
+			SIP_PUT(w, ".");
+	}
+}
+
 void stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct net_flow *flow,
 		     const struct sip_id *id)
 {
-	char host[NET_ADDR_TEXT], digits[SIP_ID_DIGITS + 1];
+	char digits[SIP_ID_DIGITS + 1];
 	uint16_t port = sent_by_port(stack, flow);
 
-	net_addr_format_uri(&flow->local, host);
-	id_write(id, digits, sizeof(digits));
+	id_write(id, digits);
 	SIP_PUT(w, "Via: SIP/2.0/");
 	sip_puts(w, net_proto_name(flow->proto));
 	SIP_PUT(w, " ");
-	sip_puts(w, host);
+	put_sent_by(w, &flow->local);
 	if (port) {
 		SIP_PUT(w, ":");
 		sip_putu(w, port);
@@ -228,16 +258,27 @@ void stack_refused(struct sip_stack *stack, const struct sip_msg *msg, const str
 
 /* ---- dispatch -------------------------------------------------------------------------- */
 
+/* 8.1.3.3: as a user agent we are the only one who put a Via there. */
+static bool has_one_via(const struct sip_msg *msg)
+{
+	uint8_t first = msg->first[SIP_H_VIA];
+	const struct sip_hdr *via = &msg->headers[first];
+	struct sip_values it = { 0 };
+
+	assert(first != 0xff); /* the parser demands one */
+	if (via->next != 0xff)
+		return false;
+	return !memchr(msg->base + via->value.off, ',', via->value.len) ||
+	       (sip_next_value(msg, SIP_H_VIA, &it) && !sip_next_value(msg, SIP_H_VIA, &it));
+}
+
 static void dispatch_response(struct sip_stack *stack, const struct sip_msg *msg,
 			      const struct net_flow *flow)
 {
-	struct sip_values it = { 0 };
 	struct sip_ctx *ctx;
 
 	stack->stats.responses_in[msg->status / 100]++;
-	/* 8.1.3.3: as a user agent we are the only one who put a Via there. */
-	sip_next_value(msg, SIP_H_VIA, &it);
-	ctx = sip_next_value(msg, SIP_H_VIA, &it) ? NULL : ctx_of_branch(stack, msg->via.branch);
+	ctx = has_one_via(msg) ? ctx_of_branch(stack, msg->via.branch) : NULL;
 	if (!ctx || !ctx_response(ctx, msg, flow))
 		stack->stats.stray_responses++;
 }

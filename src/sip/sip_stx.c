@@ -55,6 +55,11 @@ static void key_add(struct buf *key, struct span part)
 	buf_add_char(key, '\0');
 }
 
+static void key_add_number(struct buf *key, uint32_t number)
+{
+	buf_add(key, &number, sizeof(number));
+}
+
 static void key_add_lower(struct buf *key, struct span part)
 {
 	char *to = buf_reserve(key, part.len + 1);
@@ -78,8 +83,7 @@ static void key_add_via(struct buf *key, const struct sip_via *via, struct span 
 {
 	key_add(key, via->branch);
 	key_add_lower(key, via->host);
-	buf_addf(key, "%u", via->port ? via->port : 5060u);
-	buf_add_char(key, '\0');
+	key_add_number(key, via->port ? via->port : 5060u);
 	key_add(key, method);
 }
 
@@ -99,8 +103,7 @@ static void key_add_2543(struct buf *key, const struct sip_msg *msg)
 	buf_add_char(key, '\1');
 	key_add(key, msg->call_id);
 	key_add(key, msg->from_tag);
-	buf_addf(key, "%u", msg->cseq);
-	buf_add_char(key, '\0');
+	key_add_number(key, msg->cseq);
 	key_add(key, sip_str(msg, msg->uri));
 	key_add(key, sip_next_value(msg, SIP_H_VIA, &it) ? it.value : SPAN_NONE);
 	key_add(key, key_method(msg));
@@ -149,8 +152,7 @@ static size_t key_add_merge(struct buf *key, const struct sip_msg *msg)
 
 	key_add(key, msg->call_id);
 	key_add(key, msg->from_tag);
-	buf_addf(key, "%u", msg->cseq);
-	buf_add_char(key, '\0');
+	key_add_number(key, msg->cseq);
 	key_add(key, sip_str(msg, msg->method_name));
 	return key->len - before;
 }

@@ -14,7 +14,8 @@
 #define TEXT_MAX (256u << 20)
 #define DEPTH_MAX 16
 #define SECTIONS_MAX 16
-#define SECTION_POSITIONS 0x100000000ll	/* apart: a new object moves only those behind it in its own section */
+#define SECTION_POSITIONS                                                                          \
+	0x100000000ll /* apart: a new object moves only those behind it in its own section */
 #define PARAMETERS "parameters"
 
 struct section {
@@ -59,7 +60,8 @@ static int write_items(struct saving *s, const yaml_node_t *node, unsigned depth
 	int err = 0;
 
 	buf_add_char(&s->body, '[');
-	for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top && !err; item++) {
+	for (yaml_node_item_t *item = node->data.sequence.items.start;
+	     item < node->data.sequence.items.top && !err; item++) {
 		if (item > node->data.sequence.items.start)
 			buf_add_char(&s->body, ',');
 		err = write_node(s, *item, depth);
@@ -73,7 +75,8 @@ static int write_pairs(struct saving *s, const yaml_node_t *node, unsigned depth
 	int err = 0;
 
 	buf_add_char(&s->body, '{');
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top && !err; pair++) {
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+	     pair < node->data.mapping.pairs.top && !err; pair++) {
 		const yaml_node_t *key = yaml_document_get_node(&s->document, pair->key);
 
 		if (!key || key->type != YAML_SCALAR_NODE)
@@ -121,7 +124,8 @@ static int put_object(struct saving *s, struct section *section, struct span nam
 	err = sqlite3_step(s->find);
 	found = err == SQLITE_ROW;
 	if (found) {
-		struct span body = { (const char *)sqlite3_column_text(s->find, 0), (size_t)sqlite3_column_bytes(s->find, 0) };
+		struct span body = { (const char *)sqlite3_column_text(s->find, 0),
+				     (size_t)sqlite3_column_bytes(s->find, 0) };
 
 		same_body = span_eq(body, buf_span(&s->body));
 		same_position = sqlite3_column_int64(s->find, 1) == position;
@@ -147,19 +151,22 @@ static struct span name_of(struct saving *s, int index)
 
 	if (!node || node->type != YAML_MAPPING_NODE)
 		return SPAN_NONE;
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+	     pair < node->data.mapping.pairs.top; pair++) {
 		const yaml_node_t *key = yaml_document_get_node(&s->document, pair->key);
 		const yaml_node_t *value = yaml_document_get_node(&s->document, pair->value);
 
 		if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE)
 			continue;
-		if (span_eq(node_text(key), SPAN("name")) || span_eq(node_text(key), SPAN("number")))
+		if (span_eq(node_text(key), SPAN("name")) ||
+		    span_eq(node_text(key), SPAN("number")))
 			return node_text(value);
 	}
 	return SPAN_NONE;
 }
 
-static int save_object(struct saving *s, struct section *section, struct span name, int body, int64_t position)
+static int save_object(struct saving *s, struct section *section, struct span name, int body,
+		       int64_t position)
 {
 	int err;
 
@@ -183,15 +190,18 @@ static int save_section(struct saving *s, const char *kind, const yaml_node_t *n
 	s->n_sections++;
 	section->kind = kind;
 	if (node->type == YAML_SEQUENCE_NODE) {
-		for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top && !err; item++)
+		for (yaml_node_item_t *item = node->data.sequence.items.start;
+		     item < node->data.sequence.items.top && !err; item++)
 			err = save_object(s, section, name_of(s, *item), *item, position++);
 		return err;
 	}
 	if (node->type != YAML_MAPPING_NODE || strcmp(kind, PARAMETERS) != 0)
 		return -EBADMSG;
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top && !err; pair++)
-		err = save_object(s, section, node_text(yaml_document_get_node(&s->document, pair->key)), pair->value,
-				  position++);
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+	     pair < node->data.mapping.pairs.top && !err; pair++)
+		err = save_object(s, section,
+				  node_text(yaml_document_get_node(&s->document, pair->key)),
+				  pair->value, position++);
 	return err;
 }
 
@@ -202,13 +212,15 @@ static int save_sections(struct saving *s)
 
 	if (!root || root->type != YAML_MAPPING_NODE)
 		return -EBADMSG;
-	for (yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top && !err; pair++) {
+	for (yaml_node_pair_t *pair = root->data.mapping.pairs.start;
+	     pair < root->data.mapping.pairs.top && !err; pair++) {
 		const yaml_node_t *key = yaml_document_get_node(&s->document, pair->key);
 		const yaml_node_t *value = yaml_document_get_node(&s->document, pair->value);
 
 		if (key->type != YAML_SCALAR_NODE)
 			return -EBADMSG;
-		if (value->type != YAML_SCALAR_NODE) /* not "version", nor a section without objects */
+		if (value->type !=
+		    YAML_SCALAR_NODE) /* not "version", nor a section without objects */
 			err = save_section(s, (const char *)key->data.scalar.value, value);
 	}
 	return err;
@@ -228,8 +240,8 @@ static int remove_gone(struct saving *s, struct buf *detail)
 		if (i < s->n_sections)
 			s->sections[i].removed = count;
 		else
-			buf_addf(detail, "%s\"%s\":{\"added\":0,\"changed\":0,\"removed\":%u}", detail->len > 1 ? "," : "", kind,
-				 count);
+			buf_addf(detail, "%s\"%s\":{\"added\":0,\"changed\":0,\"removed\":%u}",
+				 detail->len > 1 ? "," : "", kind, count);
 	}
 	sqlite3_reset(s->gone);
 	return result == SQLITE_DONE ? store_step(s->remove) : store_errno(result);
@@ -238,7 +250,8 @@ static int remove_gone(struct saving *s, struct buf *detail)
 int store_audit(struct store *store, const char *who, const char *what, const char *detail)
 {
 	sqlite3_stmt *add = NULL;
-	int err = store_prepare(store->write, "INSERT INTO audit(at, who, what, detail) VALUES(?,?,?,?)", &add);
+	int err = store_prepare(store->write,
+				"INSERT INTO audit(at, who, what, detail) VALUES(?,?,?,?)", &add);
 
 	if (err)
 		return err;
@@ -262,8 +275,9 @@ static int audit_save(struct saving *s, const char *who)
 		const struct section *section = &s->sections[i];
 
 		if (section->added || section->changed || section->removed)
-			buf_addf(&detail, "%s\"%s\":{\"added\":%u,\"changed\":%u,\"removed\":%u}", detail.len > 1 ? "," : "",
-				 section->kind, section->added, section->changed, section->removed);
+			buf_addf(&detail, "%s\"%s\":{\"added\":%u,\"changed\":%u,\"removed\":%u}",
+				 detail.len > 1 ? "," : "", section->kind, section->added,
+				 section->changed, section->removed);
 	}
 	buf_add_char(&detail, '}');
 	if (!err)
@@ -274,20 +288,27 @@ static int audit_save(struct saving *s, const char *who)
 
 static int prepare_saving(struct saving *s)
 {
-	static const char gone[] = "FROM objects WHERE NOT EXISTS (SELECT 1 FROM temp.kept AS k WHERE k.kind = objects.kind"
+	static const char gone[] = "FROM objects WHERE NOT EXISTS (SELECT 1 FROM temp.kept AS k "
+				   "WHERE k.kind = objects.kind"
 				   " AND k.name = objects.name)";
 	sqlite3 *db = s->store->write;
 	char sql[300];
-	int err = store_exec(db, "CREATE TEMP TABLE IF NOT EXISTS kept(kind TEXT, name TEXT, PRIMARY KEY(kind, name))"
+	int err = store_exec(db, "CREATE TEMP TABLE IF NOT EXISTS kept(kind TEXT, name TEXT, "
+				 "PRIMARY KEY(kind, name))"
 				 " WITHOUT ROWID; DELETE FROM temp.kept");
 
 	if (!err)
-		err = store_prepare(db, "SELECT body, position FROM objects WHERE kind=? AND name=?", &s->find);
+		err = store_prepare(
+			db, "SELECT body, position FROM objects WHERE kind=? AND name=?", &s->find);
 	if (!err)
-		err = store_prepare(db, "INSERT INTO objects(kind, name, position, body) VALUES(?,?,?,?) ON CONFLICT(kind, name)"
-					" DO UPDATE SET position=excluded.position, body=excluded.body", &s->put);
+		err = store_prepare(db,
+				    "INSERT INTO objects(kind, name, position, body) "
+				    "VALUES(?,?,?,?) ON CONFLICT(kind, name)"
+				    " DO UPDATE SET position=excluded.position, body=excluded.body",
+				    &s->put);
 	if (!err)
-		err = store_prepare(db, "INSERT INTO temp.kept VALUES(?,?) ON CONFLICT DO NOTHING", &s->keep);
+		err = store_prepare(db, "INSERT INTO temp.kept VALUES(?,?) ON CONFLICT DO NOTHING",
+				    &s->keep);
 	snprintf(sql, sizeof(sql), "SELECT kind, count(*) %s GROUP BY kind", gone);
 	if (!err)
 		err = store_prepare(db, sql, &s->gone);
@@ -319,7 +340,8 @@ static int save_document(struct saving *s, const char *who)
 	return err;
 }
 
-int store_save_model(struct store *store, const struct model *m, const char *who, char *why, size_t why_size)
+int store_save_model(struct store *store, const struct model *m, const char *who, char *why,
+		     size_t why_size)
 {
 	struct saving s = { .store = store, .body = BUF_INIT(TEXT_MAX) };
 	struct buf yaml = BUF_INIT(TEXT_MAX);
@@ -338,7 +360,9 @@ int store_save_model(struct store *store, const struct model *m, const char *who
 	}
 	buf_free(&yaml);
 	if (err)
-		snprintf(why, why_size, "cannot save the configuration in %s: %s: nothing was changed", store->path, strerror(-err));
+		snprintf(why, why_size,
+			 "cannot save the configuration in %s: %s: nothing was changed",
+			 store->path, strerror(-err));
 	return err;
 }
 
@@ -347,7 +371,9 @@ static int gather_objects(struct store *store, struct buf *out)
 {
 	sqlite3_stmt *statement = NULL;
 	char section[64] = "";
-	int err = store_prepare(store->read, "SELECT kind, name, body FROM objects ORDER BY position, kind, name", &statement);
+	int err = store_prepare(
+		store->read, "SELECT kind, name, body FROM objects ORDER BY position, kind, name",
+		&statement);
 	int result = SQLITE_DONE;
 
 	buf_add_str(out, "version: 1\n");
@@ -383,11 +409,13 @@ int store_load_model(struct store *store, struct model **model_out, char *why, s
 	err = gather_objects(store, &yaml);
 	pthread_mutex_unlock(&store->read_lock);
 	if (err) {
-		snprintf(why, why_size, "cannot read the configuration from %s: %s", store->path, strerror(-err));
+		snprintf(why, why_size, "cannot read the configuration from %s: %s", store->path,
+			 strerror(-err));
 	} else if (model_read_yaml(model_out, buf_span(&yaml), &error, 1) > 0) {
 		err = -EINVAL;
-		snprintf(why, why_size, "the configuration in %s is not valid: %s: %s%s%s", store->path, error.object, error.text,
-			 error.remedy[0] ? ": " : "", error.remedy);
+		snprintf(why, why_size, "the configuration in %s is not valid: %s: %s%s%s",
+			 store->path, error.object, error.text, error.remedy[0] ? ": " : "",
+			 error.remedy);
 	}
 	buf_free(&yaml);
 	return err;
@@ -401,16 +429,20 @@ int store_list_audit(struct store *store, unsigned limit, struct buf *out)
 	char at[32];
 
 	pthread_mutex_lock(&store->read_lock);
-	err = store_prepare(store->read, "SELECT id, at, who, what, detail FROM audit ORDER BY id DESC LIMIT ?", &statement);
+	err = store_prepare(store->read,
+			    "SELECT id, at, who, what, detail FROM audit ORDER BY id DESC LIMIT ?",
+			    &statement);
 	if (!err)
 		sqlite3_bind_int64(statement, 1, limit);
 	buf_add_char(out, '[');
 	while (!err && (result = sqlite3_step(statement)) == SQLITE_ROW) {
 		const char *detail = (const char *)sqlite3_column_text(statement, 4);
 
-		buf_addf(out, "%s{\"id\":%lld,\"at\":\"%s\",\"who\":", out->len > before + 1 ? "," : "",
-			 (long long)sqlite3_column_int64(statement, 0),
-			 clock_format((uint64_t)sqlite3_column_int64(statement, 1), at, sizeof(at)));
+		buf_addf(
+			out,
+			"%s{\"id\":%lld,\"at\":\"%s\",\"who\":", out->len > before + 1 ? "," : "",
+			(long long)sqlite3_column_int64(statement, 0),
+			clock_format((uint64_t)sqlite3_column_int64(statement, 1), at, sizeof(at)));
 		buf_add_json(out, span_of((const char *)sqlite3_column_text(statement, 2)));
 		buf_add_str(out, ",\"what\":");
 		buf_add_json(out, span_of((const char *)sqlite3_column_text(statement, 3)));

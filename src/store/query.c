@@ -23,19 +23,19 @@
 struct condition {
 	enum term_kind kind;
 	const char *value;
-	char beyond[80];		/* of a prefix: the first value behind the range; "" = equality */
-	int64_t count;			/* at most FEW */
+	char beyond[80]; /* of a prefix: the first value behind the range; "" = equality */
+	int64_t count; /* at most FEW */
 };
 
 /* SQL with its parameters, numbered as they are added. */
 struct query {
 	struct buf sql;
 	struct {
-		const char *text;	/* NULL = number */
+		const char *text; /* NULL = number */
 		int64_t number;
 	} params[24];
 	int n_params;
-	struct condition conditions[5];	/* parameters point into them */
+	struct condition conditions[5]; /* parameters point into them */
 };
 
 static void add_text(struct query *q, const char *text)
@@ -70,7 +70,8 @@ static unsigned add_condition(struct condition *c, enum term_kind kind, const ch
 		return 0;
 	*c = (struct condition){ .kind = kind, .value = value };
 	if (kind == TERM_NUMBER)
-		snprintf(c->beyond, sizeof(c->beyond), "%.70s\xf4\x8f\xbf\xbf", value); /* U+10FFFF sorts last */
+		snprintf(c->beyond, sizeof(c->beyond), "%.70s\xf4\x8f\xbf\xbf",
+			 value); /* U+10FFFF sorts last */
 	return 1;
 }
 
@@ -106,7 +107,8 @@ static int count_condition(struct store *store, struct condition *c)
 }
 
 /* The rarest condition, or NULL to walk by id. */
-static int choose_driver(struct store *store, struct condition *conditions, unsigned n, const struct condition **out)
+static int choose_driver(struct store *store, struct condition *conditions, unsigned n,
+			 const struct condition **out)
 {
 	const struct condition *driver = NULL;
 	int err = 0;
@@ -133,17 +135,20 @@ static bool id_tells_time(struct store *store, const char *sql)
 	uint64_t id = (uint64_t)store_number(store->read, sql, 0), ms;
 	char started[80];
 
-	snprintf(started, sizeof(started), "SELECT started FROM calls WHERE call_id=%llu", (unsigned long long)id);
+	snprintf(started, sizeof(started), "SELECT started FROM calls WHERE call_id=%llu",
+		 (unsigned long long)id);
 	ms = (uint64_t)store_number(store->read, started, 0) / MSEC;
 	return id && ms + SLACK_MS > id_ms(id) && ms < id_ms(id) + SLACK_MS;
 }
 
-static void bound_ids(struct store *store, const struct cdr_filter *filter, uint64_t *from_out, uint64_t *to_out)
+static void bound_ids(struct store *store, const struct cdr_filter *filter, uint64_t *from_out,
+		      uint64_t *to_out)
 {
 	uint64_t since_ms = filter->since_us / MSEC, until_ms = filter->until_us / MSEC, bound;
 
 	*from_out = 0;
-	*to_out = filter->before_id && filter->before_id < INT64_MAX ? filter->before_id - 1 : INT64_MAX;
+	*to_out = filter->before_id && filter->before_id < INT64_MAX ? filter->before_id - 1
+								     : INT64_MAX;
 	if ((!since_ms && !until_ms) || !id_tells_time(store, "SELECT min(call_id) FROM calls") ||
 	    !id_tells_time(store, "SELECT max(call_id) FROM calls"))
 		return;
@@ -158,13 +163,15 @@ static void bound_ids(struct store *store, const struct cdr_filter *filter, uint
 /* A number's prefix checked on the row itself, in each form that makes a term of it. */
 static void add_number_sql(struct query *q, const struct condition *c)
 {
-	static const char *const forms[] = { "caller_in", "caller", "caller_out", "callee_in", "callee", "callee_out" };
+	static const char *const forms[] = { "caller_in", "caller", "caller_out",
+					     "callee_in", "callee", "callee_out" };
 	int low = q->n_params + 1;
 
 	buf_add_str(&q->sql, " AND (");
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		if (i > 0) {
-			buf_addf(&q->sql, " OR c.%s>=?%d AND c.%s<?%d", forms[i], low, forms[i], low + 1);
+			buf_addf(&q->sql, " OR c.%s>=?%d AND c.%s<?%d", forms[i], low, forms[i],
+				 low + 1);
 			continue;
 		}
 		buf_addf(&q->sql, "c.%s>=", forms[i]);
@@ -176,7 +183,8 @@ static void add_number_sql(struct query *q, const struct condition *c)
 }
 
 /* FROM and the beginning of WHERE. CROSS JOIN fixes the order: SQLite would know no better, there are no statistics. */
-static void add_source_sql(struct query *q, const struct condition *driver, uint64_t from_id, uint64_t to_id)
+static void add_source_sql(struct query *q, const struct condition *driver, uint64_t from_id,
+			   uint64_t to_id)
 {
 	const char *table = "c";
 
@@ -188,7 +196,8 @@ static void add_source_sql(struct query *q, const struct condition *driver, uint
 		buf_add_str(&q->sql, ") d CROSS JOIN calls c ON c.call_id=d.call_id WHERE ");
 		table = "d";
 	} else {
-		buf_add_str(&q->sql, " FROM search s CROSS JOIN calls c ON c.call_id=s.call_id WHERE ");
+		buf_add_str(&q->sql,
+			    " FROM search s CROSS JOIN calls c ON c.call_id=s.call_id WHERE ");
 		add_term_sql(q, driver);
 		buf_add_str(&q->sql, " AND ");
 		table = "s";
@@ -210,7 +219,8 @@ static void add_filter_sql(struct query *q, const struct cdr_filter *filter)
 		add_number(q, filter->until_us);
 	}
 	if (filter->answered >= 0)
-		buf_add_str(&q->sql, filter->answered ? " AND c.answered IS NOT NULL" : " AND c.answered IS NULL");
+		buf_add_str(&q->sql, filter->answered ? " AND c.answered IS NOT NULL"
+						      : " AND c.answered IS NULL");
 }
 
 static unsigned clamp_limit(unsigned limit)
@@ -250,13 +260,17 @@ static int build_list(struct store *store, const struct cdr_filter *filter, stru
 		buf_add_str(&q->sql, " AND s.call_id=c.call_id)");
 	}
 	add_filter_sql(q, filter);
-	buf_addf(&q->sql, " ORDER BY %s.call_id DESC LIMIT %u", !driver ? "c" : driver->beyond[0] ? "d" : "s",
+	buf_addf(&q->sql, " ORDER BY %s.call_id DESC LIMIT %u",
+		 !driver             ? "c"
+		 : driver->beyond[0] ? "d"
+				     : "s",
 		 clamp_limit(filter->limit) + 1);
 	return 0;
 }
 
 /* Rows as objects of a JSON array; one more than `limit` tells that there is a next page. */
-static int write_rows(sqlite3_stmt *statement, enum cdr_kind kind, unsigned limit, struct buf *out, uint64_t *next_out)
+static int write_rows(sqlite3_stmt *statement, enum cdr_kind kind, unsigned limit, struct buf *out,
+		      uint64_t *next_out)
 {
 	uint64_t last_id = 0, next = 0;
 	unsigned count = 0;
@@ -281,7 +295,8 @@ static int write_rows(sqlite3_stmt *statement, enum cdr_kind kind, unsigned limi
 	return out->failed ? -ENOBUFS : store_errno(result);
 }
 
-int store_list_cdrs(struct store *store, const struct cdr_filter *filter, struct buf *out, uint64_t *next_out)
+int store_list_cdrs(struct store *store, const struct cdr_filter *filter, struct buf *out,
+		    uint64_t *next_out)
 {
 	struct query q = { .sql = BUF_INIT(SQL_MAX) };
 	sqlite3_stmt *statement = NULL;
@@ -304,7 +319,8 @@ int store_list_cdrs(struct store *store, const struct cdr_filter *filter, struct
 	return err;
 }
 
-static int select_by_id(struct store *store, const char *table, enum cdr_kind kind, uint64_t call_id, sqlite3_stmt **out)
+static int select_by_id(struct store *store, const char *table, enum cdr_kind kind,
+			uint64_t call_id, sqlite3_stmt **out)
 {
 	struct query q = { .sql = BUF_INIT(SQL_MAX) };
 

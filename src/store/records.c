@@ -141,9 +141,13 @@ int store_records_init(struct store *store)
 	if (!err)
 		err = prepare_insert(store->write, "attempts", CDR_ATTEMPT, &store->add_attempt);
 	if (!err)
-		err = store_prepare(store->write, "INSERT INTO search VALUES(?,?,?) ON CONFLICT DO NOTHING", &store->add_term);
+		err = store_prepare(store->write,
+				    "INSERT INTO search VALUES(?,?,?) ON CONFLICT DO NOTHING",
+				    &store->add_term);
 	if (!err)
-		err = store_prepare(store->write, "DELETE FROM search WHERE kind=? AND value=? AND call_id=?", &store->del_term);
+		err = store_prepare(store->write,
+				    "DELETE FROM search WHERE kind=? AND value=? AND call_id=?",
+				    &store->del_term);
 	return err;
 }
 
@@ -225,8 +229,8 @@ static int clean_terms(struct store *store, sqlite3_stmt *select, enum cdr_kind 
 }
 
 /* Runs "SELECT columns FROM table WHERE where" over clean_terms, then deletes the same rows. Parameters: limit, before. */
-static int clean_rows(struct store *store, const char *table, enum cdr_kind kind, const char *where, unsigned limit,
-		      uint64_t before_us)
+static int clean_rows(struct store *store, const char *table, enum cdr_kind kind, const char *where,
+		      unsigned limit, uint64_t before_us)
 {
 	struct buf sql = BUF_INIT(SQL_MAX);
 	sqlite3_stmt *select = NULL, *delete = NULL;
@@ -260,19 +264,25 @@ static int clean_rows(struct store *store, const char *table, enum cdr_kind kind
  * calls; those of calls that never got a record (lost with the process before any answer) go by their own age. */
 int store_clean(struct store *store, uint64_t before_us, unsigned limit)
 {
-	static const char old_calls[] = "call_id IN (SELECT call_id FROM (SELECT call_id, started, ended FROM calls"
-					" ORDER BY call_id LIMIT ?1) WHERE coalesce(ended, started, 0) < ?2)";
-	static const char orphans[] = "rowid IN (SELECT rowid FROM (SELECT rowid, call_id, started FROM attempts"
-				      " ORDER BY call_id LIMIT ?1) AS a WHERE coalesce(started, 0) < ?2"
-				      " AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.call_id = a.call_id))";
+	static const char old_calls[] =
+		"call_id IN (SELECT call_id FROM (SELECT call_id, started, ended FROM calls"
+		" ORDER BY call_id LIMIT ?1) WHERE coalesce(ended, started, 0) < ?2)";
+	static const char orphans[] =
+		"rowid IN (SELECT rowid FROM (SELECT rowid, call_id, started FROM attempts"
+		" ORDER BY call_id LIMIT ?1) AS a WHERE coalesce(started, 0) < ?2"
+		" AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.call_id = a.call_id))";
 	int calls = 0, attempts = 0, err;
 
 	pthread_mutex_lock(&store->write_lock);
 	err = store_begin(store);
 	if (!err) {
 		attempts = clean_rows(store, "attempts", CDR_ATTEMPT, old_calls, limit, before_us);
-		calls = attempts < 0 ? attempts : clean_rows(store, "calls", CDR_END, old_calls, limit, before_us);
-		attempts = calls < 0 ? calls : clean_rows(store, "attempts", CDR_ATTEMPT, orphans, limit - (unsigned)calls, before_us);
+		calls = attempts < 0
+				? attempts
+				: clean_rows(store, "calls", CDR_END, old_calls, limit, before_us);
+		attempts = calls < 0 ? calls
+				     : clean_rows(store, "attempts", CDR_ATTEMPT, orphans,
+						  limit - (unsigned)calls, before_us);
 		err = store_end(store, attempts < 0 ? attempts : 0);
 	}
 	pthread_mutex_unlock(&store->write_lock);

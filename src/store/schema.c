@@ -16,9 +16,11 @@
 
 static const char *const migrations[] = {
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE objects(kind TEXT NOT NULL, name TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL,"
+	"CREATE TABLE objects(kind TEXT NOT NULL, name TEXT NOT NULL, position INTEGER NOT NULL, "
+	"body TEXT NOT NULL,"
 	" PRIMARY KEY(kind, name)) WITHOUT ROWID;"
-	"CREATE TABLE audit(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, detail TEXT);"
+	"CREATE TABLE audit(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what "
+	"TEXT NOT NULL, detail TEXT);"
 	"CREATE TABLE calls(call_id INTEGER PRIMARY KEY);"
 	"CREATE TABLE attempts(call_id INTEGER NOT NULL, attempt INTEGER NOT NULL);"
 	"CREATE UNIQUE INDEX attempts_key ON attempts(call_id, attempt);"
@@ -29,7 +31,8 @@ _Static_assert(ARRAY_SIZE(migrations) == STORE_VERSION, "one migration a version
 
 static bool has_column(sqlite3 *db, const char *table, const char *column)
 {
-	return sqlite3_table_column_metadata(db, NULL, table, column, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK;
+	return sqlite3_table_column_metadata(db, NULL, table, column, NULL, NULL, NULL, NULL,
+					     NULL) == SQLITE_OK;
 }
 
 static int add_columns(sqlite3 *db, const char *table, enum cdr_kind kind)
@@ -58,7 +61,8 @@ static int migrate_from(struct store *store, int64_t version)
 		return err;
 	err = store_exec(store->write, migrations[version]);
 	if (!err) {
-		snprintf(sql, sizeof(sql), "INSERT OR REPLACE INTO meta VALUES('version', '%d')", (int)version + 1);
+		snprintf(sql, sizeof(sql), "INSERT OR REPLACE INTO meta VALUES('version', '%d')",
+			 (int)version + 1);
 		err = store_exec(store->write, sql);
 	}
 	return store_end(store, err);
@@ -70,10 +74,15 @@ int store_migrate(struct store *store, char *why, size_t why_size)
 	int err = 0;
 
 	if (has_column(store->write, "meta", "value"))
-		version = store_number(store->write, "SELECT CAST(value AS INTEGER) FROM meta WHERE name='version'", 0);
+		version = store_number(
+			store->write,
+			"SELECT CAST(value AS INTEGER) FROM meta WHERE name='version'", 0);
 	if (version > STORE_VERSION) {
-		snprintf(why, why_size, "the database %s has schema version %lld, this causewayd knows %d: start the newer version, "
-			 "or restore a backup made by this one", store->path, (long long)version, STORE_VERSION);
+		snprintf(why, why_size,
+			 "the database %s has schema version %lld, this causewayd knows %d: start "
+			 "the newer version, "
+			 "or restore a backup made by this one",
+			 store->path, (long long)version, STORE_VERSION);
 		return -EPROTONOSUPPORT;
 	}
 	for (; version < STORE_VERSION && !err; version++)
@@ -87,7 +96,9 @@ int store_migrate(struct store *store, char *why, size_t why_size)
 		err = store_end(store, err);
 	}
 	if (err)
-		snprintf(why, why_size, "cannot bring the database %s to schema version %d: %s: it is unchanged; check disk and folder",
+		snprintf(why, why_size,
+			 "cannot bring the database %s to schema version %d: %s: it is unchanged; "
+			 "check disk and folder",
 			 store->path, STORE_VERSION, strerror(-err));
 	return err;
 }

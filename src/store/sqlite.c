@@ -129,12 +129,15 @@ static int make_file(const char *path)
 
 static int connect_to(sqlite3 **db, const char *path, int flags)
 {
-	int result = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	int result = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+				     NULL);
 
 	if (result != SQLITE_OK)
 		return store_errno(result);
 	sqlite3_busy_timeout(*db, BUSY_MS);
-	return store_exec(*db, "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-16384");
+	return store_exec(
+		*db,
+		"PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-16384");
 }
 
 static int open_database(struct store *store, bool unclean)
@@ -142,14 +145,18 @@ static int open_database(struct store *store, bool unclean)
 	int err = connect_to(&store->write, store->path, SQLITE_OPEN_READWRITE);
 
 	if (!err)
-		err = store_exec(store->write, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
+		err = store_exec(store->write, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+					       "PRAGMA wal_autocheckpoint=4000;"
 					       "PRAGMA journal_size_limit=67108864");
-	if (!err && sqlite3_table_column_metadata(store->write, NULL, "meta", NULL, NULL, NULL, NULL, NULL, NULL) ==
-			    SQLITE_CORRUPT)
+	if (!err && sqlite3_table_column_metadata(store->write, NULL, "meta", NULL, NULL, NULL,
+						  NULL, NULL, NULL) == SQLITE_CORRUPT)
 		err = -EBADMSG;
 	/* All of a big database would take minutes; what a start depends on is looked at, after a crash only. */
-	if (!err && unclean && store_number(store->write, "SELECT count(*) FROM sqlite_schema WHERE name='objects'", 0) &&
-	    store_number(store->write, "SELECT quick_check <> 'ok' FROM pragma_quick_check('objects')", 1))
+	if (!err && unclean &&
+	    store_number(store->write, "SELECT count(*) FROM sqlite_schema WHERE name='objects'",
+			 0) &&
+	    store_number(store->write,
+			 "SELECT quick_check <> 'ok' FROM pragma_quick_check('objects')", 1))
 		err = -EBADMSG;
 	return err;
 }
@@ -158,16 +165,22 @@ static void explain_open(const struct store *store, int err, char *why, size_t w
 {
 	if (err == -EBADMSG)
 		snprintf(why, why_size,
-			 "the database %s is damaged: move it away together with %s-wal and %s-shm and restore a backup, "
+			 "the database %s is damaged: move it away together with %s-wal and %s-shm "
+			 "and restore a backup, "
 			 "or start with an empty one and import the configuration",
 			 store->path, store->path, store->path);
 	else if (err == -EBUSY)
-		snprintf(why, why_size, "the database %s is locked by another program: end that program", store->path);
+		snprintf(why, why_size,
+			 "the database %s is locked by another program: end that program",
+			 store->path);
 	else if (err == -EROFS || err == -EACCES)
-		snprintf(why, why_size, "the database %s cannot be written: check the owner and mode of file and folder",
+		snprintf(why, why_size,
+			 "the database %s cannot be written: check the owner and mode of file and "
+			 "folder",
 			 store->path);
 	else
-		snprintf(why, why_size, "cannot open the database %s: %s: check disk and folder", store->path, strerror(-err));
+		snprintf(why, why_size, "cannot open the database %s: %s: check disk and folder",
+			 store->path, strerror(-err));
 }
 
 static int prepare_all(struct store *store)
@@ -211,7 +224,8 @@ static int open_all(struct store *store, char *why, size_t why_size)
 	return err;
 }
 
-int store_open(struct store **store_out, const char *url, const char *data_folder, char *why, size_t why_size)
+int store_open(struct store **store_out, const char *url, const char *data_folder, char *why,
+	       size_t why_size)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	int err;

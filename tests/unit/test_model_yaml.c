@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <jansson.h>
 #include <stdlib.h>
 
 static const char good[] =
@@ -176,6 +177,44 @@ static void test_json_is_read(void **state)
 	buf_free(&out);
 }
 
+static void check_json(const struct model *m, const char *kind, const void *object)
+{
+	struct buf out = BUF_INIT(1 << 20);
+	json_error_t error;
+	json_t *json;
+
+	model_write_json(&out, m, kind, object, true);
+	json = json_loadb(out.p, out.len, JSON_REJECT_DUPLICATES, &error);
+	if (!json)
+		fail_msg("%s in %s", error.text, buf_cstr(&out));
+	assert_true(json_is_object(json));
+	json_decref(json);
+	buf_free(&out);
+}
+
+static void test_json_is_sound(void **state)
+{
+	struct model *m = read_good(good);
+
+	for (unsigned i = 0; i < m->n_accounts; i++)
+		check_json(m, "account", &m->accounts[i]);
+	for (unsigned i = 0; i < m->n_rate_groups; i++)
+		check_json(m, "rate_group", &m->rate_groups[i]);
+	for (unsigned i = 0; i < m->n_mappings; i++)
+		check_json(m, "mapping_gateway", &m->mappings[i]);
+	for (unsigned i = 0; i < m->n_routings; i++)
+		check_json(m, "routing_gateway", &m->routings[i]);
+	for (unsigned i = 0; i < m->n_phones; i++) {
+		struct binding b = { .contact = "sip:x\"\\y", .expires_us = UINT64_MAX };
+
+		check_json(m, "phone", &m->phones[i]);
+		phone_state_write(m->phones[i].state, &b);
+		atomic_store(&m->phones[i].load->last_call_us, 1);
+		check_json(m, "phone", &m->phones[i]);
+	}
+	model_unref(&m);
+}
+
 static void test_minimal(void **state)
 {
 	struct model *m = read_good("version: 1\n");
@@ -253,6 +292,7 @@ static const struct {
 	{ V "accounts:\n  - { name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }\n", 3, "accounts[0]",
 	  "has 64 bytes, the limit is 63", "1 to 63" },
 	{ V "accounts:\n  - { name: \"a\\u202Eb\" }\n", 3, "accounts[0]", "not permitted in names", "" },
+	{ V "accounts:\n  - { name: a, kind: \"\\e[2J\" }\n", 3, "accounts[0] a", "`?[2J` is not known", "" },
 	{ V "accounts:\n  - { name: a, balance: 1.123456789 }\n", 3, "accounts[0] a", "no amount of money", "8 places" },
 	{ V "accounts:\n  - { name: a, overdraft: -1 }\n", 3, "accounts[0] a", "below zero", "" },
 	{ V "accounts:\n  - name: a\n    memo: \"x\\u0007\"\n", 4, "accounts[0] a", "control character", "" },
@@ -374,7 +414,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),	cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_secrets),
-		cmocka_unit_test(test_json_is_read), cmocka_unit_test(test_minimal), cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_json_is_read), cmocka_unit_test(test_json_is_sound), cmocka_unit_test(test_minimal), cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_several_errors), cmocka_unit_test(test_deep), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_fields),
 	};

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -421,6 +422,38 @@ static void test_new_field(void **state)
 	buf_free(&out);
 }
 
+static void *read_lists(void *arg)
+{
+	atomic_bool *stop = arg;
+	struct cdr_filter filter = { .answered = -1, .limit = 50, .gateway = "a-1" };
+
+	while (!atomic_load(stop)) {
+		struct buf out = BUF_INIT(1 << 20);
+		uint64_t next;
+
+		assert_int_equal(store_list_cdrs(store, &filter, &out, &next), 0);
+		assert_int_equal(store_list_audit(store, 5, &out), 0);
+		buf_free(&out);
+	}
+	return NULL;
+}
+
+/* Pages are read while records arrive. */
+static void test_readers_and_writer(void **state)
+{
+	atomic_bool stop = false;
+	pthread_t threads[2];
+
+	for (int i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, read_lists, &stop);
+	for (unsigned i = 0; i < 20; i++)
+		give_samples(i * 30, 30);
+	atomic_store(&stop, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(count_of("calls"), 600);
+}
+
 /* Journal and database together, as the switch has them. */
 static void test_with_journal(void **state)
 {
@@ -460,6 +493,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_newer_version_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_urls, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_field, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_readers_and_writer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_with_journal, setup, teardown),
 	};
 

@@ -78,16 +78,18 @@ class Actor:
     # ---- what arrives (on the wire's thread) ------------------------------------------------
 
     def arrived(self, message, source):
-        again = self.seen.get(message.data)
+        # Each 2xx that comes again gets an ACK, possibly on a new branch: the same ACK for all that.
+        key = message.data if message.method != "ACK" else (message.call_id, message.get("To"), message.cseq, message.body)
+        again = self.seen.get(key)
         self.flow.ladder.add(self, "<", message, again is not None)
         if again is not None and (self.proto == "udp" or message.status):
-            self.seen[message.data] += 1
+            self.seen[key] += 1
             with self.arrival:
                 self.repeats[message.kind] = self.repeats.get(message.kind, 0) + 1
                 self.arrival.notify_all()
             self.answer_repeat(message)
             return
-        self.seen[message.data] = 1
+        self.seen[key] = 1
         self.inspect(message)
         with self.arrival:
             message.call = self.call_of(message)

@@ -25,7 +25,7 @@ class Daemon:
         self.log_path = os.path.join(folder, "log")
         self.ip6_port = self.free_port6()
         self.process = None
-        self.unclean = False            # killed on purpose: its end proves nothing
+        self.ending = False             # the test told it to end
 
     @staticmethod
     def free_port6():
@@ -82,6 +82,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([self.program, "-c", self.boot], stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, cwd=self.folder, env=environment)
+        self.ending = False
         end = time.time() + patience
         while time.time() < end:
             if self.process.poll() is not None:
@@ -92,13 +93,18 @@ class Daemon:
         raise DaemonError("causewayd was not ready within %d s" % patience)
 
     def signal(self, number):
+        self.ending |= number == signal.SIGTERM
         self.process.send_signal(number)
 
+    def died(self):
+        """What ended it unbidden, or None."""
+        code = None if self.ending or not self.process else self.process.poll()
+        return None if code is None else "causewayd died (%s)" % (signal.Signals(-code).name if code < 0 else code)
+
     def kill(self):
-        self.unclean = True
+        self.ending = True
         self.process.kill()
         self.process.wait()
-        self.unclean = False
         self.process = None
 
     def wait_end(self, patience=10):
@@ -119,6 +125,8 @@ class Daemon:
     def stop(self, patience=10):
         if not self.process:
             return None
+        if self.died():
+            return self.died()
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         return self.wait_end(patience)
@@ -129,6 +137,12 @@ class Daemon:
                 return f.read()
         except OSError:
             return ""
+
+    def log_tail(self):
+        """Its end; after a sanitizer's complaint, that from its beginning."""
+        lines = self.log().splitlines()
+        first = next((i for i, line in enumerate(lines) if SANITIZER.search(line)), max(0, len(lines) - 40))
+        return lines[first:first + 60]
 
     # ---- command line --------------------------------------------------------------------
 
@@ -176,12 +190,12 @@ class Daemon:
         return None
 
 
-def make_certificates(folder):
-    """A throw-away authority and one certificate for both ends; paths by name as the boot file wants them."""
+def make_certificates(folder, hosts):
+    """A throw-away certificate for all of these addresses, its own authority; paths by name as the boot file wants them."""
     key, cert = folder + "/key.pem", folder + "/certificate.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=causeway.test", "-addext",
-                    "subjectAltName=DNS:causeway.test,IP:127.0.0.1"], check=True, capture_output=True)
+                    "subjectAltName=DNS:causeway.test," + ",".join("IP:" + host for host in hosts)], check=True, capture_output=True)
     return {"certificate": cert, "key": key, "ca": cert}
 
 

@@ -82,6 +82,9 @@ class Flow:
         self.ladder.note(actor.name if actor else "test", "FAILED: " + text)
 
     def check_time(self):
+        died = self.daemon.died()
+        if died and died not in self.complaints:
+            self.complain(died)
         if self.complaints and not self.unchecked:
             from .actor import Failed
             raise Failed(ELSEWHERE)
@@ -109,8 +112,8 @@ class Flow:
                         "call_id": actor.dialog.call_id or "", "tag": actor.dialog.local_tag}[part]
             if name in self.variables:
                 return self.variables[name]
-            if name in ("random", "long"):
-                return sip.token(12 if name == "random" else 1500)
+            if name in ("random", "wide"):
+                return sip.token(12 if name == "random" else 180)
             raise FlowError("${%s} is not known" % found.group(1))
         return re.sub(r"\$\{([^}]+)\}", value, text)
 
@@ -184,7 +187,8 @@ class Flow:
         self.daemon = Daemon(self.program, self.network_host(1), self.folder, self.cli)
         protos = {options.get("proto") for _, _, options, _ in self.declared}
         if "tls" in protos:
-            self.tls = TlsContexts(make_certificates(self.folder))
+            hosts = [self.network_host(1)] + [options["host"] for _, _, options, _ in self.declared]
+            self.tls = TlsContexts(make_certificates(self.folder, hosts))
         for kind, name, options, script in self.declared:
             self.actors[name] = Actor(self, kind, name, options, script)
         ip6 = any(":" in options["host"] for _, _, options, _ in self.declared)
@@ -285,6 +289,6 @@ class Flow:
         for actor in self.actors.values():
             if actor.problem:
                 lines.append("  %s: line %d: %s: %s" % (actor.name, actor.at.line, actor.at, actor.problem))
-        log = self.daemon.log().splitlines()[-40:] if getattr(self, "daemon", None) else []
+        log = self.daemon.log_tail() if getattr(self, "daemon", None) else []
         lines += ["  last lines of the switch's log:"] + ["    " + line for line in log]
         return "\n".join(lines)
