@@ -102,7 +102,7 @@ bool api_match(struct api_request *req, const char *method, const char *path);
 bool api_read_params(struct api_request *req);
 /* One value by its parameter's type; on failure `why` says what it must be. */
 bool api_parse_value(struct api_value *out, const struct api_param *param, const char *text, char *why, size_t size);
-/* RFC 3339 (seconds and zone may be absent: UTC), a date alone, or seconds since 1970. 0 or -EINVAL. */
+/* RFC 3339 (seconds and zone may be absent: UTC), a date alone, or seconds since 1970 (9 to 11 digits). 0 or -EINVAL. */
 int api_parse_time(struct span text, uint64_t *utc_us_out);
 
 /* ---- the server ----------------------------------------------------------------------- */

@@ -12,7 +12,8 @@
 
 static void set_etag(struct api_request *req, const struct model *m)
 {
-	snprintf(req->etag, sizeof(req->etag), "\"%" PRIu64 "-%" PRIx64 "\"", m->version, m->built_utc_us);
+	snprintf(req->etag, sizeof(req->etag), "\"%" PRIu64 "-%" PRIx64 "\"", m->version,
+		 m->built_utc_us);
 }
 
 /* RFC 9110 13.1.1: a list of tags, or "*". */
@@ -38,7 +39,9 @@ void api_get_config(struct api_request *req)
 
 	if (secrets && !req->local) {
 		api_fail(req, 403,
-			 &(struct api_problem){ .field = "secrets", .remedy = "ask over the Unix socket: causeway config export --secrets" },
+			 &(struct api_problem){ .field = "secrets",
+						.remedy = "ask over the Unix socket: causeway "
+							  "config export --secrets" },
 			 "passwords are told only over the Unix socket");
 		return;
 	}
@@ -79,8 +82,8 @@ static void write_errors(struct api_request *req, const struct model_error *erro
 	struct buf *out = &req->out;
 	char detail[160];
 
-	snprintf(detail, sizeof(detail), "the configuration has %s%u %s; nothing was changed", n >= ERRORS_MAX ? "at least " : "",
-		 n, n == 1 ? "error" : "errors");
+	snprintf(detail, sizeof(detail), "the configuration has %s%u %s; nothing was changed",
+		 n >= ERRORS_MAX ? "at least " : "", n, n == 1 ? "error" : "errors");
 	api_begin_problem(req, 422, detail);
 	json_open(out, "errors", '[');
 	for (unsigned i = 0; i < n && i < ERRORS_MAX; i++) {
@@ -128,7 +131,8 @@ void api_check_config(struct api_request *req)
 /* RFC 9110 13.1.1: somebody else may have changed it since the caller looked. */
 static bool still_matches(struct api_request *req)
 {
-	const char *wanted = MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "If-Match");
+	const char *wanted =
+		MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "If-Match");
 	struct model *m;
 
 	if (!wanted)
@@ -138,27 +142,40 @@ static bool still_matches(struct api_request *req)
 	model_unref(&m);
 	if (tag_listed(wanted, req->etag))
 		return true;
-	api_fail(req, 412, &(struct api_problem){ .field = "If-Match", .value = wanted, .limit = req->etag,
-						  .remedy = "read the configuration again, make the change in that, send it" },
+	api_fail(req, 412,
+		 &(struct api_problem){
+			 .field = "If-Match",
+			 .value = wanted,
+			 .limit = req->etag,
+			 .remedy =
+				 "read the configuration again, make the change in that, send it" },
 		 "the configuration was changed by somebody else");
 	return false;
 }
 
-/* Keeps `m` and puts it in force; apply_model takes over a reference of its own. */
+/* Keeps `m` and puts it in force. Takes over the reference: so does apply_model, since a new snapshot must be its
+ * maker's alone until it is the current one. */
 static void apply(struct api_request *req, struct model *m)
 {
 	char why[512] = "";
 
-	if (!still_matches(req))
-		return;
-	if (store_save_model(req->sw->store, m, req->who, why, sizeof(why)) != 0) {
-		api_fail(req, 503, &(struct api_problem){ .remedy = "mend the database, then send the configuration again" },
-			 "the configuration could not be kept and is not in force: %s", why);
+	if (!still_matches(req)) {
+		model_unref(&m);
 		return;
 	}
-	req->sw->apply_model(req->sw->arg, model_ref(m));
+	if (store_save_model(req->sw->store, m, req->who, why, sizeof(why)) != 0) {
+		api_fail(req, 503,
+			 &(struct api_problem){
+				 .remedy = "mend the database, then send the configuration again" },
+			 "the configuration could not be kept and is not in force: %s", why);
+		model_unref(&m);
+		return;
+	}
+	req->sw->apply_model(req->sw->arg, m);
+	m = model_hub_get(req->sw->hub);
 	set_etag(req, m);
 	write_result(req, m, true);
+	model_unref(&m);
 }
 
 void api_put_config(struct api_request *req)
@@ -169,10 +186,10 @@ void api_put_config(struct api_request *req)
 		return;
 	if (api_number(req, "dry_run")) {
 		write_result(req, m, false);
-	} else {
-		pthread_mutex_lock(&req->api->config_lock);
-		apply(req, m);
-		pthread_mutex_unlock(&req->api->config_lock);
+		model_unref(&m);
+		return;
 	}
-	model_unref(&m);
+	pthread_mutex_lock(&req->api->config_lock);
+	apply(req, m);
+	pthread_mutex_unlock(&req->api->config_lock);
 }

@@ -26,16 +26,27 @@ static const char *type_name(enum param_type type)
 	return names[type];
 }
 
+/* As values are written: "2h" where the table says "7200s". */
+static const char *default_of(const struct param_info *info, char *dst, size_t size)
+{
+	uint64_t us;
+
+	if (info->type == PARAM_TYPE_DURATION && duration_parse(span_of(info->def), &us) == 0)
+		return duration_format(us, dst, size);
+	return info->def;
+}
+
 static void write_parameter(struct buf *out, const struct model *m, const struct param_info *info)
 {
-	char value[256];
+	char value[256], scratch[64];
+	const char *def = default_of(info, scratch, sizeof(scratch));
 
 	param_format(&m->params, info, value, sizeof(value));
 	json_open(out, NULL, '{');
 	json_text(out, "name", info->name);
 	json_text(out, "value", value);
-	json_text(out, "default", info->def);
-	json_bool(out, "changed", strcmp(value, info->def) != 0);
+	json_text(out, "default", def);
+	json_bool(out, "changed", strcmp(value, def) != 0);
 	json_text(out, "type", type_name(info->type));
 	json_text(out, "least", info->least[0] ? info->least : NULL);
 	json_text(out, "most", info->most[0] ? info->most : NULL);
@@ -54,7 +65,8 @@ void api_get_parameters(struct api_request *req)
 	for (size_t i = 0; i < param_count; i++) {
 		const struct param_info *info = &param_table[i];
 
-		if (!q || contains(info->name, q) || contains(info->vos, q) || contains(info->help, q))
+		if (!q || contains(info->name, q) || contains(info->vos, q) ||
+		    contains(info->help, q))
 			write_parameter(&req->out, m, info);
 	}
 	json_close(&req->out, ']');
@@ -81,10 +93,12 @@ static bool mapping_fits(const struct model_mapping *gw, const char *q)
 
 static bool routing_fits(const struct model_routing *gw, const char *q)
 {
-	return !q || contains(gw->name, q) || contains(account_name(gw->account), q) || contains(gw->host, q);
+	return !q || contains(gw->name, q) || contains(account_name(gw->account), q) ||
+	       contains(gw->host, q);
 }
 
-static void write_object(struct buf *out, const char *key, const struct model *m, const char *kind, const void *object)
+static void write_object(struct buf *out, const char *key, const struct model *m, const char *kind,
+			 const void *object)
 {
 	json_key(out, key);
 	model_write_json(out, m, kind, object, true);
@@ -123,7 +137,10 @@ static void fail_no_gateway(struct api_request *req, const struct model *m, cons
 	for (unsigned i = 0; i < m->n_routings; i++)
 		near_offer(&near, span_of(m->routings[i].name));
 	api_fail(req, 404,
-		 &(struct api_problem){ .field = "name", .value = name, .near = &near, .remedy = "causeway gateway list shows all" },
+		 &(struct api_problem){ .field = "name",
+					.value = name,
+					.near = &near,
+					.remedy = "causeway gateway list shows all" },
 		 "no mapping or routing gateway has this name");
 }
 
@@ -155,7 +172,7 @@ struct listing {
 	const char *(*name)(const struct model *m, unsigned i);
 	const void *(*object)(const struct model *m, unsigned i);
 	unsigned n;
-	const void *after;		/* the object named by `after`; NULL = none is */
+	const void *after; /* the object named by `after`; NULL = none is */
 };
 
 static const char *phone_name(const struct model *m, unsigned i)
@@ -178,14 +195,19 @@ static const void *account_object(const struct model *m, unsigned i)
 	return &m->accounts[i];
 }
 
-static void write_listing(struct api_request *req, const struct model *m, const struct listing *list)
+static void write_listing(struct api_request *req, const struct model *m,
+			  const struct listing *list)
 {
-	const char *q = api_text(req, "q"), *after = api_text(req, "after"), *last = NULL, *next = NULL;
+	const char *q = api_text(req, "q"), *after = api_text(req, "after"), *last = NULL,
+		   *next = NULL;
 	uint64_t left = api_number(req, "limit");
 	unsigned i = 0;
 
 	if (after && !list->after) {
-		api_fail(req, 400, &(struct api_problem){ .field = "after", .value = after, .remedy = "begin with the first page again" },
+		api_fail(req, 400,
+			 &(struct api_problem){ .field = "after",
+						.value = after,
+						.remedy = "begin with the first page again" },
 			 "it does not exist any more");
 		return;
 	}
@@ -216,8 +238,9 @@ void api_get_phones(struct api_request *req)
 {
 	struct model *m = model_hub_get(req->sw->hub);
 	const char *after = api_text(req, "after");
-	struct listing list = { "phones", "phone", phone_name, phone_object, m->n_phones,
-				after ? model_phone(m, span_of(after)) : NULL };
+	struct listing list = { "phones",    "phone",
+				phone_name,  phone_object,
+				m->n_phones, after ? model_phone(m, span_of(after)) : NULL };
 
 	write_listing(req, m, &list);
 	model_unref(&m);
@@ -227,8 +250,9 @@ void api_get_accounts(struct api_request *req)
 {
 	struct model *m = model_hub_get(req->sw->hub);
 	const char *after = api_text(req, "after");
-	struct listing list = { "accounts", "account", account_name_at, account_object, m->n_accounts,
-				after ? model_account(m, span_of(after)) : NULL };
+	struct listing list = { "accounts",      "account",
+				account_name_at, account_object,
+				m->n_accounts,   after ? model_account(m, span_of(after)) : NULL };
 
 	write_listing(req, m, &list);
 	model_unref(&m);

@@ -159,6 +159,11 @@ static void write_kind(struct buf *out, const char *schema, const char *kind, bo
 		json_key(out, "load");
 		buf_add_str(out, "{\"readOnly\":true,\"allOf\":[" REF("Load") "]}");
 	}
+	if (strcmp(kind, "phone") == 0) {
+		json_key(out, "registered");
+		buf_add_str(out, "{\"type\":\"boolean\",\"readOnly\":true,\"description\":\"Then contact, user_agent, expires_in_s and "
+				 "registered_at are there too.\"}");
+	}
 	json_close(out, '}');
 	json_close(out, '}');
 }

@@ -12,12 +12,18 @@ static const char *title_of(unsigned status)
 		unsigned status;
 		const char *title;
 	} titles[] = {
-		{ 400, "Bad request" },		 { 403, "Forbidden" },
-		{ 404, "Not found" },		 { 405, "Method not allowed" },
-		{ 409, "Conflict" },		 { 412, "Changed meanwhile" },
-		{ 413, "Too large" },		 { 414, "Path too long" },
-		{ 415, "Not this kind of body" }, { 422, "Not a valid configuration" },
-		{ 500, "Internal error" },	 { 503, "Not possible now" },
+		{ 400, "Bad request" },
+		{ 403, "Forbidden" },
+		{ 404, "Not found" },
+		{ 405, "Method not allowed" },
+		{ 409, "Conflict" },
+		{ 412, "Changed meanwhile" },
+		{ 413, "Too large" },
+		{ 414, "Path too long" },
+		{ 415, "Not this kind of body" },
+		{ 422, "Not a valid configuration" },
+		{ 500, "Internal error" },
+		{ 503, "Not possible now" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
@@ -56,7 +62,8 @@ static void write_detail(struct buf *text, const char *sentence, const struct ap
 		buf_addf(text, "%s%.*s", i ? ", " : "; near: ", SPAN_ARG(more->near->name[i]));
 }
 
-void api_fail(struct api_request *req, unsigned status, const struct api_problem *more, const char *format, ...)
+void api_fail(struct api_request *req, unsigned status, const struct api_problem *more,
+	      const char *format, ...)
 {
 	static const struct api_problem nothing;
 	struct buf detail = BUF_INIT(8192);

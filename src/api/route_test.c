@@ -37,7 +37,8 @@ static bool parse_source(const char *text, struct sockaddr_storage *out)
 	} else if (inet_pton(AF_INET6, text, &in6->sin6_addr) != 1) {
 		span_cut(s, ':', &host, &port);
 	}
-	if ((port.len && (span_to_u32(port, &number) || number > 65535)) || span_copy(host, name, sizeof(name)) >= sizeof(name))
+	if ((port.len && (span_to_u32(port, &number) || number > 65535)) ||
+	    span_copy(host, name, sizeof(name)) >= sizeof(name))
 		return false;
 	if (inet_pton(AF_INET, name, &in4->sin_addr) == 1) {
 		in4->sin_family = AF_INET;
@@ -68,8 +69,12 @@ static bool set_caller(struct api_request *req, const struct model *m, struct ca
 		near_offer(&near, span_of(m->mappings[i].name));
 	for (unsigned i = 0; i < m->n_phones; i++)
 		near_offer(&near, span_of(m->phones[i].number));
-	api_fail(req, 404, &(struct api_problem){ .field = "from", .value = from, .near = &near,
-						  .remedy = "causeway gateway list shows the mapping gateways" },
+	api_fail(req, 404,
+		 &(struct api_problem){
+			 .field = "from",
+			 .value = from,
+			 .near = &near,
+			 .remedy = "causeway gateway list shows the mapping gateways" },
 		 "no mapping gateway and no phone has this name, nor is it an address");
 	return false;
 }
@@ -94,7 +99,8 @@ static void write_reasons(struct buf *out, const struct reasons *why)
 	json_number(out, "considered", why->n);
 }
 
-static void write_admit(struct buf *out, const struct admit_result *result, const struct reasons *why)
+static void write_admit(struct buf *out, const struct admit_result *result,
+			const struct reasons *why)
 {
 	char duration[32];
 
@@ -107,7 +113,8 @@ static void write_admit(struct buf *out, const struct admit_result *result, cons
 	json_text(out, "phone", result->phone ? result->phone->number : NULL);
 	json_text(out, "account", result->account ? result->account->name : NULL);
 	if (result->max_duration_us)
-		json_text(out, "max_duration", duration_format(result->max_duration_us, duration, sizeof(duration)));
+		json_text(out, "max_duration",
+			  duration_format(result->max_duration_us, duration, sizeof(duration)));
 	write_reasons(out, why);
 	json_close(out, '}');
 }
@@ -117,14 +124,18 @@ static void write_candidate(struct buf *out, const struct route_candidate *c)
 	json_open(out, NULL, '{');
 	if (c->gateway) {
 		char peer[300];
+		bool ip6 = c->gateway->host[0] != '[' && strchr(c->gateway->host, ':');
+		int n = snprintf(peer, sizeof(peer), ip6 ? "[%s]" : "%s", c->gateway->host);
 
-		snprintf(peer, sizeof(peer), c->gateway->port ? "%s:%u" : "%s", c->gateway->host, c->gateway->port);
+		if (c->gateway->port && n > 0 && (size_t)n < sizeof(peer))
+			snprintf(peer + n, sizeof(peer) - (size_t)n, ":%u", c->gateway->port);
 		json_text(out, "routing_gateway", c->gateway->name);
 		json_text(out, "address", peer);
 		json_number(out, "priority", c->gateway->priority);
 		json_bool(out, "protect", c->gateway->protect);
 		json_number(out, "line_limit", c->gateway->line_limit);
-		json_number(out, "lines", atomic_load_explicit(&c->gateway->load->lines, memory_order_relaxed));
+		json_number(out, "lines",
+			    atomic_load_explicit(&c->gateway->load->lines, memory_order_relaxed));
 	} else {
 		json_text(out, "phone", c->phone->number);
 	}
@@ -133,7 +144,8 @@ static void write_candidate(struct buf *out, const struct route_candidate *c)
 }
 
 static void write_route(struct buf *out, const struct model *m, const struct call_request *call,
-			const struct admit_result *from, struct route_plan *plan, struct reasons *why)
+			const struct admit_result *from, struct route_plan *plan,
+			struct reasons *why)
 {
 	enum route_verdict verdict;
 
@@ -149,7 +161,8 @@ static void write_route(struct buf *out, const struct model *m, const struct cal
 	json_close(out, '}');
 }
 
-static void write_test(struct api_request *req, const struct model *m, const struct call_request *call)
+static void write_test(struct api_request *req, const struct model *m,
+		       const struct call_request *call)
 {
 	struct admit_result result = { 0 };
 	struct reasons why = { 0 };

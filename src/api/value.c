@@ -65,7 +65,7 @@ int api_parse_time(struct span s, uint64_t *utc_us_out)
 	uint64_t us = 0, seconds;
 	int64_t east = 0, t;
 
-	if (s.len <= 11 && span_to_u64(s, &seconds) == 0) {
+	if (s.len >= 9 && s.len <= 11 && span_to_u64(s, &seconds) == 0) {
 		*utc_us_out = seconds * SEC;
 		return 0;
 	}
