@@ -144,7 +144,7 @@ const char *format_seconds(double seconds, char *dst, size_t size)
 {
 	unsigned long s = seconds > 0 ? (unsigned long)seconds : 0;
 
-	if (seconds < 10 && seconds > 0)
+	if (seconds > 0 && seconds < 10 && seconds > (double)s)
 		snprintf(dst, size, "%.2fs", seconds);
 	else if (s < 60)
 		snprintf(dst, size, "%lus", s);
@@ -169,7 +169,8 @@ static void add_object(struct buf *out, const json_t *object)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach ((json_t *)object, key, value) {
+	json_object_foreach((json_t *)object, key, value)
+	{
 		if (json_is_null(value) || (json_is_integer(value) && !json_integer_value(value)))
 			continue;
 		buf_add_str(out, out->len > before ? ", " : "");

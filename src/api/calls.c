@@ -57,10 +57,10 @@ void api_delete_call(struct api_request *req)
 		return;
 	}
 	req->status = 202;
-	json_open(&req->out, NULL, '{');
-	json_call_id(&req->out, "call_id", id);
-	json_bool(&req->out, "hanging_up", true);
-	json_close(&req->out, '}');
+	api_json_open(&req->out, NULL, '{');
+	api_json_call_id(&req->out, "call_id", id);
+	api_json_bool(&req->out, "hanging_up", true);
+	api_json_close(&req->out, '}');
 }
 
 static void fail_store(struct api_request *req, int err)
@@ -115,15 +115,15 @@ void api_get_cdrs(struct api_request *req)
 			 "there is no such end code");
 		return;
 	}
-	json_open(&req->out, NULL, '{');
-	json_key(&req->out, "cdrs");
+	api_json_open(&req->out, NULL, '{');
+	api_json_key(&req->out, "cdrs");
 	err = store_list_cdrs(req->sw->store, &filter, &req->out, &next);
 	if (err) {
 		fail_store(req, err);
 		return;
 	}
-	json_call_id(&req->out, "next", next);
-	json_close(&req->out, '}');
+	api_json_call_id(&req->out, "next", next);
+	api_json_close(&req->out, '}');
 }
 
 void api_get_cdr(struct api_request *req)
@@ -142,12 +142,12 @@ void api_get_audit(struct api_request *req)
 {
 	int err;
 
-	json_open(&req->out, NULL, '{');
-	json_key(&req->out, "audit");
+	api_json_open(&req->out, NULL, '{');
+	api_json_key(&req->out, "audit");
 	err = store_list_audit(req->sw->store, (unsigned)api_number(req, "limit"), &req->out);
 	if (err) {
 		fail_store(req, err);
 		return;
 	}
-	json_close(&req->out, '}');
+	api_json_close(&req->out, '}');
 }

@@ -57,24 +57,24 @@ void api_get_config(struct api_request *req)
 
 static void write_counts(struct buf *out, const struct model *m)
 {
-	json_open(out, "counts", '{');
-	json_number(out, "accounts", m->n_accounts);
-	json_number(out, "rate_groups", m->n_rate_groups);
-	json_number(out, "mapping_gateways", m->n_mappings);
-	json_number(out, "routing_gateways", m->n_routings);
-	json_number(out, "phones", m->n_phones);
-	json_close(out, '}');
+	api_json_open(out, "counts", '{');
+	api_json_number(out, "accounts", m->n_accounts);
+	api_json_number(out, "rate_groups", m->n_rate_groups);
+	api_json_number(out, "mapping_gateways", m->n_mappings);
+	api_json_number(out, "routing_gateways", m->n_routings);
+	api_json_number(out, "phones", m->n_phones);
+	api_json_close(out, '}');
 }
 
 static void write_result(struct api_request *req, const struct model *m, bool applied)
 {
-	json_open(&req->out, NULL, '{');
-	json_bool(&req->out, "valid", true);
-	json_bool(&req->out, "applied", applied);
+	api_json_open(&req->out, NULL, '{');
+	api_json_bool(&req->out, "valid", true);
+	api_json_bool(&req->out, "applied", applied);
 	if (applied)
-		json_number(&req->out, "version", (int64_t)m->version);
+		api_json_number(&req->out, "version", (int64_t)m->version);
 	write_counts(&req->out, m);
-	json_close(&req->out, '}');
+	api_json_close(&req->out, '}');
 }
 
 static void write_errors(struct api_request *req, const struct model_error *errors, unsigned n)
@@ -85,18 +85,18 @@ static void write_errors(struct api_request *req, const struct model_error *erro
 	snprintf(detail, sizeof(detail), "the configuration has %s%u %s; nothing was changed",
 		 n >= ERRORS_MAX ? "at least " : "", n, n == 1 ? "error" : "errors");
 	api_begin_problem(req, 422, detail);
-	json_open(out, "errors", '[');
+	api_json_open(out, "errors", '[');
 	for (unsigned i = 0; i < n && i < ERRORS_MAX; i++) {
-		json_open(out, NULL, '{');
-		json_number(out, "line", errors[i].line);
-		json_number(out, "column", errors[i].column);
-		json_text(out, "object", errors[i].object);
-		json_text(out, "text", errors[i].text);
-		json_text(out, "remedy", errors[i].remedy);
-		json_close(out, '}');
+		api_json_open(out, NULL, '{');
+		api_json_number(out, "line", errors[i].line);
+		api_json_number(out, "column", errors[i].column);
+		api_json_text(out, "object", errors[i].object);
+		api_json_text(out, "text", errors[i].text);
+		api_json_text(out, "remedy", errors[i].remedy);
+		api_json_close(out, '}');
 	}
-	json_close(out, ']');
-	json_close(out, '}');
+	api_json_close(out, ']');
+	api_json_close(out, '}');
 }
 
 /* NULL: the request has failed. */

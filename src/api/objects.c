@@ -42,17 +42,17 @@ static void write_parameter(struct buf *out, const struct model *m, const struct
 	const char *def = default_of(info, scratch, sizeof(scratch));
 
 	param_format(&m->params, info, value, sizeof(value));
-	json_open(out, NULL, '{');
-	json_text(out, "name", info->name);
-	json_text(out, "value", value);
-	json_text(out, "default", def);
-	json_bool(out, "changed", strcmp(value, def) != 0);
-	json_text(out, "type", type_name(info->type));
-	json_text(out, "least", info->least[0] ? info->least : NULL);
-	json_text(out, "most", info->most[0] ? info->most : NULL);
-	json_text(out, "vos3000_name", info->vos[0] ? info->vos : NULL);
-	json_text(out, "help", info->help);
-	json_close(out, '}');
+	api_json_open(out, NULL, '{');
+	api_json_text(out, "name", info->name);
+	api_json_text(out, "value", value);
+	api_json_text(out, "default", def);
+	api_json_bool(out, "changed", strcmp(value, def) != 0);
+	api_json_text(out, "type", type_name(info->type));
+	api_json_text(out, "least", info->least[0] ? info->least : NULL);
+	api_json_text(out, "most", info->most[0] ? info->most : NULL);
+	api_json_text(out, "vos3000_name", info->vos[0] ? info->vos : NULL);
+	api_json_text(out, "help", info->help);
+	api_json_close(out, '}');
 }
 
 void api_get_parameters(struct api_request *req)
@@ -60,8 +60,8 @@ void api_get_parameters(struct api_request *req)
 	const char *q = api_text(req, "q");
 	struct model *m = model_hub_get(req->sw->hub);
 
-	json_open(&req->out, NULL, '{');
-	json_open(&req->out, "parameters", '[');
+	api_json_open(&req->out, NULL, '{');
+	api_json_open(&req->out, "parameters", '[');
 	for (size_t i = 0; i < param_count; i++) {
 		const struct param_info *info = &param_table[i];
 
@@ -69,8 +69,8 @@ void api_get_parameters(struct api_request *req)
 		    contains(info->help, q))
 			write_parameter(&req->out, m, info);
 	}
-	json_close(&req->out, ']');
-	json_close(&req->out, '}');
+	api_json_close(&req->out, ']');
+	api_json_close(&req->out, '}');
 	model_unref(&m);
 }
 
@@ -100,7 +100,7 @@ static bool routing_fits(const struct model_routing *gw, const char *q)
 static void write_object(struct buf *out, const char *key, const struct model *m, const char *kind,
 			 const void *object)
 {
-	json_key(out, key);
+	api_json_key(out, key);
 	model_write_json(out, m, kind, object, true);
 }
 
@@ -112,18 +112,18 @@ void api_get_gateways(struct api_request *req)
 	uint64_t kind = api_number(req, "kind");
 	struct model *m = model_hub_get(req->sw->hub);
 
-	json_open(&req->out, NULL, '{');
-	json_open(&req->out, "mapping_gateways", '[');
+	api_json_open(&req->out, NULL, '{');
+	api_json_open(&req->out, "mapping_gateways", '[');
 	for (unsigned i = 0; (all || kind == MAPPING) && i < m->n_mappings; i++)
 		if (mapping_fits(&m->mappings[i], q))
 			write_object(&req->out, NULL, m, "mapping_gateway", &m->mappings[i]);
-	json_close(&req->out, ']');
-	json_open(&req->out, "routing_gateways", '[');
+	api_json_close(&req->out, ']');
+	api_json_open(&req->out, "routing_gateways", '[');
 	for (unsigned i = 0; (all || kind == ROUTING) && i < m->n_routings; i++)
 		if (routing_fits(&m->routings[i], q))
 			write_object(&req->out, NULL, m, "routing_gateway", &m->routings[i]);
-	json_close(&req->out, ']');
-	json_close(&req->out, '}');
+	api_json_close(&req->out, ']');
+	api_json_close(&req->out, '}');
 	model_unref(&m);
 }
 
@@ -152,12 +152,12 @@ void api_get_gateway(struct api_request *req)
 	const struct model_routing *routing = model_routing(m, span_of(name));
 
 	if (mapping || routing) {
-		json_open(&req->out, NULL, '{');
+		api_json_open(&req->out, NULL, '{');
 		if (mapping)
 			write_object(&req->out, "mapping_gateway", m, "mapping_gateway", mapping);
 		if (routing)
 			write_object(&req->out, "routing_gateway", m, "routing_gateway", routing);
-		json_close(&req->out, '}');
+		api_json_close(&req->out, '}');
 	} else {
 		fail_no_gateway(req, m, name);
 	}
@@ -213,8 +213,8 @@ static void write_listing(struct api_request *req, const struct model *m,
 	}
 	while (after && list->object(m, i++) != list->after)
 		;
-	json_open(&req->out, NULL, '{');
-	json_open(&req->out, list->key, '[');
+	api_json_open(&req->out, NULL, '{');
+	api_json_open(&req->out, list->key, '[');
 	for (; i < list->n && !next; i++) {
 		if (q && !contains(list->name(m, i), q))
 			continue;
@@ -225,13 +225,13 @@ static void write_listing(struct api_request *req, const struct model *m,
 		last = list->name(m, i);
 		write_object(&req->out, NULL, m, list->kind, list->object(m, i));
 	}
-	json_close(&req->out, ']');
-	json_key(&req->out, "next");
+	api_json_close(&req->out, ']');
+	api_json_key(&req->out, "next");
 	if (next)
 		buf_add_json(&req->out, span_of(next));
 	else
 		buf_add_str(&req->out, "null");
-	json_close(&req->out, '}');
+	api_json_close(&req->out, '}');
 }
 
 void api_get_phones(struct api_request *req)

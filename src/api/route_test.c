@@ -83,20 +83,20 @@ static void write_reasons(struct buf *out, const struct reasons *why)
 {
 	char text[256];
 
-	json_open(out, "reasons", '[');
+	api_json_open(out, "reasons", '[');
 	for (unsigned i = 0; i < why->n && i < REASONS_MAX; i++) {
 		const struct reason *reason = &why->reason[i];
 
-		json_open(out, NULL, '{');
-		json_text(out, "code", reason_name(reason->code));
-		json_text(out, "object", reason->object);
-		json_number(out, "value", reason->value);
-		json_number(out, "limit", reason->limit);
-		json_text(out, "text", reason_text(reason, text, sizeof(text)));
-		json_close(out, '}');
+		api_json_open(out, NULL, '{');
+		api_json_text(out, "code", reason_name(reason->code));
+		api_json_text(out, "object", reason->object);
+		api_json_number(out, "value", reason->value);
+		api_json_number(out, "limit", reason->limit);
+		api_json_text(out, "text", reason_text(reason, text, sizeof(text)));
+		api_json_close(out, '}');
 	}
-	json_close(out, ']');
-	json_number(out, "considered", why->n);
+	api_json_close(out, ']');
+	api_json_number(out, "considered", why->n);
 }
 
 static void write_admit(struct buf *out, const struct admit_result *result,
@@ -104,24 +104,24 @@ static void write_admit(struct buf *out, const struct admit_result *result,
 {
 	char duration[32];
 
-	json_open(out, "admit", '{');
-	json_text(out, "verdict", admit_word(result->verdict));
+	api_json_open(out, "admit", '{');
+	api_json_text(out, "verdict", admit_word(result->verdict));
 	if (result->end != END_NONE)
-		json_text(out, "end_code", end_code_info(result->end)->name);
-	json_text(out, "text", result->text[0] ? result->text : NULL);
-	json_text(out, "mapping_gateway", result->mapping ? result->mapping->name : NULL);
-	json_text(out, "phone", result->phone ? result->phone->number : NULL);
-	json_text(out, "account", result->account ? result->account->name : NULL);
+		api_json_text(out, "end_code", end_code_info(result->end)->name);
+	api_json_text(out, "text", result->text[0] ? result->text : NULL);
+	api_json_text(out, "mapping_gateway", result->mapping ? result->mapping->name : NULL);
+	api_json_text(out, "phone", result->phone ? result->phone->number : NULL);
+	api_json_text(out, "account", result->account ? result->account->name : NULL);
 	if (result->max_duration_us)
-		json_text(out, "max_duration",
-			  duration_format(result->max_duration_us, duration, sizeof(duration)));
+		api_json_text(out, "max_duration",
+			      duration_format(result->max_duration_us, duration, sizeof(duration)));
 	write_reasons(out, why);
-	json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 static void write_candidate(struct buf *out, const struct route_candidate *c)
 {
-	json_open(out, NULL, '{');
+	api_json_open(out, NULL, '{');
 	if (c->gateway) {
 		char peer[300];
 		bool ip6 = c->gateway->host[0] != '[' && strchr(c->gateway->host, ':');
@@ -129,18 +129,19 @@ static void write_candidate(struct buf *out, const struct route_candidate *c)
 
 		if (c->gateway->port && n > 0 && (size_t)n < sizeof(peer))
 			snprintf(peer + n, sizeof(peer) - (size_t)n, ":%u", c->gateway->port);
-		json_text(out, "routing_gateway", c->gateway->name);
-		json_text(out, "address", peer);
-		json_number(out, "priority", c->gateway->priority);
-		json_bool(out, "protect", c->gateway->protect);
-		json_number(out, "line_limit", c->gateway->line_limit);
-		json_number(out, "lines",
-			    atomic_load_explicit(&c->gateway->load->lines, memory_order_relaxed));
+		api_json_text(out, "routing_gateway", c->gateway->name);
+		api_json_text(out, "address", peer);
+		api_json_number(out, "priority", c->gateway->priority);
+		api_json_bool(out, "protect", c->gateway->protect);
+		api_json_number(out, "line_limit", c->gateway->line_limit);
+		api_json_number(
+			out, "lines",
+			atomic_load_explicit(&c->gateway->load->lines, memory_order_relaxed));
 	} else {
-		json_text(out, "phone", c->phone->number);
+		api_json_text(out, "phone", c->phone->number);
 	}
-	json_number(out, "matched", c->matched);
-	json_close(out, '}');
+	api_json_number(out, "matched", c->matched);
+	api_json_close(out, '}');
 }
 
 static void write_route(struct buf *out, const struct model *m, const struct call_request *call,
@@ -151,14 +152,14 @@ static void write_route(struct buf *out, const struct model *m, const struct cal
 
 	*why = (struct reasons){ 0 };
 	verdict = route_plan(m, call, from, plan, why);
-	json_open(out, "route", '{');
-	json_text(out, "verdict", route_word(verdict));
-	json_open(out, "candidates", '[');
+	api_json_open(out, "route", '{');
+	api_json_text(out, "verdict", route_word(verdict));
+	api_json_open(out, "candidates", '[');
 	for (unsigned i = 0; verdict == ROUTE_OK && i < plan->n; i++)
 		write_candidate(out, &plan->candidate[i]);
-	json_close(out, ']');
+	api_json_close(out, ']');
 	write_reasons(out, why);
-	json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 static void write_test(struct api_request *req, const struct model *m,
@@ -170,16 +171,16 @@ static void write_test(struct api_request *req, const struct model *m,
 	char at[32];
 
 	admit_decide(m, call, &result, &why);
-	json_open(&req->out, NULL, '{');
-	json_text(&req->out, "from", api_text(req, "from"));
-	json_span(&req->out, "caller", call->caller);
-	json_span(&req->out, "callee", call->callee);
-	json_text(&req->out, "at", clock_format(call->utc_us, at, sizeof(at)));
-	json_number(&req->out, "config_version", (int64_t)m->version);
+	api_json_open(&req->out, NULL, '{');
+	api_json_text(&req->out, "from", api_text(req, "from"));
+	api_json_span(&req->out, "caller", call->caller);
+	api_json_span(&req->out, "callee", call->callee);
+	api_json_text(&req->out, "at", clock_format(call->utc_us, at, sizeof(at)));
+	api_json_number(&req->out, "config_version", (int64_t)m->version);
 	write_admit(&req->out, &result, &why);
 	if (result.verdict == ADMIT_OK)
 		write_route(&req->out, m, call, &result, &plan, &why);
-	json_close(&req->out, '}');
+	api_json_close(&req->out, '}');
 }
 
 void api_test_route(struct api_request *req)
