@@ -136,7 +136,7 @@ socket = {folder}/api.sock
 [run]
 workers = {workers}
 [log]
-level = warning
+level = warn
 target = stderr
 """
 CONFIG = """version: 1
