@@ -2,7 +2,6 @@
 #include "base/base.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define CHUNK_MAX 65536
@@ -99,17 +98,16 @@ char *arena_dup(struct arena *arena, struct span s)
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
 	va_list ap, again;
-	char *p = NULL;
-	int n;
+	char *p;
+	size_t n;
 
 	va_start(ap, format);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, format, ap);
+	n = fmt_vprint(NULL, 0, format, ap);
 	va_end(ap);
-	if (n >= 0)
-		p = arena_alloc(arena, (size_t)n + 1);
+	p = arena_alloc(arena, n + 1);
 	if (p)
-		vsnprintf(p, (size_t)n + 1, format, again);
+		fmt_vprint(p, n + 1, format, again);
 	va_end(again);
 	return p;
 }

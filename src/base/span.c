@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/base.h"
 
-bool span_ieq(struct span a, struct span b)
+bool span_ieq_bytes(const char *a, const char *b, size_t len)
 {
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++)
-		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+	for (size_t i = 0; i < len; i++)
+		if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
 			return false;
 	return true;
-}
-
-bool span_starts(struct span s, struct span prefix)
-{
-	return s.len >= prefix.len && span_eq(span_head(s, prefix.len), prefix);
-}
-
-bool span_istarts(struct span s, struct span prefix)
-{
-	return s.len >= prefix.len && span_ieq(span_head(s, prefix.len), prefix);
 }
 
 size_t span_find(struct span s, char c)
@@ -28,27 +16,17 @@ size_t span_find(struct span s, char c)
 	return hit ? (size_t)(hit - s.p) : s.len;
 }
 
-struct span span_skip(struct span s, size_t from)
-{
-	if (from >= s.len)
-		return (struct span){ s.len ? s.p + s.len : s.p, 0 };	/* never NULL + 0 */
-	return (struct span){ s.p + from, s.len - from };
-}
-
-struct span span_head(struct span s, size_t len)
-{
-	return (struct span){ s.p, len < s.len ? len : s.len };
-}
-
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	return c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n');
 }
 
 struct span span_trim(struct span s)
 {
-	while (s.len && is_blank(s.p[0]))
-		s = span_skip(s, 1);
+	while (s.len && is_blank(s.p[0])) {
+		s.p++;
+		s.len--;
+	}
 	while (s.len && is_blank(s.p[s.len - 1]))
 		s.len--;
 	return s;

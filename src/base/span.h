@@ -30,17 +30,35 @@ static inline bool span_eq(struct span a, struct span b)
 }
 
 /* The i-variants ignore the case of ASCII letters, never the locale's. */
-bool span_ieq(struct span a, struct span b);
-bool span_starts(struct span s, struct span prefix);
-bool span_istarts(struct span s, struct span prefix);
+bool span_ieq_bytes(const char *a, const char *b, size_t len);
+static inline bool span_ieq(struct span a, struct span b)
+{
+	return a.len == b.len && span_ieq_bytes(a.p, b.p, a.len);
+}
+static inline bool span_starts(struct span s, struct span prefix)
+{
+	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0);
+}
+static inline bool span_istarts(struct span s, struct span prefix)
+{
+	return s.len >= prefix.len && span_ieq_bytes(s.p, prefix.p, prefix.len);
+}
 
 /* Index of the first `c`, or s.len. */
 size_t span_find(struct span s, char c);
 
 /* From byte `from` (clamped to s.len) to the end. */
-struct span span_skip(struct span s, size_t from);
+static inline struct span span_skip(struct span s, size_t from)
+{
+	if (from >= s.len)
+		return (struct span){ s.len ? s.p + s.len : s.p, 0 };	/* never NULL + 0 */
+	return (struct span){ s.p + from, s.len - from };
+}
 /* The first `len` bytes (clamped). */
-struct span span_head(struct span s, size_t len);
+static inline struct span span_head(struct span s, size_t len)
+{
+	return (struct span){ s.p, len < s.len ? len : s.len };
+}
 /* Without leading and trailing SP, HTAB, CR and LF. */
 struct span span_trim(struct span s);
 /* Cut at the first `sep`: *head gets what is before it (all if absent); true if found,

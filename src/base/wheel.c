@@ -14,6 +14,7 @@ void wheel_init(struct wheel *w, uint64_t now_us)
 {
 	w->tick = now_us / WHEEL_TICK_US;
 	w->count = 0;
+	memset(w->marked, 0, sizeof(w->marked));
 	for (int level = 0; level < WHEEL_LEVELS; level++)
 		for (int slot = 0; slot < WHEEL_SLOTS; slot++)
 			list_init(&w->slots[level][slot]);
@@ -31,6 +32,30 @@ static void wheel_place(struct wheel *w, struct timer *timer)
 	if (distance >> (SLOT_BITS * WHEEL_LEVELS))	/* beyond 497 days: park at the far end */
 		tick = w->tick + (1ull << (SLOT_BITS * WHEEL_LEVELS)) - 1;
 	list_add_tail(&w->slots[level][tick >> (SLOT_BITS * level) & (WHEEL_SLOTS - 1)], &timer->node);
+	if (level == 0)
+		w->marked[(tick & (WHEEL_SLOTS - 1)) / 64] |= 1ull << (tick & 63);
+}
+
+/* The first slot of the lowest level from `slot` on that holds a timer, or WHEEL_SLOTS, where the next stretch
+ * begins. Marks of slots whose timers were all stopped go on the way. */
+static unsigned next_used(struct wheel *w, unsigned slot)
+{
+	unsigned word = slot / 64;
+	uint64_t bits = w->marked[word] >> (slot & 63) << (slot & 63);
+
+	for (;;) {
+		if (!bits) {
+			if (++word == WHEEL_SLOTS / 64)
+				return WHEEL_SLOTS;
+			bits = w->marked[word];
+			continue;
+		}
+		slot = word * 64 + (unsigned)__builtin_ctzll(bits);
+		if (!list_empty(&w->slots[0][slot]))
+			return slot;
+		w->marked[word] &= ~(bits & -bits);
+		bits &= bits - 1;
+	}
 }
 
 void wheel_start(struct wheel *w, struct timer *timer, uint64_t now_us, uint64_t after_us)
@@ -95,15 +120,15 @@ void wheel_run(struct wheel *w, uint64_t now_us)
 	}
 }
 
-uint64_t wheel_wait(const struct wheel *w, uint64_t now_us, uint64_t most)
+uint64_t wheel_wait(struct wheel *w, uint64_t now_us, uint64_t most)
 {
 	uint64_t tick = w->tick + 1;
 
 	if (w->count == 0)
 		return most;
 	/* Up to the next cascade: what lies in the levels above may come down then. */
-	while ((tick & (WHEEL_SLOTS - 1)) != 0 && list_empty(&w->slots[0][tick & (WHEEL_SLOTS - 1)]))
-		tick++;
+	if (tick & (WHEEL_SLOTS - 1))
+		tick = (tick & ~(uint64_t)(WHEEL_SLOTS - 1)) + next_used(w, tick & (WHEEL_SLOTS - 1));
 	if (tick * WHEEL_TICK_US <= now_us)
 		return 0;
 	return tick * WHEEL_TICK_US - now_us < most ? tick * WHEEL_TICK_US - now_us : most;

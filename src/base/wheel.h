@@ -25,6 +25,7 @@ struct timer {
 struct wheel {
 	uint64_t tick;			/* all timers up to here have fired */
 	size_t count;
+	uint64_t marked[WHEEL_SLOTS / 64];	/* slots of the first level that may hold something */
 	struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
 };
 
@@ -41,6 +42,6 @@ void wheel_stop(struct wheel *w, struct timer *timer);
 /* Fire everything due. A handler may start and stop any timer, its own included. */
 void wheel_run(struct wheel *w, uint64_t now_us);
 /* Microseconds until something may be due: at most `most`, 0 if due now. */
-uint64_t wheel_wait(const struct wheel *w, uint64_t now_us, uint64_t most);
+uint64_t wheel_wait(struct wheel *w, uint64_t now_us, uint64_t most);
 
 #endif

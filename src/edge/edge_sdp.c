@@ -114,8 +114,11 @@ static const struct attr_rule *rule_of(struct span name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(attr_rules); i++) {
 		struct span known = attr_rules[i].name;
-		bool open_ended = known.p[known.len - 1] == '*';
+		bool open_ended;
 
+		if (!name.len || ascii_lower(name.p[0]) != ascii_lower(known.p[0]))
+			continue;
+		open_ended = known.p[known.len - 1] == '*';
 		if (open_ended ? span_istarts(name, span_head(known, known.len - 1)) :
 				 span_ieq(name, known))
 			return &attr_rules[i];

@@ -4,8 +4,6 @@
  * switches and come out the same. */
 #include "edge/edge_sdp.h"
 
-#include <inttypes.h>
-
 static const char *const direction_names[] = {
 	[MEDIA_SENDRECV] = "sendrecv",
 	[MEDIA_SENDONLY] = "sendonly",
@@ -13,15 +11,40 @@ static const char *const direction_names[] = {
 	[MEDIA_INACTIVE] = "inactive",
 };
 
+/* A literal, and a number: what a description is made of, without a format to be read each time. */
+#define PUT(out, literal) buf_add((out), (literal), sizeof(literal) - 1)
+
+static void put_number(struct buf *out, uint64_t number)
+{
+	char digits[20];
+
+	buf_add(out, digits, fmt_u64(digits, number));
+}
+
+/* "a=ptime:20" */
+static void put_figure(struct buf *out, const char *name, uint64_t number)
+{
+	buf_add_str(out, name);
+	put_number(out, number);
+	PUT(out, "\r\n");
+}
+
 static void write_address(struct buf *out, const char *host, bool ip6_name)
 {
-	buf_addf(out, "IN %s %s", ip6_name || strchr(host, ':') ? "IP6" : "IP4", host);
+	if (ip6_name || strchr(host, ':'))
+		PUT(out, "IN IP6 ");
+	else
+		PUT(out, "IN IP4 ");
+	buf_add_str(out, host);
 }
 
 static void write_extra(struct buf *out, const struct media_extra *extra)
 {
-	for (; extra; extra = extra->next)
-		buf_addf(out, "a=%s\r\n", extra->line);
+	for (; extra; extra = extra->next) {
+		PUT(out, "a=");
+		buf_add_str(out, extra->line);
+		PUT(out, "\r\n");
+	}
 }
 
 static const char *kind_name(const struct media_stream *s)
@@ -41,15 +64,22 @@ static const char *kind_name(const struct media_stream *s)
 
 static void write_m_line(struct buf *out, const struct media_stream *s)
 {
-	buf_addf(out, "m=%s %u", kind_name(s), s->n_formats ? s->port : 0);
-	if (s->n_ports > 1)
-		buf_addf(out, "/%u", s->n_ports);
-	buf_addf(out, " %s", s->transport);
+	PUT(out, "m=");
+	buf_add_str(out, kind_name(s));
+	buf_add_char(out, ' ');
+	put_number(out, s->n_formats ? s->port : 0);
+	if (s->n_ports > 1) {
+		buf_add_char(out, '/');
+		put_number(out, s->n_ports);
+	}
+	buf_add_char(out, ' ');
+	buf_add_str(out, s->transport);
 	for (unsigned i = 0; i < s->n_formats; i++) {
+		buf_add_char(out, ' ');
 		if (s->formats[i].pt == EDGE_PT_NONE)
-			buf_addf(out, " %s", s->formats[i].name);
+			buf_add_str(out, s->formats[i].name);
 		else
-			buf_addf(out, " %u", s->formats[i].pt);
+			put_number(out, s->formats[i].pt);
 	}
 	/* RFC 3264 6: a refused stream still lists one. */
 	buf_add_str(out, s->n_formats ? "\r\n" : " 0\r\n");
@@ -61,15 +91,28 @@ static void write_format(struct buf *out, const struct media_format *f)
 	bool rtp = f->pt != EDGE_PT_NONE;
 
 	if (rtp && f->name[0]) {
-		buf_addf(out, "a=rtpmap:%u %s/%u", f->pt, f->name, f->clock);
-		if (f->channels > 1)
-			buf_addf(out, "/%u", f->channels);
-		buf_add_str(out, "\r\n");
+		PUT(out, "a=rtpmap:");
+		put_number(out, f->pt);
+		buf_add_char(out, ' ');
+		buf_add_str(out, f->name);
+		buf_add_char(out, '/');
+		put_number(out, f->clock);
+		if (f->channels > 1) {
+			buf_add_char(out, '/');
+			put_number(out, f->channels);
+		}
+		PUT(out, "\r\n");
 	}
-	if (f->fmtp && rtp)
-		buf_addf(out, "a=fmtp:%u %s\r\n", f->pt, f->fmtp);
-	else if (f->fmtp)
-		buf_addf(out, "a=fmtp:%s %s\r\n", f->name, f->fmtp);
+	if (!f->fmtp)
+		return;
+	PUT(out, "a=fmtp:");
+	if (rtp)
+		put_number(out, f->pt);
+	else
+		buf_add_str(out, f->name);
+	buf_add_char(out, ' ');
+	buf_add_str(out, f->fmtp);
+	PUT(out, "\r\n");
 }
 
 static void write_rtcp(struct buf *out, const struct media_stream *s)
@@ -108,16 +151,18 @@ static void write_stream(struct buf *out, const struct media_stream *s,
 		buf_add_str(out, "\r\n");
 	}
 	if (s->bandwidth_as)
-		buf_addf(out, "b=AS:%u\r\n", s->bandwidth_as);
+		put_figure(out, "b=AS:", s->bandwidth_as);
 	for (unsigned i = 0; i < s->n_formats; i++)
 		write_format(out, &s->formats[i]);
 	if (s->ptime_ms)
-		buf_addf(out, "a=ptime:%u\r\n", s->ptime_ms);
+		put_figure(out, "a=ptime:", s->ptime_ms);
 	if (s->maxptime_ms)
-		buf_addf(out, "a=maxptime:%u\r\n", s->maxptime_ms);
+		put_figure(out, "a=maxptime:", s->maxptime_ms);
 	write_rtcp(out, s);
 	write_extra(out, s->extra);
-	buf_addf(out, "a=%s\r\n", direction_names[s->direction]);
+	PUT(out, "a=");
+	buf_add_str(out, direction_names[s->direction]);
+	PUT(out, "\r\n");
 }
 
 void edge_desc_write(struct buf *out, const struct media_desc *desc,
@@ -125,8 +170,11 @@ void edge_desc_write(struct buf *out, const struct media_desc *desc,
 {
 	const struct media_stream *session = session_stream(desc);
 
-	buf_addf(out, "v=0\r\no=causeway %" PRIu64 " %" PRIu64 " ", origin->session_id,
-		 origin->version);
+	PUT(out, "v=0\r\no=causeway ");
+	put_number(out, origin->session_id);
+	buf_add_char(out, ' ');
+	put_number(out, origin->version);
+	buf_add_char(out, ' ');
 	write_address(out, origin->host, false);
 	buf_add_str(out, "\r\ns=-\r\n");
 	if (desc->n_streams) {
@@ -135,7 +183,7 @@ void edge_desc_write(struct buf *out, const struct media_desc *desc,
 		buf_add_str(out, "\r\n");
 	}
 	if (desc->bandwidth_as)
-		buf_addf(out, "b=AS:%u\r\n", desc->bandwidth_as);
+		put_figure(out, "b=AS:", desc->bandwidth_as);
 	buf_add_str(out, "t=0 0\r\n");
 	write_extra(out, desc->extra);
 	for (unsigned i = 0; i < desc->n_streams; i++)

@@ -306,7 +306,7 @@ static struct net_buf *ctx_build_hop(struct sip_ctx *ctx, enum sip_method method
 	sip_write_header(&w, SIP_H_FROM, sip_header(&req, SIP_H_FROM));
 	sip_write_header(&w, SIP_H_TO, to.p ? to : sip_header(&req, SIP_H_TO));
 	sip_write_header(&w, SIP_H_CALL_ID, req.call_id);
-	sip_write_headerf(&w, SIP_H_CSEQ, "%u %s", req.cseq, sip_method_name(method));
+	sip_write_cseq(&w, req.cseq, span_of(sip_method_name(method)));
 	if (method == SIP_ACK) {
 		copy_lines(&w, &req, SIP_H_AUTHORIZATION);
 		copy_lines(&w, &req, SIP_H_PROXY_AUTHORIZATION);

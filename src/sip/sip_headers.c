@@ -44,10 +44,10 @@ const uint8_t sip_class[256] = {
 	[0x80 ... 0xff] = SIP_C_DISPLAY | VIS,
 };
 
-#define NAME(text) { text, sizeof(text) - 1 }
+#define NAME(text) { text, text ": ", sizeof(text) - 1 }
 
 static const struct {
-	const char *text;
+	const char *text, *label;
 	uint8_t len;
 } names[SIP_HEADERS] = {
 	[SIP_H_OTHER] = NAME(""),
@@ -194,23 +194,29 @@ const char *sip_header_name(enum sip_header id)
 	return names[id].text;
 }
 
+struct span sip_header_label(enum sip_header id)
+{
+	assert(id < SIP_HEADERS);
+	return (struct span){ names[id].label, names[id].len + 2u };
+}
+
 /* clang-format off */
-static const char *const methods[SIP_METHODS] = {
-	[SIP_METHOD_OTHER] = "",
-	[SIP_INVITE] = "INVITE",
-	[SIP_ACK] = "ACK",
-	[SIP_BYE] = "BYE",
-	[SIP_CANCEL] = "CANCEL",
-	[SIP_OPTIONS] = "OPTIONS",
-	[SIP_REGISTER] = "REGISTER",
-	[SIP_PRACK] = "PRACK",
-	[SIP_UPDATE] = "UPDATE",
-	[SIP_INFO] = "INFO",
-	[SIP_REFER] = "REFER",
-	[SIP_NOTIFY] = "NOTIFY",
-	[SIP_SUBSCRIBE] = "SUBSCRIBE",
-	[SIP_MESSAGE] = "MESSAGE",
-	[SIP_PUBLISH] = "PUBLISH",
+static const struct span methods[SIP_METHODS] = {
+	[SIP_METHOD_OTHER] = { "", 0 },
+	[SIP_INVITE] = { "INVITE", sizeof("INVITE") - 1 },
+	[SIP_ACK] = { "ACK", sizeof("ACK") - 1 },
+	[SIP_BYE] = { "BYE", sizeof("BYE") - 1 },
+	[SIP_CANCEL] = { "CANCEL", sizeof("CANCEL") - 1 },
+	[SIP_OPTIONS] = { "OPTIONS", sizeof("OPTIONS") - 1 },
+	[SIP_REGISTER] = { "REGISTER", sizeof("REGISTER") - 1 },
+	[SIP_PRACK] = { "PRACK", sizeof("PRACK") - 1 },
+	[SIP_UPDATE] = { "UPDATE", sizeof("UPDATE") - 1 },
+	[SIP_INFO] = { "INFO", sizeof("INFO") - 1 },
+	[SIP_REFER] = { "REFER", sizeof("REFER") - 1 },
+	[SIP_NOTIFY] = { "NOTIFY", sizeof("NOTIFY") - 1 },
+	[SIP_SUBSCRIBE] = { "SUBSCRIBE", sizeof("SUBSCRIBE") - 1 },
+	[SIP_MESSAGE] = { "MESSAGE", sizeof("MESSAGE") - 1 },
+	[SIP_PUBLISH] = { "PUBLISH", sizeof("PUBLISH") - 1 },
 };
 
 /* clang-format on */
@@ -218,13 +224,13 @@ static const char *const methods[SIP_METHODS] = {
 const char *sip_method_name(enum sip_method method)
 {
 	assert(method < SIP_METHODS);
-	return methods[method];
+	return methods[method].p;
 }
 
 enum sip_method sip_method_find(struct span name)
 {
 	for (unsigned m = SIP_INVITE; m < SIP_METHODS; m++)
-		if (name.len && methods[m][0] == name.p[0] && span_eq(name, span_of(methods[m])))
+		if (methods[m].len == name.len && memcmp(methods[m].p, name.p, name.len) == 0)
 			return (enum sip_method)m;
 	return SIP_METHOD_OTHER;
 }

@@ -68,6 +68,8 @@ int sip_take_via(struct sip_cursor *c, struct sip_via *out);
 /* From somewhere in a list element to its comma or the end. */
 void sip_skip_element(struct sip_cursor *c);
 
+/* "Call-ID: " */
+struct span sip_header_label(enum sip_header id);
 /* Long or compact name, any case. */
 enum sip_header sip_header_find(struct span name);
 

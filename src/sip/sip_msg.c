@@ -432,3 +432,30 @@ int sip_msg_parse(struct sip_msg *msg, struct net_buf *buf, bool stream, const c
 		return -EBADMSG;
 	return ps.status;
 }
+
+size_t sip_msg_size(const struct sip_msg *msg)
+{
+	return offsetof(struct sip_msg, headers) + msg->n_headers * sizeof(msg->headers[0]);
+}
+
+static struct span moved(struct span s, const char *from, const char *to)
+{
+	return s.p ? (struct span){ to + (s.p - from), s.len } : s;
+}
+
+void sip_msg_move(struct sip_msg *to, const struct sip_msg *from, struct net_buf *buf)
+{
+	const char *old = from->base, *base = buf->data;
+
+	memcpy(to, from, sip_msg_size(from));
+	to->buf = buf;
+	to->base = base;
+	to->via.transport = moved(from->via.transport, old, base);
+	to->via.host = moved(from->via.host, old, base);
+	to->via.branch = moved(from->via.branch, old, base);
+	to->via.received = moved(from->via.received, old, base);
+	to->via.maddr = moved(from->via.maddr, old, base);
+	to->call_id = moved(from->call_id, old, base);
+	to->from_tag = moved(from->from_tag, old, base);
+	to->to_tag = moved(from->to_tag, old, base);
+}

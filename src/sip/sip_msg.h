@@ -87,6 +87,12 @@ struct sip_msg {
  * CSeq method against start line. */
 int sip_msg_parse(struct sip_msg *msg, struct net_buf *buf, bool stream, const char **why_out);
 
+/* What an index takes with no more headers than it has: enough room for a copy of it. */
+size_t sip_msg_size(const struct sip_msg *msg);
+/* Copy an index to one over `buf`, whose data are the `len` bytes from msg->base on, copied or the same.
+ * `to` has room for sip_msg_size(from). */
+void sip_msg_move(struct sip_msg *to, const struct sip_msg *from, struct net_buf *buf);
+
 static inline struct span sip_str(const struct sip_msg *msg, struct sip_slice s)
 {
 	return (struct span){ msg->base + s.off, s.len };

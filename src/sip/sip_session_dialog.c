@@ -403,5 +403,5 @@ void sip_dlg_write_head(struct sip_writer *w, const struct sip_dlg *d, const str
 	sip_write_header(w, SIP_H_FROM, d->s->local);
 	sip_write_header(w, SIP_H_TO, d->remote);
 	sip_write_header(w, SIP_H_CALL_ID, d->s->call_id);
-	sip_write_headerf(w, SIP_H_CSEQ, "%u %.*s", cseq, SPAN_ARG(method));
+	sip_write_cseq(w, cseq, method);
 }

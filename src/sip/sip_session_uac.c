@@ -49,11 +49,13 @@ static void write_initial_head(struct sip_writer *w, struct sip_uac_invite *inv)
 
 	sip_write_request_line(w, SPAN("INVITE"), inv->uri);
 	sip_ctx_write_via(w, inv->ctx);
-	sip_write_headerf(w, SIP_H_MAX_FORWARDS, "%d", inv->max_forwards);
+	SIP_PUT(w, "Max-Forwards: ");
+	sip_putu(w, (unsigned)inv->max_forwards);
+	SIP_PUT(w, "\r\n");
 	sip_write_header(w, SIP_H_FROM, s->local);
 	sip_write_header(w, SIP_H_TO, inv->to);
 	sip_write_header(w, SIP_H_CALL_ID, s->call_id);
-	sip_write_headerf(w, SIP_H_CSEQ, "%u INVITE", inv->cseq);
+	sip_write_cseq(w, inv->cseq, SPAN("INVITE"));
 }
 
 static struct net_buf *write_invite(struct sip_uac_invite *inv)

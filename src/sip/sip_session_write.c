@@ -3,7 +3,6 @@
  * responses within the dialog, and finding SDP in a body (RFC 2046 5.1 for multipart). */
 #include "sip/sip_session_int.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define CONTACT_USER_LEN 13 /* w ww ssssss gggg: the tag without its chance part */
@@ -35,19 +34,29 @@ void sip_ses_write_contact(struct sip_writer *w, const struct sip_session *s,
 			   const struct net_flow *flow)
 {
 	char host[NET_ADDR_TEXT];
-	const char *transport = flow->proto == NET_TCP   ? ";transport=tcp"
-				: flow->proto == NET_TLS ? ";transport=tls"
-							 : "";
 
-	sip_write_headerf(w, SIP_H_CONTACT, "<sip:%.*s@%s:%u%s>", CONTACT_USER_LEN, s->tag,
-			  net_addr_format_uri(&flow->local, host), net_addr_port(&flow->local),
-			  transport);
+	SIP_PUT(w, "Contact: <sip:");
+	sip_put(w, (struct span){ s->tag, CONTACT_USER_LEN });
+	SIP_PUT(w, "@");
+	if (flow->local.sa.sa_family == AF_INET)
+		sip_put_ip4(w, &flow->local);
+	else
+		sip_puts(w, net_addr_format_uri(&flow->local, host));
+	SIP_PUT(w, ":");
+	sip_putu(w, net_addr_port(&flow->local));
+	if (flow->proto == NET_TCP)
+		SIP_PUT(w, ";transport=tcp");
+	else if (flow->proto == NET_TLS)
+		SIP_PUT(w, ";transport=tls");
+	SIP_PUT(w, ">\r\n");
 }
 
 void sip_ses_write_allow(struct sip_writer *w, const struct sip_session *s)
 {
-	sip_write_headerf(w, SIP_H_ALLOW, "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, %sINFO",
-			  s->config.update ? "UPDATE, " : "");
+	if (s->config.update)
+		SIP_PUT(w, "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO\r\n");
+	else
+		SIP_PUT(w, "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, INFO\r\n");
 }
 
 void sip_ses_write_supported(struct sip_writer *w, const struct sip_session *s, bool rel)
@@ -200,7 +209,12 @@ struct span sip_body_sdp(const struct sip_msg *msg)
  * enough to see that, and sees also the peer that changes SDP without a new version. */
 uint64_t sip_ses_hash_sdp(struct span sdp)
 {
-	return sdp.len ? hash_spread(span_trim(sdp)) | 1 : 0;
+	static const struct hash_key key; /* nobody gains by a collision but with himself */
+
+	if (!sdp.len)
+		return 0;
+	sdp = span_trim(sdp);
+	return hash_bytes(&key, sdp.p, sdp.len) | 1;
 }
 
 void sip_ses_seen_sdp(struct sip_session *s, struct span sdp)

@@ -16,7 +16,6 @@
 #include "sip/sip_int.h"
 #include "sip/sip_tx_int.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,26 +28,43 @@ struct place {
 
 /* ---- identifiers ----------------------------------------------------------------------- */
 
-static bool hex_field(struct span *digits, size_t n, uint64_t *out)
+static int hex_digit(char c)
 {
-	if (digits->len < n || span_hex_to_u64(span_head(*digits, n), out))
-		return false;
-	*digits = span_skip(*digits, n);
-	return true;
+	if (ascii_digit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* `n` digits at *p, which moves past them; what is no digit leaves its mark in *bad. */
+static uint32_t take_hex(const char **p, unsigned n, int *bad)
+{
+	uint32_t value = 0;
+
+	for (; n > 0; n--) {
+		int digit = hex_digit(*(*p)++);
+
+		*bad |= digit;
+		value = value << 4 | ((uint32_t)digit & 15);
+	}
+	return value;
 }
 
 bool sip_id_read(struct sip_id *out, struct span digits)
 {
-	uint64_t worker, slot, generation, random;
+	const char *p = digits.p;
+	struct sip_id id;
+	int bad = 0;
 
-	if (digits.len != SIP_ID_DIGITS || !hex_field(&digits, 2, &worker) ||
-	    !hex_field(&digits, 6, &slot) || !hex_field(&digits, 4, &generation) ||
-	    !hex_field(&digits, 8, &random))
+	if (digits.len != SIP_ID_DIGITS)
 		return false;
-	*out = (struct sip_id){ .worker = (uint32_t)worker,
-				.slot = (uint32_t)slot,
-				.random = (uint32_t)random,
-				.generation = (uint16_t)generation };
+	id.worker = take_hex(&p, 2, &bad);
+	id.slot = take_hex(&p, 6, &bad);
+	id.generation = (uint16_t)take_hex(&p, 4, &bad);
+	id.random = take_hex(&p, 8, &bad);
+	if (bad < 0)
+		return false;
+	*out = id;
 	return true;
 }
 
@@ -177,18 +193,12 @@ static uint16_t sent_by_port(struct sip_stack *stack, const struct net_flow *flo
 static void put_sent_by(struct sip_writer *w, const union net_addr *addr)
 {
 	char text[NET_ADDR_TEXT];
-	uint32_t ip4;
 
 	if (addr->sa.sa_family != AF_INET) {
 		sip_puts(w, net_addr_format_uri(addr, text));
 		return;
 	}
-	ip4 = ntohl(addr->in4.sin_addr.s_addr);
-	for (int shift = 24; shift >= 0; shift -= 8) {
-		sip_putu(w, ip4 >> shift & 255);
-		if (shift)
-			SIP_PUT(w, ".");
-	}
+	sip_put_ip4(w, addr);
 }
 
 void stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct net_flow *flow,
@@ -207,7 +217,7 @@ void stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct
 		sip_putu(w, port);
 	}
 	SIP_PUT(w, ";rport;branch=z9hG4bKq");
-	sip_puts(w, digits);
+	sip_put(w, (struct span){ digits, SIP_ID_DIGITS });
 	SIP_PUT(w, "\r\n");
 }
 

@@ -26,10 +26,11 @@ struct sip_stx {
 	struct timer timer;
 	uint64_t deadline_us, repeat_us;
 	uint32_t interval_us;
-	uint32_t index;
+	uint32_t slot;
 	char *key;			/* transaction key, then merge key */
 	uint32_t key_len, merge_len;
 	struct net_buf *request;	/* until the final response */
+	struct sip_msg *index;		/* of `request`, with only as many headers as it has */
 	struct net_buf *response;	/* to be repeated */
 	union net_addr *reply_to;	/* NULL: the source */
 	struct net_flow flow;
@@ -189,6 +190,13 @@ bool stx_is_merged(struct sip_stack *stack, const struct sip_msg *msg)
 
 /* ---- life --------------------------------------------------------------------------- */
 
+static void stx_forget_request(struct sip_stx *tx)
+{
+	net_buf_unref(&tx->request);
+	free(tx->index);
+	tx->index = NULL;
+}
+
 static void stx_free(struct sip_stx *tx)
 {
 	struct sip_stack *stack = tx->stack;
@@ -199,11 +207,11 @@ static void stx_free(struct sip_stx *tx)
 		hash_table_del(&stack->stx_by_merge, &tx->by_merge);
 	free(tx->key);
 	free(tx->reply_to);
-	net_buf_unref(&tx->request);
+	stx_forget_request(tx);
 	net_buf_unref(&tx->response);
 	if (stack->current == tx)
 		stack->current = NULL;
-	slots_free(&stack->stx, tx->index);
+	slots_free(&stack->stx, tx->slot);
 	stack->stats.stx_now--;
 }
 
@@ -323,7 +331,7 @@ struct sip_stx *stx_new(struct sip_stack *stack, const struct sip_msg *msg,
 	if (!tx)
 		return NULL;
 	tx->stack = stack;
-	tx->index = index;
+	tx->slot = index;
 	tx->flow = *flow;
 	tx->via_port = msg->via.port;
 	tx->invite = msg->method == SIP_INVITE;
@@ -353,10 +361,20 @@ void stx_close_all(struct sip_stack *stack)
 
 /* ---- what comes in -------------------------------------------------------------------- */
 
+/* Answers are written from the request, each in an upcall of its own: it is kept with its index, so that it
+ * need not be parsed for every one of them. */
 void stx_keep_request(struct sip_stx *tx, const struct sip_msg *msg)
 {
-	if (tx->state == STX_PROCEEDING && !tx->request)
-		tx->request = net_buf_copy(msg->base, msg->len);
+	if (tx->state != STX_PROCEEDING || tx->request)
+		return;
+	tx->index = malloc(sip_msg_size(msg));
+	if (!tx->index)
+		return;
+	tx->request = net_buf_copy(msg->base, msg->len);
+	if (tx->request)
+		sip_msg_move(tx->index, msg, tx->request);
+	else
+		stx_forget_request(tx);
 }
 
 void stx_send_trying(struct sip_stx *tx, const struct sip_msg *msg)
@@ -473,7 +491,7 @@ static void stx_final(struct sip_stx *tx, int status)
 {
 	uint64_t t1 = stack_t1(tx->stack);
 
-	net_buf_unref(&tx->request);
+	stx_forget_request(tx);
 	if (!tx->invite) {
 		stx_start(tx, STX_COMPLETED, tx->reliable ? 0 : 64 * t1, 0); /* J */
 		tx->ops = tx->reliable ? NULL : tx->ops;
@@ -541,12 +559,12 @@ void sip_stx_done(struct sip_stx *tx)
 int sip_stx_request(const struct sip_stx *tx, struct sip_msg *msg)
 {
 	struct sip_stx *keep = (struct sip_stx *)tx;
-	const char *why;
 
 	if (tx->stack->current == tx)
 		stx_keep_request(keep, tx->stack->current_msg);
-	if (!tx->request || sip_msg_parse(msg, tx->request, false, &why))
+	if (!tx->request)
 		return -ENOENT;
+	sip_msg_move(msg, tx->index, tx->request);
 	return 0;
 }
 

@@ -7,9 +7,7 @@
 #include "sip/sip_write.h"
 #include "sip/sip_int.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 void sip_write_begin(struct sip_writer *w, size_t size)
 {
@@ -22,17 +20,6 @@ void sip_write_begin(struct sip_writer *w, size_t size)
 	w->end = w->p + (w->buf->size < NET_MSG_MAX ? w->buf->size : NET_MSG_MAX);
 }
 
-void sip_put(struct sip_writer *w, struct span s)
-{
-	if (w->failed || s.len > (size_t)(w->end - w->p)) {
-		w->failed = true;
-		return;
-	}
-	if (s.len)
-		memcpy(w->p, s.p, s.len);
-	w->p += s.len;
-}
-
 void sip_puts(struct sip_writer *w, const char *cstr)
 {
 	sip_put(w, span_of(cstr));
@@ -41,13 +28,22 @@ void sip_puts(struct sip_writer *w, const char *cstr)
 void sip_putu(struct sip_writer *w, uint64_t number)
 {
 	char digits[20];
-	size_t at = sizeof(digits);
 
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	sip_put(w, (struct span){ digits + at, sizeof(digits) - at });
+	sip_put(w, (struct span){ digits, fmt_u64(digits, number) });
+}
+
+void sip_put_ip4(struct sip_writer *w, const union net_addr *addr)
+{
+	const uint8_t *byte = (const uint8_t *)&addr->in4.sin_addr;
+	char text[16];
+	size_t n = 0;
+
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			text[n++] = '.';
+		n += fmt_u64(text + n, byte[i]);
+	}
+	sip_put(w, (struct span){ text, n });
 }
 
 static void putv(struct sip_writer *w, const char *format, va_list args)
@@ -56,9 +52,9 @@ static void putv(struct sip_writer *w, const char *format, va_list args)
 static void putv(struct sip_writer *w, const char *format, va_list args)
 {
 	size_t room = w->failed ? 0 : (size_t)(w->end - w->p);
-	int n = room ? vsnprintf(w->p, room, format, args) : -1;
+	size_t n = room ? fmt_vprint(w->p, room, format, args) : 0;
 
-	if (n < 0 || (size_t)n >= room)
+	if (n >= room)
 		w->failed = true;
 	else
 		w->p += n;
@@ -90,8 +86,7 @@ void sip_write_request_line(struct sip_writer *w, struct span method, struct spa
 
 static void put_name(struct sip_writer *w, enum sip_header id)
 {
-	sip_puts(w, sip_header_name(id));
-	SIP_PUT(w, ": ");
+	sip_put(w, sip_header_label(id));
 }
 
 void sip_write_header(struct sip_writer *w, enum sip_header id, struct span value)
@@ -99,6 +94,15 @@ void sip_write_header(struct sip_writer *w, enum sip_header id, struct span valu
 	refuse_lines(w, value);
 	put_name(w, id);
 	sip_put(w, value);
+	SIP_PUT(w, "\r\n");
+}
+
+void sip_write_cseq(struct sip_writer *w, uint32_t cseq, struct span method)
+{
+	SIP_PUT(w, "CSeq: ");
+	sip_putu(w, cseq);
+	SIP_PUT(w, " ");
+	sip_put(w, method);
 	SIP_PUT(w, "\r\n");
 }
 
@@ -158,18 +162,12 @@ static bool sent_by_differs(const struct sip_msg *req, const struct net_flow *fl
 static void put_host(struct sip_writer *w, const union net_addr *addr)
 {
 	char text[NET_ADDR_TEXT];
-	uint32_t ip4;
 
 	if (addr->sa.sa_family != AF_INET) {
 		sip_puts(w, net_addr_format_host(addr, text));
 		return;
 	}
-	ip4 = ntohl(addr->in4.sin_addr.s_addr);
-	for (int shift = 24; shift >= 0; shift -= 8) {
-		sip_putu(w, ip4 >> shift & 255);
-		if (shift)
-			SIP_PUT(w, ".");
-	}
+	sip_put_ip4(w, addr);
 }
 
 /* The topmost Via with what we learned of its sender: received always when rport was asked

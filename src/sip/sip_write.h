@@ -16,16 +16,29 @@ struct sip_writer {
 /* Start a message in a buffer of about `size` bytes (it does not grow: 2048 suits most;
  * with a body add its length). Without memory the writer is `failed` from the start. */
 void sip_write_begin(struct sip_writer *w, size_t size);
-void sip_put(struct sip_writer *w, struct span s);
+static inline void sip_put(struct sip_writer *w, struct span s)
+{
+	if (w->failed || s.len > (size_t)(w->end - w->p)) {
+		w->failed = true;
+		return;
+	}
+	if (s.len)
+		memcpy(w->p, s.p, s.len);
+	w->p += s.len;
+}
 void sip_puts(struct sip_writer *w, const char *cstr);
 void sip_putu(struct sip_writer *w, uint64_t number);
 void sip_putf(struct sip_writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "192.0.2.1", of an IPv4 address. */
+void sip_put_ip4(struct sip_writer *w, const union net_addr *addr);
 #define SIP_PUT(w, literal) sip_put((w), SPAN(literal))
 
 /* "INVITE sip:1@h SIP/2.0\r\n" */
 void sip_write_request_line(struct sip_writer *w, struct span method, struct span uri);
 /* "Name: value\r\n" */
 void sip_write_header(struct sip_writer *w, enum sip_header id, struct span value);
+/* "CSeq: 1 INVITE\r\n" */
+void sip_write_cseq(struct sip_writer *w, uint32_t cseq, struct span method);
 void sip_write_headerf(struct sip_writer *w, enum sip_header id, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
