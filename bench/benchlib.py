@@ -121,6 +121,7 @@ class Switch:
             self.process.kill()
             self.process.wait()
         self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
         return self.process.returncode
 
 
@@ -158,8 +159,9 @@ def start_causeway(program, workers, wrapper=(), patience=30):
     end = time.time() + patience
     while subprocess.run([*ask, "status"], capture_output=True).returncode != 0:
         if time.time() > end or switch.process.poll() is not None:
+            said = open(folder + "/causeway.log").read()[-2000:]
             switch.stop(1)
-            raise SystemExit("bench: causewayd did not start:\n" + open(folder + "/causeway.log").read()[-2000:])
+            raise SystemExit("bench: causewayd did not start:\n" + said)
         time.sleep(0.1)
     config = CONFIG.format(caller_port=CALLER.split(":")[1], called=CALLED)
     done = subprocess.run([*ask, "config", "import", "-"], input=config, text=True, capture_output=True)

@@ -13,7 +13,8 @@ static void print_global(FILE *to)
 {
 	fputs("\nWith every command:\n", to);
 	print_pair(to, "--json", "print the API's reply as it is");
-	print_pair(to, "--socket PATH", "the daemon's socket; else $CAUSEWAY_SOCKET, else " DEFAULT_SOCKET);
+	print_pair(to, "--socket PATH",
+		   "the daemon's socket; else $CAUSEWAY_SOCKET, else " DEFAULT_SOCKET);
 	print_pair(to, "--help", "help, also of one command: causeway cdr list --help");
 	print_pair(to, "--version", "the version");
 }
@@ -22,7 +23,8 @@ static void print_command(FILE *to, const struct cli_command *command)
 {
 	char left[80];
 
-	snprintf(left, sizeof(left), "%s%s%s", command->words, command->args[0] ? " " : "", command->args);
+	snprintf(left, sizeof(left), "%s%s%s", command->words, command->args[0] ? " " : "",
+		 command->args);
 	print_pair(to, left, command->summary);
 }
 
@@ -53,12 +55,13 @@ void help_command(FILE *to, const struct cli_command *command)
 	struct span line, rest = span_of(command->examples);
 	char left[80];
 
-	fprintf(to, "usage: causeway %s%s%s%s\n\n%s\n", command->words, command->args[0] ? " " : "", command->args,
-		command->options ? " [options]" : "", command->summary);
+	fprintf(to, "usage: causeway %s%s%s%s\n\n%s\n", command->words, command->args[0] ? " " : "",
+		command->args, command->options ? " [options]" : "", command->summary);
 	if (command->options)
 		fputs("\nOptions:\n", to);
 	for (const struct cli_option *option = command->options; option && option->name; option++) {
-		snprintf(left, sizeof(left), "--%s%s%s", option->name, option->arg ? " " : "", option->arg ? option->arg : "");
+		snprintf(left, sizeof(left), "--%s%s%s", option->name, option->arg ? " " : "",
+			 option->arg ? option->arg : "");
 		print_pair(to, left, option->help);
 	}
 	fputs("\nExamples:\n", to);

@@ -8,7 +8,7 @@
 #define REPLY_MAX (256u << 20)
 #define URL_MAX 16384
 #define CONNECT_SECONDS 5L
-#define REPLY_SECONDS 300L		/* a large configuration takes its time */
+#define REPLY_SECONDS 300L /* a large configuration takes its time */
 
 void reply_free(struct reply *reply)
 {
@@ -25,7 +25,8 @@ static void add_escaped(struct buf *out, const char *text)
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
 
-		if (ascii_digit(*text) || (ascii_lower(*text) >= 'a' && ascii_lower(*text) <= 'z') || strchr("-._~", c))
+		if (ascii_digit(*text) ||
+		    (ascii_lower(*text) >= 'a' && ascii_lower(*text) <= 'z') || strchr("-._~", c))
 			buf_add_char(out, *text);
 		else
 			buf_addf(out, "%%%02X", c);
@@ -66,8 +67,10 @@ bool url_add_options(struct url *url, const struct cli *cli)
 			continue;
 		if (options[i].arg && strcmp(options[i].arg, "TIME") == 0) {
 			if (!parse_time_arg(value, time, sizeof(time))) {
-				cli_error("--%s: \"%s\" is not a time; write 2h (ago), 30m, 1d, \"2026-11-22 10:00\" "
-					  "(local time) or 2026-11-22T10:00:00Z", options[i].name, value);
+				cli_error("--%s: \"%s\" is not a time; write 2h (ago), 30m, 1d, "
+					  "\"2026-11-22 10:00\" "
+					  "(local time) or 2026-11-22T10:00:00Z",
+					  options[i].name, value);
 				buf_free(&url->text);
 				return false;
 			}
@@ -88,8 +91,8 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
 	return body->failed ? 0 : n;
 }
 
-static void set_options(CURL *curl, const struct cli *cli, const char *method, const char *url, struct span body,
-			struct reply *reply)
+static void set_options(CURL *curl, const struct cli *cli, const char *method, const char *url,
+			struct span body, struct reply *reply)
 {
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->socket);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
@@ -113,20 +116,25 @@ static void complain_transfer(CURL *curl, CURLcode failure, const struct cli *cl
 
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_errno);
 	if (os_errno == EACCES || os_errno == EPERM)
-		cli_error("this user may not use %s: become a member of its group, or use sudo", cli->socket);
+		cli_error("this user may not use %s: become a member of its group, or use sudo",
+			  cli->socket);
 	else if (failure == CURLE_OPERATION_TIMEDOUT)
-		cli_error("the daemon on %s did not reply in %ld s: its log may say why", cli->socket, REPLY_SECONDS);
+		cli_error("the daemon on %s did not reply in %ld s: its log may say why",
+			  cli->socket, REPLY_SECONDS);
 	else
-		cli_error("the daemon on %s broke off: %s", cli->socket, curl_easy_strerror(failure));
+		cli_error("the daemon on %s broke off: %s", cli->socket,
+			  curl_easy_strerror(failure));
 }
 
 void complain_no_daemon(const struct cli *cli)
 {
-	cli_error("no daemon answers on %s: is causewayd running? name its socket with --socket", cli->socket);
+	cli_error("no daemon answers on %s: is causewayd running? name its socket with --socket",
+		  cli->socket);
 }
 
 /* CURLE_OK, or CURLE_COULDNT_CONNECT when nobody is there, or another failure that was complained of. */
-static CURLcode perform(struct cli *cli, const char *method, const char *url, struct span body, struct reply *reply)
+static CURLcode perform(struct cli *cli, const char *method, const char *url, struct span body,
+			struct reply *reply)
 {
 	struct curl_slist *headers = NULL;
 	CURL *curl = curl_easy_init();
@@ -156,7 +164,8 @@ static CURLcode perform(struct cli *cli, const char *method, const char *url, st
 	return failure;
 }
 
-int http_try(struct cli *cli, const char *method, struct url *url, struct span body, struct reply *reply_out)
+int http_try(struct cli *cli, const char *method, struct url *url, struct span body,
+	     struct reply *reply_out)
 {
 	CURLcode failure;
 
@@ -175,11 +184,13 @@ int http_try(struct cli *cli, const char *method, struct url *url, struct span b
 		reply_out->status = -1;
 		return EXIT_REFUSED;
 	}
-	reply_out->json = json_loadb(reply_out->body.p ? reply_out->body.p : "", reply_out->body.len, 0, NULL);
+	reply_out->json = json_loadb(reply_out->body.p ? reply_out->body.p : "",
+				     reply_out->body.len, 0, NULL);
 	return reply_out->status < 300 ? EXIT_DONE : EXIT_REFUSED;
 }
 
-int http_send(struct cli *cli, const char *method, struct url *url, struct span body, struct reply *reply_out)
+int http_send(struct cli *cli, const char *method, struct url *url, struct span body,
+	      struct reply *reply_out)
 {
 	int code = http_try(cli, method, url, body, reply_out);
 
@@ -244,8 +255,7 @@ void show_problem(const struct reply *reply, const char *file)
 	size_t i;
 	json_t *error;
 
-	json_array_foreach (errors, i, error)
-		print_error(error, file ? file : "configuration");
+	json_array_foreach(errors, i, error) print_error(error, file ? file : "configuration");
 	show_clean(&text, member(reply->json, "detail"));
 	if (text.len)
 		cli_error("%s", buf_cstr(&text));

@@ -13,9 +13,9 @@
 
 struct reading {
 	struct cli *cli;
-	struct span noun;		/* first word, until the command is known */
+	struct span noun; /* first word, until the command is known */
 	bool help;
-	bool no_options;		/* after "--" */
+	bool no_options; /* after "--" */
 };
 
 void cli_error(const char *format, ...)
@@ -43,7 +43,8 @@ const char *cli_value(const struct cli *cli, const char *option)
 static void print_near(const struct near *near, const char *before)
 {
 	for (unsigned i = 0; i < near->n; i++)
-		fprintf(stderr, "%s%s%.*s", i ? ", " : "did you mean: ", before, SPAN_ARG(near->name[i]));
+		fprintf(stderr, "%s%s%.*s", i ? ", " : "did you mean: ", before,
+			SPAN_ARG(near->name[i]));
 	if (near->n)
 		fputc('\n', stderr);
 }
@@ -97,7 +98,8 @@ static int take_verb(struct reading *r, const char *word)
 		}
 		near_offer(&near, span_of(cli_commands[i].words));
 	}
-	cli_error("there is no command \"%s\"; causeway %.*s --help lists them", words, SPAN_ARG(r->noun));
+	cli_error("there is no command \"%s\"; causeway %.*s --help lists them", words,
+		  SPAN_ARG(r->noun));
 	print_near(&near, "causeway ");
 	return EXIT_USAGE;
 }
@@ -111,8 +113,9 @@ static int take_word(struct reading *r, const char *word)
 	if (!cli->command)
 		return take_verb(r, word);
 	if (cli->n_args == cli->command->most_args) {
-		cli_error("%s takes %s%s: \"%s\" is too much; causeway %s --help", cli->command->words,
-			  cli->command->most_args ? "only " : "no arguments", cli->command->args, word, cli->command->words);
+		cli_error("%s takes %s%s: \"%s\" is too much; causeway %s --help",
+			  cli->command->words, cli->command->most_args ? "only " : "no arguments",
+			  cli->command->args, word, cli->command->words);
 		return EXIT_USAGE;
 	}
 	cli->args[cli->n_args++] = word;
@@ -166,10 +169,11 @@ static int take_command_option(struct reading *r, char **argv, int *i)
 		return value ? complain_option(argv[*i], "takes no value") : EXIT_DONE;
 	}
 	if (r->cli->command)
-		cli_error("%s has no option %s; causeway %s --help lists them", r->cli->command->words, argv[*i],
-			  r->cli->command->words);
+		cli_error("%s has no option %s; causeway %s --help lists them",
+			  r->cli->command->words, argv[*i], r->cli->command->words);
 	else
-		cli_error("there is no option %s before the command; causeway --help lists them", argv[*i]);
+		cli_error("there is no option %s before the command; causeway --help lists them",
+			  argv[*i]);
 	print_near(&near, "--");
 	return EXIT_USAGE;
 }
@@ -244,7 +248,8 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (cli.n_args < cli.command->least_args) {
-		cli_error("%s needs %s; causeway %s --help", cli.command->words, cli.command->args, cli.command->words);
+		cli_error("%s needs %s; causeway %s --help", cli.command->words, cli.command->args,
+			  cli.command->words);
 		return EXIT_USAGE;
 	}
 	return cli.command->run(&cli);

@@ -31,7 +31,8 @@ static bool read_file(const char *file, struct buf *out)
 		buf_add(out, piece, n);
 	good = !ferror(from) && !out->failed;
 	if (out->failed)
-		cli_error("%s: a configuration may have %u MiB at most", name_of_file(file), FILE_MAX >> 20);
+		cli_error("%s: a configuration may have %u MiB at most", name_of_file(file),
+			  FILE_MAX >> 20);
 	else if (!good)
 		cli_error("%s: %s", name_of_file(file), strerror(errno));
 	if (from != stdin)
@@ -39,7 +40,8 @@ static bool read_file(const char *file, struct buf *out)
 	return good;
 }
 
-static void print_count(const json_t *counts, const char *key, const char *one, const char *many, bool first)
+static void print_count(const json_t *counts, const char *key, const char *one, const char *many,
+			bool first)
 {
 	json_int_t n = json_integer_value(json_object_get(counts, key));
 
@@ -61,7 +63,8 @@ static void print_result(const struct reply *reply)
 	const json_t *counts = json_object_get(reply->json, "counts");
 
 	if (json_is_true(json_object_get(reply->json, "applied")))
-		printf("in force: version %" JSON_INTEGER_FORMAT "; ", json_integer_value(json_object_get(reply->json, "version")));
+		printf("in force: version %" JSON_INTEGER_FORMAT "; ",
+		       json_integer_value(json_object_get(reply->json, "version")));
 	else
 		fputs("good, nothing was changed: ", stdout);
 	print_counts(counts);
@@ -113,7 +116,8 @@ int run_config_export(struct cli *cli)
 	if (code == EXIT_DONE) {
 		show_json(&reply);
 		if (memmem(reply.body.p, reply.body.len, "\"***\"", 5))
-			cli_error("note: passwords are written as ***, which an import refuses; --secrets writes them");
+			cli_error("note: passwords are written as ***, which an import refuses; "
+				  "--secrets writes them");
 	}
 	reply_free(&reply);
 	return code;
@@ -127,17 +131,21 @@ static json_t *errors_as_json(const struct model_error *errors, unsigned n)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < n && i < ERRORS_MAX; i++)
-		json_array_append_new(list, json_pack("{s:i, s:i, s:s+, s:s+, s:s+}", "line", (int)errors[i].line, "column",
-						      (int)errors[i].column, "object", errors[i].object, "", "text",
-						      errors[i].text, "", "remedy", errors[i].remedy, ""));
-	return json_pack("{s:s, s:i, s:s, s:o}", "title", "Not a valid configuration", "status", 422, "detail",
-			 "the configuration has errors (checked without a daemon)", "errors", list);
+		json_array_append_new(list, json_pack("{s:i, s:i, s:s+, s:s+, s:s+}", "line",
+						      (int)errors[i].line, "column",
+						      (int)errors[i].column, "object",
+						      errors[i].object, "", "text", errors[i].text,
+						      "", "remedy", errors[i].remedy, ""));
+	return json_pack("{s:s, s:i, s:s, s:o}", "title", "Not a valid configuration", "status",
+			 422, "detail", "the configuration has errors (checked without a daemon)",
+			 "errors", list);
 }
 
 static json_t *counts_as_json(const struct model *m)
 {
-	return json_pack("{s:b, s:b, s:{s:i, s:i, s:i, s:i, s:i}}", "valid", 1, "applied", 0, "counts", "accounts",
-			 (int)m->n_accounts, "rate_groups", (int)m->n_rate_groups, "mapping_gateways", (int)m->n_mappings,
+	return json_pack("{s:b, s:b, s:{s:i, s:i, s:i, s:i, s:i}}", "valid", 1, "applied", 0,
+			 "counts", "accounts", (int)m->n_accounts, "rate_groups",
+			 (int)m->n_rate_groups, "mapping_gateways", (int)m->n_mappings,
 			 "routing_gateways", (int)m->n_routings, "phones", (int)m->n_phones);
 }
 

@@ -19,7 +19,7 @@ static const char *next_of(const struct reply *reply)
 	return json_string_value(json_object_get(reply->json, "next"));
 }
 
-static int get_page(struct cli *cli, const struct listing *list, const char *cursor, struct reply *reply)
+static int get_page(struct cli *cli, const struct listing *list, bool all, const char *cursor, struct reply *reply)
 {
 	struct url url;
 
@@ -31,7 +31,19 @@ static int get_page(struct cli *cli, const struct listing *list, const char *cur
 	url_add_query(&url, "answered", list->answered);
 	if (cursor[0])
 		url_add_query(&url, list->cursor, cursor);
+	if (all && !cli_value(cli, "limit"))
+		url_add_query(&url, "limit", "1000");
 	return http_get(cli, &url, reply);
+}
+
+/* Where the first page began must not stand in the requests for the next ones. */
+static void forget_start(struct cli *cli, const struct listing *list)
+{
+	const struct cli_option *options = cli->command->options;
+
+	for (unsigned i = 0; list->cursor && options && options[i].name; i++)
+		if (options[i].query && strcmp(options[i].query, list->cursor) == 0)
+			cli->values[i] = NULL;
 }
 
 /* Pages after the first go on where the one before ended. */
@@ -45,7 +57,7 @@ static int show_list(struct cli *cli, const struct listing *list, bool all)
 	do {
 		const char *next;
 
-		code = get_page(cli, list, cursor, &reply);
+		code = get_page(cli, list, all, cursor, &reply);
 		next = next_of(&reply);
 		snprintf(cursor, sizeof(cursor), "%s", next ? next : "");
 		if (code == EXIT_DONE && cli->json)
@@ -53,6 +65,7 @@ static int show_list(struct cli *cli, const struct listing *list, bool all)
 		else if (code == EXIT_DONE && (first || json_array_size(json_object_get(reply.json, list->key))))
 			show_table(json_object_get(reply.json, list->key), list->columns, list->n_columns, list->when_empty);
 		reply_free(&reply);
+		forget_start(cli, list);
 		first = false;
 	} while (code == EXIT_DONE && all && cursor[0]);
 	if (code == EXIT_DONE && cursor[0] && !cli->json && list->cursor)

@@ -18,7 +18,7 @@ static void print_reasons(const json_t *part)
 	size_t i;
 	json_t *reason;
 
-	json_array_foreach (json_object_get(part, "reasons"), i, reason)
+	json_array_foreach(json_object_get(part, "reasons"), i, reason)
 		print_clean("  ", json_object_get(reason, "text"), "\n");
 }
 
@@ -50,9 +50,12 @@ static void print_admit(const json_t *admit)
 static void print_route(const json_t *route)
 {
 	static const struct column columns[] = {
-		{ "TRIED IN THIS ORDER", "routing_gateway|phone", AS_TEXT }, { "ADDRESS", "address", AS_TEXT },
-		{ "DIGITS MATCHED", "matched", AS_NUMBER },		     { "PRIORITY", "priority", AS_NUMBER },
-		{ "PROTECT", "protect", AS_YES },			     { "IN USE", "lines", AS_NUMBER },
+		{ "TRIED IN THIS ORDER", "routing_gateway|phone", AS_TEXT },
+		{ "ADDRESS", "address", AS_TEXT },
+		{ "DIGITS MATCHED", "matched", AS_NUMBER },
+		{ "PRIORITY", "priority", AS_NUMBER },
+		{ "PROTECT", "protect", AS_YES },
+		{ "IN USE", "lines", AS_NUMBER },
 		{ "LIMIT", "line_limit", AS_NUMBER },
 	};
 

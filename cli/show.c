@@ -18,8 +18,8 @@
 /* Controls (C0, C1) and the marks that turn the direction of writing, which could disguise a number. */
 static bool is_safe(wchar_t c)
 {
-	return c >= 0x20 && !(c >= 0x7f && c < 0xa0) && !(c >= 0x200b && c <= 0x200f) && !(c >= 0x2028 && c <= 0x202e) &&
-	       !(c >= 0x2060 && c <= 0x2069) && c != 0xfeff;
+	return c >= 0x20 && !(c >= 0x7f && c < 0xa0) && !(c >= 0x200b && c <= 0x200f) &&
+	       !(c >= 0x2028 && c <= 0x202e) && !(c >= 0x2060 && c <= 0x2069) && c != 0xfeff;
 }
 
 unsigned show_clean(struct buf *out, const char *text)
@@ -83,7 +83,8 @@ const char *local_time(const char *utc, char *dst, size_t size)
 	struct tm tm;
 	time_t t;
 
-	if (!parse_utc(utc, &t) || !localtime_r(&t, &tm) || !strftime(dst, size, "%Y-%m-%d %H:%M:%S %Z", &tm))
+	if (!parse_utc(utc, &t) || !localtime_r(&t, &tm) ||
+	    !strftime(dst, size, "%Y-%m-%d %H:%M:%S %Z", &tm))
 		return utc;
 	return dst;
 }
@@ -109,8 +110,8 @@ static bool parse_ago(const char *text, time_t *out)
 
 static bool parse_local(const char *text, time_t *out)
 {
-	static const char *const forms[] = { "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M",
-					     "%Y-%m-%d" };
+	static const char *const forms[] = { "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
+					     "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		struct tm tm = { 0 };
@@ -143,7 +144,7 @@ const char *format_seconds(double seconds, char *dst, size_t size)
 {
 	unsigned long s = seconds > 0 ? (unsigned long)seconds : 0;
 
-	if (seconds < 10 && seconds > 0)
+	if (seconds > 0 && seconds < 10 && seconds > (double)s)
 		snprintf(dst, size, "%.2fs", seconds);
 	else if (s < 60)
 		snprintf(dst, size, "%lus", s);
@@ -152,21 +153,42 @@ const char *format_seconds(double seconds, char *dst, size_t size)
 	else if (s < 86400)
 		snprintf(dst, size, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60, s % 60);
 	else
-		snprintf(dst, size, "%lud %lu:%02lu:%02lu", s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
+		snprintf(dst, size, "%lud %lu:%02lu:%02lu", s / 86400, s / 3600 % 24, s / 60 % 60,
+			 s % 60);
 	return dst;
 }
 
 /* ---- values ------------------------------------------------------------------------------------- */
 
-/* "a,b" of an array of plain values. */
 static void add_value(struct buf *out, const json_t *value, enum format format);
 
+/* "phone (added 3), account (changed 1)": an object in one cell, without its zeros. */
+static void add_object(struct buf *out, const json_t *object)
+{
+	size_t before = out->len;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value)
+	{
+		if (json_is_null(value) || (json_is_integer(value) && !json_integer_value(value)))
+			continue;
+		buf_add_str(out, out->len > before ? ", " : "");
+		show_clean(out, key);
+		buf_add_str(out, json_is_object(value) ? " (" : " ");
+		add_value(out, value, AS_TEXT);
+		buf_add_str(out, json_is_object(value) ? ")" : "");
+	}
+}
+
+/* "a, b" of an array of plain values. */
 static void add_array(struct buf *out, const json_t *array)
 {
 	size_t i;
 	json_t *value;
 
-	json_array_foreach (array, i, value) {
+	json_array_foreach(array, i, value)
+	{
 		buf_add_str(out, i ? ", " : "");
 		if (json_is_string(value) && !json_string_length(value))
 			buf_add_str(out, "\"\"");
@@ -179,7 +201,9 @@ static void add_value(struct buf *out, const json_t *value, enum format format)
 	char text[64];
 
 	if (json_is_string(value))
-		show_clean(out, format == AS_TEXT ? json_string_value(value) : local_time(json_string_value(value), text, sizeof(text)));
+		show_clean(out, format == AS_TEXT
+					? json_string_value(value)
+					: local_time(json_string_value(value), text, sizeof(text)));
 	else if (json_is_number(value) && format == AS_SECONDS)
 		buf_add_str(out, format_seconds(json_number_value(value), text, sizeof(text)));
 	else if (json_is_integer(value))
@@ -190,6 +214,8 @@ static void add_value(struct buf *out, const json_t *value, enum format format)
 		buf_add_str(out, json_is_true(value) ? "yes" : format == AS_YES ? "" : "no");
 	else if (json_is_array(value))
 		add_array(out, value);
+	else if (json_is_object(value))
+		add_object(out, value);
 }
 
 /* "load.calls" */
@@ -215,7 +241,8 @@ static void add_cell(struct buf *out, const json_t *row, const struct column *co
 		lines = descend(row, SPAN("load.lines"));
 		limit = json_object_get(row, "line_limit");
 		if (lines && json_integer_value(limit) > 0)
-			buf_addf(out, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT, json_integer_value(lines), json_integer_value(limit));
+			buf_addf(out, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
+				 json_integer_value(lines), json_integer_value(limit));
 		else if (lines)
 			buf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(lines));
 		return;
@@ -271,11 +298,13 @@ static char *cell_text(const json_t *row, const struct column *column)
 
 static bool is_right(const struct column *column)
 {
-	return column->format == AS_NUMBER || column->format == AS_SECONDS || column->format == AS_LINES;
+	return column->format == AS_NUMBER || column->format == AS_SECONDS ||
+	       column->format == AS_LINES;
 }
 
 /* Which columns hold anything, and how wide are they? Returns the last used one. */
-static size_t measure(char **cells, size_t n_rows, const struct column *columns, size_t n, unsigned *widths)
+static size_t measure(char **cells, size_t n_rows, const struct column *columns, size_t n,
+		      unsigned *widths)
 {
 	size_t last = 0;
 
@@ -309,7 +338,8 @@ static void print_rows(char **cells, size_t n_rows, const struct column *columns
 	for (size_t r = 0; r < n_rows; r++)
 		for (size_t c = 0; c <= last; c++)
 			if (widths[c])
-				print_cell(cells[r * n + c], widths[c], is_right(&columns[c]), c == last);
+				print_cell(cells[r * n + c], widths[c], is_right(&columns[c]),
+					   c == last);
 }
 
 void show_table(const json_t *rows, const struct column *columns, size_t n, const char *when_empty)
@@ -362,7 +392,8 @@ static bool is_nothing(const json_t *value)
 
 static bool is_plain(const json_t *value)
 {
-	return !json_is_object(value) && !(json_is_array(value) && json_is_object(json_array_get(value, 0)));
+	return !json_is_object(value) &&
+	       !(json_is_array(value) && json_is_object(json_array_get(value, 0)));
 }
 
 /* Texts of several lines keep their shape under the key. */
@@ -431,7 +462,8 @@ static void print_section(const char *key, const json_t *value, unsigned indent)
 		show_card(value, indent + 2);
 		return;
 	}
-	json_array_foreach (value, i, element) {
+	json_array_foreach(value, i, element)
+	{
 		printf("%*s%s %zu\n", (int)indent, "", title, i + 1);
 		show_card(element, indent + 2);
 	}
@@ -443,13 +475,11 @@ void show_card(const json_t *object, unsigned indent)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach ((json_t *)object, key, value)
-		if (is_plain(value) && !is_nothing(value) && strlen(key) > width)
-			width = (unsigned)strlen(key);
-	json_object_foreach ((json_t *)object, key, value)
-		if (is_plain(value) && !is_nothing(value))
-			print_member(key, value, indent, width);
-	json_object_foreach ((json_t *)object, key, value)
-		if (!is_plain(value))
-			print_section(key, value, indent);
+	json_object_foreach((json_t *)object, key,
+			    value) if (is_plain(value) && !is_nothing(value) && strlen(key) > width)
+		width = (unsigned)strlen(key);
+	json_object_foreach((json_t *)object, key, value) if (is_plain(value) && !is_nothing(value))
+		print_member(key, value, indent, width);
+	json_object_foreach((json_t *)object, key, value) if (!is_plain(value))
+		print_section(key, value, indent);
 }

@@ -209,7 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mood = 0;
 	sip_session_release(&users[0].s);
 	sip_session_release(&users[1].s);
-	pass(700);
+	pass(2000);
 	assert(sip_stack_stats(stack)->sessions_now == 0);
 	sip_stack_free(&stack);
 	return 0;

@@ -45,7 +45,8 @@ static int open_tcp(struct api *api, const char *address, char *why, size_t why_
 	return -ENOMEM;
 }
 
-int api_open(struct api **api_out, const struct api_config *config, const struct api_switch *sw, char *why, size_t why_size)
+int api_open(struct api **api_out, const struct api_config *config, const struct api_switch *sw,
+	     char *why, size_t why_size)
 {
 	struct api *api = calloc(1, sizeof(*api));
 	int err = 0;

@@ -94,7 +94,7 @@ struct api_problem {
 /* The reply becomes application/problem+json (RFC 9457); what was written so far is dropped. */
 void api_fail(struct api_request *req, unsigned status, const struct api_problem *more, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* The problem object left open, for members of its own; close it with json_close(out, '}'). */
+/* The problem object left open, for members of its own; close it with api_json_close(out, '}'). */
 void api_begin_problem(struct api_request *req, unsigned status, const char *detail);
 
 /* Find the route and read the parameters; false: the request has failed. */
@@ -102,7 +102,7 @@ bool api_match(struct api_request *req, const char *method, const char *path);
 bool api_read_params(struct api_request *req);
 /* One value by its parameter's type; on failure `why` says what it must be. */
 bool api_parse_value(struct api_value *out, const struct api_param *param, const char *text, char *why, size_t size);
-/* RFC 3339 (seconds and zone may be absent: UTC), a date alone, or seconds since 1970. 0 or -EINVAL. */
+/* RFC 3339 (seconds and zone may be absent: UTC), a date alone, or seconds since 1970 (9 to 11 digits). 0 or -EINVAL. */
 int api_parse_time(struct span text, uint64_t *utc_us_out);
 
 /* ---- the server ----------------------------------------------------------------------- */
@@ -130,14 +130,14 @@ struct MHD_Daemon *api_serve(struct api_listener *listener, int fd);
 /* ---- JSON ----------------------------------------------------------------------------- */
 
 /* Members of an object (key NULL: elements of an array); commas put themselves. */
-void json_open(struct buf *out, const char *key, char bracket);
-void json_close(struct buf *out, char bracket);
-void json_key(struct buf *out, const char *key);
-void json_text(struct buf *out, const char *key, const char *value);	/* NULL: left out */
-void json_span(struct buf *out, const char *key, struct span value);
-void json_number(struct buf *out, const char *key, int64_t value);
-void json_bool(struct buf *out, const char *key, bool value);
-void json_call_id(struct buf *out, const char *key, uint64_t id);	/* 0: null */
+void api_json_open(struct buf *out, const char *key, char bracket);
+void api_json_close(struct buf *out, char bracket);
+void api_json_key(struct buf *out, const char *key);
+void api_json_text(struct buf *out, const char *key, const char *value);	/* NULL: left out */
+void api_json_span(struct buf *out, const char *key, struct span value);
+void api_json_number(struct buf *out, const char *key, int64_t value);
+void api_json_bool(struct buf *out, const char *key, bool value);
+void api_json_call_id(struct buf *out, const char *key, uint64_t id);	/* 0: null */
 
 /* ---- handlers ------------------------------------------------------------------------- */
 

@@ -25,8 +25,8 @@ void api_get_calls(struct api_request *req)
 {
 	const char *filter = api_text(req, "filter");
 
-	req->sw->list_calls(req->sw->arg, filter ? filter : "", api_number(req, "before"), (unsigned)api_number(req, "limit"),
-			    &req->out);
+	req->sw->list_calls(req->sw->arg, filter ? filter : "", api_number(req, "before"),
+			    (unsigned)api_number(req, "limit"), &req->out);
 }
 
 static void fail_no_call(struct api_request *req, uint64_t id, const char *what, const char *remedy)
@@ -34,7 +34,8 @@ static void fail_no_call(struct api_request *req, uint64_t id, const char *what,
 	char text[24];
 
 	snprintf(text, sizeof(text), "%016" PRIx64, id);
-	api_fail(req, 404, &(struct api_problem){ .field = "id", .value = text, .remedy = remedy }, "%s", what);
+	api_fail(req, 404, &(struct api_problem){ .field = "id", .value = text, .remedy = remedy },
+		 "%s", what);
 }
 
 void api_get_call(struct api_request *req)
@@ -42,7 +43,8 @@ void api_get_call(struct api_request *req)
 	uint64_t id = api_number(req, "id");
 
 	if (!req->sw->show_call(req->sw->arg, id, &req->out))
-		fail_no_call(req, id, "no live call has this id", "if it has ended: causeway cdr show ID");
+		fail_no_call(req, id, "no live call has this id",
+			     "if it has ended: causeway cdr show ID");
 }
 
 void api_delete_call(struct api_request *req)
@@ -50,21 +52,24 @@ void api_delete_call(struct api_request *req)
 	uint64_t id = api_number(req, "id");
 
 	if (!req->sw->hangup_call(req->sw->arg, id, req->who)) {
-		fail_no_call(req, id, "no live call has this id", "it may have ended: causeway cdr show ID");
+		fail_no_call(req, id, "no live call has this id",
+			     "it may have ended: causeway cdr show ID");
 		return;
 	}
 	req->status = 202;
-	json_open(&req->out, NULL, '{');
-	json_call_id(&req->out, "call_id", id);
-	json_bool(&req->out, "hanging_up", true);
-	json_close(&req->out, '}');
+	api_json_open(&req->out, NULL, '{');
+	api_json_call_id(&req->out, "call_id", id);
+	api_json_bool(&req->out, "hanging_up", true);
+	api_json_close(&req->out, '}');
 }
 
 static void fail_store(struct api_request *req, int err)
 {
 	char text[128];
 
-	api_fail(req, 503, &(struct api_problem){ .remedy = "the log says what the database complains of; calls go on meanwhile" },
+	api_fail(req, 503,
+		 &(struct api_problem){ .remedy = "the log says what the database complains of; "
+						  "calls go on meanwhile" },
 		 "the records cannot be read: %s", strerror_r(-err, text, sizeof(text)));
 }
 
@@ -72,7 +77,10 @@ static bool check_span_of_time(struct api_request *req, const struct cdr_filter 
 {
 	if (!filter->until_us || filter->since_us < filter->until_us)
 		return true;
-	api_fail(req, 400, &(struct api_problem){ .field = "until", .value = api_text(req, "until"), .limit = "after since" },
+	api_fail(req, 400,
+		 &(struct api_problem){ .field = "until",
+					.value = api_text(req, "until"),
+					.limit = "after since" },
 		 "the span of time is empty");
 	return false;
 }
@@ -101,19 +109,21 @@ void api_get_cdrs(struct api_request *req)
 		near_start(&near, span_of(filter.code));
 		for (int code = END_NONE + 1; code < END_CODES; code++)
 			near_offer(&near, span_of(end_code_info((enum end_code)code)->name));
-		api_fail(req, 400, &(struct api_problem){ .field = "code", .value = filter.code, .near = &near },
+		api_fail(req, 400,
+			 &(struct api_problem){
+				 .field = "code", .value = filter.code, .near = &near },
 			 "there is no such end code");
 		return;
 	}
-	json_open(&req->out, NULL, '{');
-	json_key(&req->out, "cdrs");
+	api_json_open(&req->out, NULL, '{');
+	api_json_key(&req->out, "cdrs");
 	err = store_list_cdrs(req->sw->store, &filter, &req->out, &next);
 	if (err) {
 		fail_store(req, err);
 		return;
 	}
-	json_call_id(&req->out, "next", next);
-	json_close(&req->out, '}');
+	api_json_call_id(&req->out, "next", next);
+	api_json_close(&req->out, '}');
 }
 
 void api_get_cdr(struct api_request *req)
@@ -122,7 +132,8 @@ void api_get_cdr(struct api_request *req)
 	int err = store_show_cdr(req->sw->store, id, &req->out);
 
 	if (err == -ENOENT)
-		fail_no_call(req, id, "no record has this call id", "if the call is still up: causeway call show ID");
+		fail_no_call(req, id, "no record has this call id",
+			     "if the call is still up: causeway call show ID");
 	else if (err)
 		fail_store(req, err);
 }
@@ -131,12 +142,12 @@ void api_get_audit(struct api_request *req)
 {
 	int err;
 
-	json_open(&req->out, NULL, '{');
-	json_key(&req->out, "audit");
+	api_json_open(&req->out, NULL, '{');
+	api_json_key(&req->out, "audit");
 	err = store_list_audit(req->sw->store, (unsigned)api_number(req, "limit"), &req->out);
 	if (err) {
 		fail_store(req, err);
 		return;
 	}
-	json_close(&req->out, '}');
+	api_json_close(&req->out, '}');
 }

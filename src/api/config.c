@@ -12,7 +12,8 @@
 
 static void set_etag(struct api_request *req, const struct model *m)
 {
-	snprintf(req->etag, sizeof(req->etag), "\"%" PRIu64 "-%" PRIx64 "\"", m->version, m->built_utc_us);
+	snprintf(req->etag, sizeof(req->etag), "\"%" PRIu64 "-%" PRIx64 "\"", m->version,
+		 m->built_utc_us);
 }
 
 /* RFC 9110 13.1.1: a list of tags, or "*". */
@@ -38,7 +39,9 @@ void api_get_config(struct api_request *req)
 
 	if (secrets && !req->local) {
 		api_fail(req, 403,
-			 &(struct api_problem){ .field = "secrets", .remedy = "ask over the Unix socket: causeway config export --secrets" },
+			 &(struct api_problem){ .field = "secrets",
+						.remedy = "ask over the Unix socket: causeway "
+							  "config export --secrets" },
 			 "passwords are told only over the Unix socket");
 		return;
 	}
@@ -54,24 +57,24 @@ void api_get_config(struct api_request *req)
 
 static void write_counts(struct buf *out, const struct model *m)
 {
-	json_open(out, "counts", '{');
-	json_number(out, "accounts", m->n_accounts);
-	json_number(out, "rate_groups", m->n_rate_groups);
-	json_number(out, "mapping_gateways", m->n_mappings);
-	json_number(out, "routing_gateways", m->n_routings);
-	json_number(out, "phones", m->n_phones);
-	json_close(out, '}');
+	api_json_open(out, "counts", '{');
+	api_json_number(out, "accounts", m->n_accounts);
+	api_json_number(out, "rate_groups", m->n_rate_groups);
+	api_json_number(out, "mapping_gateways", m->n_mappings);
+	api_json_number(out, "routing_gateways", m->n_routings);
+	api_json_number(out, "phones", m->n_phones);
+	api_json_close(out, '}');
 }
 
 static void write_result(struct api_request *req, const struct model *m, bool applied)
 {
-	json_open(&req->out, NULL, '{');
-	json_bool(&req->out, "valid", true);
-	json_bool(&req->out, "applied", applied);
+	api_json_open(&req->out, NULL, '{');
+	api_json_bool(&req->out, "valid", true);
+	api_json_bool(&req->out, "applied", applied);
 	if (applied)
-		json_number(&req->out, "version", (int64_t)m->version);
+		api_json_number(&req->out, "version", (int64_t)m->version);
 	write_counts(&req->out, m);
-	json_close(&req->out, '}');
+	api_json_close(&req->out, '}');
 }
 
 static void write_errors(struct api_request *req, const struct model_error *errors, unsigned n)
@@ -79,21 +82,21 @@ static void write_errors(struct api_request *req, const struct model_error *erro
 	struct buf *out = &req->out;
 	char detail[160];
 
-	snprintf(detail, sizeof(detail), "the configuration has %s%u %s; nothing was changed", n >= ERRORS_MAX ? "at least " : "",
-		 n, n == 1 ? "error" : "errors");
+	snprintf(detail, sizeof(detail), "the configuration has %s%u %s; nothing was changed",
+		 n >= ERRORS_MAX ? "at least " : "", n, n == 1 ? "error" : "errors");
 	api_begin_problem(req, 422, detail);
-	json_open(out, "errors", '[');
+	api_json_open(out, "errors", '[');
 	for (unsigned i = 0; i < n && i < ERRORS_MAX; i++) {
-		json_open(out, NULL, '{');
-		json_number(out, "line", errors[i].line);
-		json_number(out, "column", errors[i].column);
-		json_text(out, "object", errors[i].object);
-		json_text(out, "text", errors[i].text);
-		json_text(out, "remedy", errors[i].remedy);
-		json_close(out, '}');
+		api_json_open(out, NULL, '{');
+		api_json_number(out, "line", errors[i].line);
+		api_json_number(out, "column", errors[i].column);
+		api_json_text(out, "object", errors[i].object);
+		api_json_text(out, "text", errors[i].text);
+		api_json_text(out, "remedy", errors[i].remedy);
+		api_json_close(out, '}');
 	}
-	json_close(out, ']');
-	json_close(out, '}');
+	api_json_close(out, ']');
+	api_json_close(out, '}');
 }
 
 /* NULL: the request has failed. */
@@ -128,7 +131,8 @@ void api_check_config(struct api_request *req)
 /* RFC 9110 13.1.1: somebody else may have changed it since the caller looked. */
 static bool still_matches(struct api_request *req)
 {
-	const char *wanted = MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "If-Match");
+	const char *wanted =
+		MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "If-Match");
 	struct model *m;
 
 	if (!wanted)
@@ -138,27 +142,40 @@ static bool still_matches(struct api_request *req)
 	model_unref(&m);
 	if (tag_listed(wanted, req->etag))
 		return true;
-	api_fail(req, 412, &(struct api_problem){ .field = "If-Match", .value = wanted, .limit = req->etag,
-						  .remedy = "read the configuration again, make the change in that, send it" },
+	api_fail(req, 412,
+		 &(struct api_problem){
+			 .field = "If-Match",
+			 .value = wanted,
+			 .limit = req->etag,
+			 .remedy =
+				 "read the configuration again, make the change in that, send it" },
 		 "the configuration was changed by somebody else");
 	return false;
 }
 
-/* Keeps `m` and puts it in force; apply_model takes over a reference of its own. */
+/* Keeps `m` and puts it in force. Takes over the reference: so does apply_model, since a new snapshot must be its
+ * maker's alone until it is the current one. */
 static void apply(struct api_request *req, struct model *m)
 {
 	char why[512] = "";
 
-	if (!still_matches(req))
-		return;
-	if (store_save_model(req->sw->store, m, req->who, why, sizeof(why)) != 0) {
-		api_fail(req, 503, &(struct api_problem){ .remedy = "mend the database, then send the configuration again" },
-			 "the configuration could not be kept and is not in force: %s", why);
+	if (!still_matches(req)) {
+		model_unref(&m);
 		return;
 	}
-	req->sw->apply_model(req->sw->arg, model_ref(m));
+	if (store_save_model(req->sw->store, m, req->who, why, sizeof(why)) != 0) {
+		api_fail(req, 503,
+			 &(struct api_problem){
+				 .remedy = "mend the database, then send the configuration again" },
+			 "the configuration could not be kept and is not in force: %s", why);
+		model_unref(&m);
+		return;
+	}
+	req->sw->apply_model(req->sw->arg, m);
+	m = model_hub_get(req->sw->hub);
 	set_etag(req, m);
 	write_result(req, m, true);
+	model_unref(&m);
 }
 
 void api_put_config(struct api_request *req)
@@ -169,10 +186,10 @@ void api_put_config(struct api_request *req)
 		return;
 	if (api_number(req, "dry_run")) {
 		write_result(req, m, false);
-	} else {
-		pthread_mutex_lock(&req->api->config_lock);
-		apply(req, m);
-		pthread_mutex_unlock(&req->api->config_lock);
+		model_unref(&m);
+		return;
 	}
-	model_unref(&m);
+	pthread_mutex_lock(&req->api->config_lock);
+	apply(req, m);
+	pthread_mutex_unlock(&req->api->config_lock);
 }

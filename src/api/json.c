@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-void json_key(struct buf *out, const char *key)
+void api_json_key(struct buf *out, const char *key)
 {
 	char last = out->len ? out->p[out->len - 1] : '{';
 
@@ -17,44 +17,44 @@ void json_key(struct buf *out, const char *key)
 	}
 }
 
-void json_open(struct buf *out, const char *key, char bracket)
+void api_json_open(struct buf *out, const char *key, char bracket)
 {
-	json_key(out, key);
+	api_json_key(out, key);
 	buf_add_char(out, bracket);
 }
 
-void json_close(struct buf *out, char bracket)
+void api_json_close(struct buf *out, char bracket)
 {
 	buf_add_char(out, bracket);
 }
 
-void json_span(struct buf *out, const char *key, struct span value)
+void api_json_span(struct buf *out, const char *key, struct span value)
 {
-	json_key(out, key);
+	api_json_key(out, key);
 	buf_add_json(out, value);
 }
 
-void json_text(struct buf *out, const char *key, const char *value)
+void api_json_text(struct buf *out, const char *key, const char *value)
 {
 	if (value)
-		json_span(out, key, span_of(value));
+		api_json_span(out, key, span_of(value));
 }
 
-void json_number(struct buf *out, const char *key, int64_t value)
+void api_json_number(struct buf *out, const char *key, int64_t value)
 {
-	json_key(out, key);
+	api_json_key(out, key);
 	buf_addf(out, "%" PRId64, value);
 }
 
-void json_bool(struct buf *out, const char *key, bool value)
+void api_json_bool(struct buf *out, const char *key, bool value)
 {
-	json_key(out, key);
+	api_json_key(out, key);
 	buf_add_str(out, value ? "true" : "false");
 }
 
-void json_call_id(struct buf *out, const char *key, uint64_t id)
+void api_json_call_id(struct buf *out, const char *key, uint64_t id)
 {
-	json_key(out, key);
+	api_json_key(out, key);
 	if (id)
 		buf_addf(out, "\"%016" PRIx64 "\"", id);
 	else

@@ -41,8 +41,10 @@ static void set_path_values(struct api_request *req, const struct capture *captu
 	for (unsigned c = 0; c < capture->n; c++)
 		for (unsigned i = 0; req->route->params[i].name; i++)
 			if (span_eq(capture->name[c], span_of(req->route->params[i].name))) {
-				req->path[(size_t)(capture->value[c].p - req->path) + capture->value[c].len] = '\0';
-				req->values[i] = (struct api_value){ .given = true, .text = capture->value[c].p };
+				req->path[(size_t)(capture->value[c].p - req->path) +
+					  capture->value[c].len] = '\0';
+				req->values[i] = (struct api_value){ .given = true,
+								     .text = capture->value[c].p };
 			}
 }
 
@@ -55,7 +57,9 @@ static void fail_unknown_path(struct api_request *req, const char *path)
 		if (i == 0 || strcmp(api_routes[i].path, api_routes[i - 1].path) != 0)
 			near_offer(&near, span_of(api_routes[i].path));
 	api_fail(req, 404,
-		 &(struct api_problem){ .field = "path", .value = path, .near = &near,
+		 &(struct api_problem){ .field = "path",
+					.value = path,
+					.near = &near,
 					.remedy = "see " API_ROOT "/openapi.json for every path" },
 		 "there is no such path");
 }
@@ -77,7 +81,8 @@ bool api_match(struct api_request *req, const char *method, const char *path)
 	if (strcmp(method, "HEAD") == 0)
 		method = "GET"; /* the library leaves the body out */
 	if (span_copy(span_of(path), req->path, sizeof(req->path)) >= sizeof(req->path)) {
-		api_fail(req, 414, &(struct api_problem){ .field = "path", .limit = "511 bytes" }, "the path is too long");
+		api_fail(req, 414, &(struct api_problem){ .field = "path", .limit = "511 bytes" },
+			 "the path is too long");
 		return false;
 	}
 	below = span_of(req->path);
@@ -96,7 +101,9 @@ bool api_match(struct api_request *req, const char *method, const char *path)
 		add_allowed(req, api_routes[i].method);
 	}
 	if (req->allow[0]) {
-		api_fail(req, 405, &(struct api_problem){ .field = "method", .value = method, .limit = req->allow },
+		api_fail(req, 405,
+			 &(struct api_problem){
+				 .field = "method", .value = method, .limit = req->allow },
 			 "this path does not take that method");
 		return false;
 	}
@@ -122,25 +129,28 @@ static void fail_unknown_param(struct api_request *req, const char *name)
 		if (!in_path(req->route, req->route->params[i].name))
 			near_offer(&near, span_of(req->route->params[i].name));
 	api_fail(req, 400,
-		 &(struct api_problem){ .field = name, .near = &near,
-					.remedy = "see " API_ROOT "/openapi.json for its parameters" },
+		 &(struct api_problem){ .field = name,
+					.near = &near,
+					.remedy = "see " API_ROOT
+						  "/openapi.json for its parameters" },
 		 "this path has no such parameter");
 }
 
 /* One "key=value" of the query: remember its text, or fail. */
-static enum MHD_Result take_query(void *arg, enum MHD_ValueKind kind, const char *key, size_t key_len, const char *value,
-				  size_t value_len)
+static enum MHD_Result take_query(void *arg, enum MHD_ValueKind kind, const char *key,
+				  size_t key_len, const char *value, size_t value_len)
 {
 	struct api_request *req = arg;
 	const struct api_param *params = req->route->params;
 
 	for (unsigned i = 0; params[i].name; i++) {
-		if (strlen(params[i].name) != key_len || memcmp(params[i].name, key, key_len) != 0 ||
-		    in_path(req->route, key))
+		if (strlen(params[i].name) != key_len ||
+		    memcmp(params[i].name, key, key_len) != 0 || in_path(req->route, key))
 			continue;
 		if (req->values[i].given || !value || strlen(value) != value_len) {
 			api_fail(req, 400, &(struct api_problem){ .field = params[i].name },
-				 "the parameter is given twice, without a value, or with a NUL in it");
+				 "the parameter is given twice, without a value, or with a NUL in "
+				 "it");
 			return MHD_NO;
 		}
 		req->values[i] = (struct api_value){ .given = true, .text = value };
@@ -159,14 +169,18 @@ static bool check_value(struct api_request *req, unsigned i)
 		req->values[i].number = param->unset;
 		if (!param->required)
 			return true;
-		api_fail(req, 400, &(struct api_problem){ .field = param->name, .remedy = param->help },
+		api_fail(req, 400,
+			 &(struct api_problem){ .field = param->name, .remedy = param->help },
 			 "a parameter is missing");
 		return false;
 	}
 	if (api_parse_value(&req->values[i], param, req->values[i].text, why, sizeof(why)))
 		return true;
 	api_fail(req, 400,
-		 &(struct api_problem){ .field = param->name, .value = req->values[i].text, .limit = why, .remedy = param->help },
+		 &(struct api_problem){ .field = param->name,
+					.value = req->values[i].text,
+					.limit = why,
+					.remedy = param->help },
 		 "the value of a parameter is not as it must be");
 	return false;
 }

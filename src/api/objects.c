@@ -26,22 +26,33 @@ static const char *type_name(enum param_type type)
 	return names[type];
 }
 
+/* As values are written: "2h" where the table says "7200s". */
+static const char *default_of(const struct param_info *info, char *dst, size_t size)
+{
+	uint64_t us;
+
+	if (info->type == PARAM_TYPE_DURATION && duration_parse(span_of(info->def), &us) == 0)
+		return duration_format(us, dst, size);
+	return info->def;
+}
+
 static void write_parameter(struct buf *out, const struct model *m, const struct param_info *info)
 {
-	char value[256];
+	char value[256], scratch[64];
+	const char *def = default_of(info, scratch, sizeof(scratch));
 
 	param_format(&m->params, info, value, sizeof(value));
-	json_open(out, NULL, '{');
-	json_text(out, "name", info->name);
-	json_text(out, "value", value);
-	json_text(out, "default", info->def);
-	json_bool(out, "changed", strcmp(value, info->def) != 0);
-	json_text(out, "type", type_name(info->type));
-	json_text(out, "least", info->least[0] ? info->least : NULL);
-	json_text(out, "most", info->most[0] ? info->most : NULL);
-	json_text(out, "vos3000_name", info->vos[0] ? info->vos : NULL);
-	json_text(out, "help", info->help);
-	json_close(out, '}');
+	api_json_open(out, NULL, '{');
+	api_json_text(out, "name", info->name);
+	api_json_text(out, "value", value);
+	api_json_text(out, "default", def);
+	api_json_bool(out, "changed", strcmp(value, def) != 0);
+	api_json_text(out, "type", type_name(info->type));
+	api_json_text(out, "least", info->least[0] ? info->least : NULL);
+	api_json_text(out, "most", info->most[0] ? info->most : NULL);
+	api_json_text(out, "vos3000_name", info->vos[0] ? info->vos : NULL);
+	api_json_text(out, "help", info->help);
+	api_json_close(out, '}');
 }
 
 void api_get_parameters(struct api_request *req)
@@ -49,16 +60,17 @@ void api_get_parameters(struct api_request *req)
 	const char *q = api_text(req, "q");
 	struct model *m = model_hub_get(req->sw->hub);
 
-	json_open(&req->out, NULL, '{');
-	json_open(&req->out, "parameters", '[');
+	api_json_open(&req->out, NULL, '{');
+	api_json_open(&req->out, "parameters", '[');
 	for (size_t i = 0; i < param_count; i++) {
 		const struct param_info *info = &param_table[i];
 
-		if (!q || contains(info->name, q) || contains(info->vos, q) || contains(info->help, q))
+		if (!q || contains(info->name, q) || contains(info->vos, q) ||
+		    contains(info->help, q))
 			write_parameter(&req->out, m, info);
 	}
-	json_close(&req->out, ']');
-	json_close(&req->out, '}');
+	api_json_close(&req->out, ']');
+	api_json_close(&req->out, '}');
 	model_unref(&m);
 }
 
@@ -81,12 +93,14 @@ static bool mapping_fits(const struct model_mapping *gw, const char *q)
 
 static bool routing_fits(const struct model_routing *gw, const char *q)
 {
-	return !q || contains(gw->name, q) || contains(account_name(gw->account), q) || contains(gw->host, q);
+	return !q || contains(gw->name, q) || contains(account_name(gw->account), q) ||
+	       contains(gw->host, q);
 }
 
-static void write_object(struct buf *out, const char *key, const struct model *m, const char *kind, const void *object)
+static void write_object(struct buf *out, const char *key, const struct model *m, const char *kind,
+			 const void *object)
 {
-	json_key(out, key);
+	api_json_key(out, key);
 	model_write_json(out, m, kind, object, true);
 }
 
@@ -98,18 +112,18 @@ void api_get_gateways(struct api_request *req)
 	uint64_t kind = api_number(req, "kind");
 	struct model *m = model_hub_get(req->sw->hub);
 
-	json_open(&req->out, NULL, '{');
-	json_open(&req->out, "mapping_gateways", '[');
+	api_json_open(&req->out, NULL, '{');
+	api_json_open(&req->out, "mapping_gateways", '[');
 	for (unsigned i = 0; (all || kind == MAPPING) && i < m->n_mappings; i++)
 		if (mapping_fits(&m->mappings[i], q))
 			write_object(&req->out, NULL, m, "mapping_gateway", &m->mappings[i]);
-	json_close(&req->out, ']');
-	json_open(&req->out, "routing_gateways", '[');
+	api_json_close(&req->out, ']');
+	api_json_open(&req->out, "routing_gateways", '[');
 	for (unsigned i = 0; (all || kind == ROUTING) && i < m->n_routings; i++)
 		if (routing_fits(&m->routings[i], q))
 			write_object(&req->out, NULL, m, "routing_gateway", &m->routings[i]);
-	json_close(&req->out, ']');
-	json_close(&req->out, '}');
+	api_json_close(&req->out, ']');
+	api_json_close(&req->out, '}');
 	model_unref(&m);
 }
 
@@ -123,7 +137,10 @@ static void fail_no_gateway(struct api_request *req, const struct model *m, cons
 	for (unsigned i = 0; i < m->n_routings; i++)
 		near_offer(&near, span_of(m->routings[i].name));
 	api_fail(req, 404,
-		 &(struct api_problem){ .field = "name", .value = name, .near = &near, .remedy = "causeway gateway list shows all" },
+		 &(struct api_problem){ .field = "name",
+					.value = name,
+					.near = &near,
+					.remedy = "causeway gateway list shows all" },
 		 "no mapping or routing gateway has this name");
 }
 
@@ -135,12 +152,12 @@ void api_get_gateway(struct api_request *req)
 	const struct model_routing *routing = model_routing(m, span_of(name));
 
 	if (mapping || routing) {
-		json_open(&req->out, NULL, '{');
+		api_json_open(&req->out, NULL, '{');
 		if (mapping)
 			write_object(&req->out, "mapping_gateway", m, "mapping_gateway", mapping);
 		if (routing)
 			write_object(&req->out, "routing_gateway", m, "routing_gateway", routing);
-		json_close(&req->out, '}');
+		api_json_close(&req->out, '}');
 	} else {
 		fail_no_gateway(req, m, name);
 	}
@@ -155,7 +172,7 @@ struct listing {
 	const char *(*name)(const struct model *m, unsigned i);
 	const void *(*object)(const struct model *m, unsigned i);
 	unsigned n;
-	const void *after;		/* the object named by `after`; NULL = none is */
+	const void *after; /* the object named by `after`; NULL = none is */
 };
 
 static const char *phone_name(const struct model *m, unsigned i)
@@ -178,21 +195,26 @@ static const void *account_object(const struct model *m, unsigned i)
 	return &m->accounts[i];
 }
 
-static void write_listing(struct api_request *req, const struct model *m, const struct listing *list)
+static void write_listing(struct api_request *req, const struct model *m,
+			  const struct listing *list)
 {
-	const char *q = api_text(req, "q"), *after = api_text(req, "after"), *last = NULL, *next = NULL;
+	const char *q = api_text(req, "q"), *after = api_text(req, "after"), *last = NULL,
+		   *next = NULL;
 	uint64_t left = api_number(req, "limit");
 	unsigned i = 0;
 
 	if (after && !list->after) {
-		api_fail(req, 400, &(struct api_problem){ .field = "after", .value = after, .remedy = "begin with the first page again" },
+		api_fail(req, 400,
+			 &(struct api_problem){ .field = "after",
+						.value = after,
+						.remedy = "begin with the first page again" },
 			 "it does not exist any more");
 		return;
 	}
 	while (after && list->object(m, i++) != list->after)
 		;
-	json_open(&req->out, NULL, '{');
-	json_open(&req->out, list->key, '[');
+	api_json_open(&req->out, NULL, '{');
+	api_json_open(&req->out, list->key, '[');
 	for (; i < list->n && !next; i++) {
 		if (q && !contains(list->name(m, i), q))
 			continue;
@@ -203,21 +225,22 @@ static void write_listing(struct api_request *req, const struct model *m, const 
 		last = list->name(m, i);
 		write_object(&req->out, NULL, m, list->kind, list->object(m, i));
 	}
-	json_close(&req->out, ']');
-	json_key(&req->out, "next");
+	api_json_close(&req->out, ']');
+	api_json_key(&req->out, "next");
 	if (next)
 		buf_add_json(&req->out, span_of(next));
 	else
 		buf_add_str(&req->out, "null");
-	json_close(&req->out, '}');
+	api_json_close(&req->out, '}');
 }
 
 void api_get_phones(struct api_request *req)
 {
 	struct model *m = model_hub_get(req->sw->hub);
 	const char *after = api_text(req, "after");
-	struct listing list = { "phones", "phone", phone_name, phone_object, m->n_phones,
-				after ? model_phone(m, span_of(after)) : NULL };
+	struct listing list = { "phones",    "phone",
+				phone_name,  phone_object,
+				m->n_phones, after ? model_phone(m, span_of(after)) : NULL };
 
 	write_listing(req, m, &list);
 	model_unref(&m);
@@ -227,8 +250,9 @@ void api_get_accounts(struct api_request *req)
 {
 	struct model *m = model_hub_get(req->sw->hub);
 	const char *after = api_text(req, "after");
-	struct listing list = { "accounts", "account", account_name_at, account_object, m->n_accounts,
-				after ? model_account(m, span_of(after)) : NULL };
+	struct listing list = { "accounts",      "account",
+				account_name_at, account_object,
+				m->n_accounts,   after ? model_account(m, span_of(after)) : NULL };
 
 	write_listing(req, m, &list);
 	model_unref(&m);

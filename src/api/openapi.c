@@ -81,8 +81,8 @@ static const struct {
 
 static void open_schema(struct buf *out, const char *key, const char *type)
 {
-	json_open(out, key, '{');
-	json_text(out, "type", type);
+	api_json_open(out, key, '{');
+	api_json_text(out, "type", type);
 }
 
 static void write_enum(struct buf *out, const char *choices)
@@ -90,17 +90,17 @@ static void write_enum(struct buf *out, const char *choices)
 	struct span rest = span_of(choices), word;
 	bool more = true;
 
-	json_open(out, "enum", '[');
+	api_json_open(out, "enum", '[');
 	while (more) {
 		more = span_cut(rest, '|', &word, &rest);
-		json_span(out, NULL, word);
+		api_json_span(out, NULL, word);
 	}
-	json_close(out, ']');
+	api_json_close(out, ']');
 }
 
 static void write_items(struct buf *out, const char *items)
 {
-	json_key(out, "items");
+	api_json_key(out, "items");
 	buf_add_str(out, items);
 }
 
@@ -112,8 +112,8 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 		break;
 	case FIELD_COUNT:
 		open_schema(out, field->name, "integer");
-		json_number(out, "minimum", field->least);
-		json_number(out, "maximum", field->most);
+		api_json_number(out, "minimum", field->least);
+		api_json_number(out, "maximum", field->most);
 		break;
 	case FIELD_PREFIXES:
 	case FIELD_CODECS:
@@ -132,13 +132,13 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 		break;
 	}
 	if (field->type == FIELD_SECRET)
-		json_bool(out, "writeOnly", true);
+		api_json_bool(out, "writeOnly", true);
 	if (field->type == FIELD_DURATION)
-		json_text(out, "pattern", "^[0-9]+(us|ms|s|m|h|d)?$");
+		api_json_text(out, "pattern", "^[0-9]+(us|ms|s|m|h|d)?$");
 	if (field->type == FIELD_MONEY)
-		json_text(out, "pattern", "^-?[0-9]+(\\.[0-9]{1,8})?$");
-	json_text(out, "description", field->help);
-	json_close(out, '}');
+		api_json_text(out, "pattern", "^-?[0-9]+(\\.[0-9]{1,8})?$");
+	api_json_text(out, "description", field->help);
+	api_json_close(out, '}');
 }
 
 static void write_kind(struct buf *out, const char *schema, const char *kind, bool load)
@@ -147,20 +147,25 @@ static void write_kind(struct buf *out, const char *schema, const char *kind, bo
 	const struct model_field_info *fields = model_fields(kind, &n);
 
 	open_schema(out, schema, "object");
-	json_open(out, "required", '[');
+	api_json_open(out, "required", '[');
 	for (size_t i = 0; i < n; i++)
 		if (fields[i].required)
-			json_text(out, NULL, fields[i].name);
-	json_close(out, ']');
-	json_open(out, "properties", '{');
+			api_json_text(out, NULL, fields[i].name);
+	api_json_close(out, ']');
+	api_json_open(out, "properties", '{');
 	for (size_t i = 0; i < n; i++)
 		write_field(out, &fields[i]);
 	if (load) {
-		json_key(out, "load");
+		api_json_key(out, "load");
 		buf_add_str(out, "{\"readOnly\":true,\"allOf\":[" REF("Load") "]}");
 	}
-	json_close(out, '}');
-	json_close(out, '}');
+	if (strcmp(kind, "phone") == 0) {
+		api_json_key(out, "registered");
+		buf_add_str(out, "{\"type\":\"boolean\",\"readOnly\":true,\"description\":\"Then contact, user_agent, expires_in_s and "
+				 "registered_at are there too.\"}");
+	}
+	api_json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 static void write_cdr_field(struct buf *out, const struct cdr_field_info *field)
@@ -176,50 +181,50 @@ static void write_cdr_field(struct buf *out, const struct cdr_field_info *field)
 	} else if (field->type == CDR_TYPE_U64 || field->type == CDR_TYPE_I64) {
 		open_schema(out, field->name, "integer");
 	} else {
-		json_open(out, field->name, '{');
-		json_key(out, "type");
+		api_json_open(out, field->name, '{');
+		api_json_key(out, "type");
 		buf_add_str(out, "[\"string\",\"null\"]");
-		json_text(out, "format", field->type == CDR_TYPE_TIME ? "date-time" : NULL);
+		api_json_text(out, "format", field->type == CDR_TYPE_TIME ? "date-time" : NULL);
 	}
-	json_text(out, "description", field->meaning);
-	json_text(out, "x-vos3000-name", field->vos[0] ? field->vos : NULL);
-	json_close(out, '}');
+	api_json_text(out, "description", field->meaning);
+	api_json_text(out, "x-vos3000-name", field->vos[0] ? field->vos : NULL);
+	api_json_close(out, '}');
 }
 
 static void write_cdr(struct buf *out, const char *schema, char where)
 {
 	open_schema(out, schema, "object");
-	json_open(out, "properties", '{');
+	api_json_open(out, "properties", '{');
 	for (size_t i = 0; i < cdr_field_count; i++)
 		if (cdr_fields[i].where == where || cdr_fields[i].where == 'B')
 			write_cdr_field(out, &cdr_fields[i]);
-	json_close(out, '}');
-	json_close(out, '}');
+	api_json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 static void write_parameter_names(struct buf *out)
 {
 	open_schema(out, "Parameters", "object");
-	json_open(out, "properties", '{');
+	api_json_open(out, "properties", '{');
 	for (size_t i = 0; i < param_count; i++) {
 		const struct param_info *info = &param_table[i];
 
 		open_schema(out, info->name, info->type == PARAM_TYPE_COUNT ? "integer" : info->type == PARAM_TYPE_BOOL ? "boolean" : "string");
-		json_text(out, "default", info->type == PARAM_TYPE_COUNT || info->type == PARAM_TYPE_BOOL ? NULL : info->def);
-		json_text(out, "description", info->help);
-		json_text(out, "x-vos3000-name", info->vos[0] ? info->vos : NULL);
-		json_close(out, '}');
+		api_json_text(out, "default", info->type == PARAM_TYPE_COUNT || info->type == PARAM_TYPE_BOOL ? NULL : info->def);
+		api_json_text(out, "description", info->help);
+		api_json_text(out, "x-vos3000-name", info->vos[0] ? info->vos : NULL);
+		api_json_close(out, '}');
 	}
-	json_close(out, '}');
-	json_close(out, '}');
+	api_json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 static void write_schemas(struct buf *out)
 {
-	json_open(out, "components", '{');
-	json_open(out, "schemas", '{');
+	api_json_open(out, "components", '{');
+	api_json_open(out, "schemas", '{');
 	for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
-		json_key(out, written[i].name);
+		api_json_key(out, written[i].name);
 		buf_add_str(out, written[i].json);
 	}
 	write_kind(out, "MappingGateway", "mapping_gateway", true);
@@ -231,8 +236,8 @@ static void write_schemas(struct buf *out)
 	write_parameter_names(out);
 	write_cdr(out, "Cdr", 'C');
 	write_cdr(out, "CdrAttempt", 'A');
-	json_close(out, '}');
-	json_close(out, '}');
+	api_json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 /* ---- paths from the route table ---------------------------------------------------------------- */
@@ -246,61 +251,61 @@ static void write_param_schema(struct buf *out, const struct api_param *param)
 
 	open_schema(out, "schema", types[param->type]);
 	if (param->type == API_TEXT) {
-		json_number(out, "minLength", (int64_t)param->least);
-		json_number(out, "maxLength", (int64_t)param->most);
+		api_json_number(out, "minLength", (int64_t)param->least);
+		api_json_number(out, "maxLength", (int64_t)param->most);
 	} else if (param->type == API_COUNT) {
-		json_number(out, "minimum", (int64_t)param->least);
-		json_number(out, "maximum", (int64_t)param->most);
-		json_number(out, "default", (int64_t)param->unset);
+		api_json_number(out, "minimum", (int64_t)param->least);
+		api_json_number(out, "maximum", (int64_t)param->most);
+		api_json_number(out, "default", (int64_t)param->unset);
 	} else if (param->type == API_TIME) {
-		json_text(out, "format", "date-time");
+		api_json_text(out, "format", "date-time");
 	} else if (param->type == API_CALL_ID) {
-		json_text(out, "pattern", "^[0-9A-Fa-f]{1,16}$");
+		api_json_text(out, "pattern", "^[0-9A-Fa-f]{1,16}$");
 	} else if (param->type == API_CHOICE) {
 		write_enum(out, param->choices);
 	}
-	json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 static void write_params(struct buf *out, const struct api_route *route)
 {
 	char pattern[80];
 
-	json_open(out, "parameters", '[');
+	api_json_open(out, "parameters", '[');
 	for (const struct api_param *param = route->params; param->name; param++) {
 		snprintf(pattern, sizeof(pattern), "{%s}", param->name);
-		json_open(out, NULL, '{');
-		json_text(out, "name", param->name);
-		json_text(out, "in", strstr(route->path, pattern) ? "path" : "query");
-		json_bool(out, "required", param->required);
-		json_text(out, "description", param->help);
+		api_json_open(out, NULL, '{');
+		api_json_text(out, "name", param->name);
+		api_json_text(out, "in", strstr(route->path, pattern) ? "path" : "query");
+		api_json_bool(out, "required", param->required);
+		api_json_text(out, "description", param->help);
 		write_param_schema(out, param);
-		json_close(out, '}');
+		api_json_close(out, '}');
 	}
-	json_close(out, ']');
+	api_json_close(out, ']');
 }
 
 /* A media type with the schema of that name, or plain text. */
 static void write_content(struct buf *out, const char *media, const char *schema)
 {
-	json_open(out, "content", '{');
-	json_open(out, media, '{');
-	json_open(out, "schema", '{');
+	api_json_open(out, "content", '{');
+	api_json_open(out, media, '{');
+	api_json_open(out, "schema", '{');
 	if (schema)
 		buf_addf(out, "\"$ref\":\"#/components/schemas/%s\"", schema);
 	else
-		json_text(out, "type", "string");
-	json_close(out, '}');
-	json_close(out, '}');
-	json_close(out, '}');
+		api_json_text(out, "type", "string");
+	api_json_close(out, '}');
+	api_json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 static void write_response(struct buf *out, const char *status, const char *text, const char *media, const char *schema)
 {
-	json_open(out, status, '{');
-	json_text(out, "description", text);
+	api_json_open(out, status, '{');
+	api_json_text(out, "description", text);
 	write_content(out, media, schema);
-	json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 static void write_route(struct buf *out, const struct api_route *route)
@@ -310,43 +315,43 @@ static void write_route(struct buf *out, const struct api_route *route)
 	span_copy(span_of(route->method), method, sizeof(method));
 	for (char *c = method; *c; c++)
 		*c = ascii_lower(*c);
-	json_open(out, method, '{');
-	json_text(out, "operationId", route->operation);
-	json_text(out, "summary", route->summary);
+	api_json_open(out, method, '{');
+	api_json_text(out, "operationId", route->operation);
+	api_json_text(out, "summary", route->summary);
 	write_params(out, route);
 	if (route->body) {
-		json_open(out, "requestBody", '{');
-		json_bool(out, "required", true);
+		api_json_open(out, "requestBody", '{');
+		api_json_bool(out, "required", true);
 		write_content(out, route->body, NULL);
-		json_close(out, '}');
+		api_json_close(out, '}');
 	}
-	json_open(out, "responses", '{');
+	api_json_open(out, "responses", '{');
 	write_response(out, strcmp(route->method, "DELETE") == 0 ? "202" : "200", "Done.",
 		       route->reply_type ? route->reply_type : "application/json", route->reply);
 	write_response(out, "default", "What was wrong, and what to do.", "application/problem+json", "Problem");
-	json_close(out, '}');
-	json_close(out, '}');
+	api_json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 void api_write_openapi(struct buf *out)
 {
-	json_open(out, NULL, '{');
-	json_text(out, "openapi", "3.1.0");
-	json_key(out, "info");
+	api_json_open(out, NULL, '{');
+	api_json_text(out, "openapi", "3.1.0");
+	api_json_key(out, "info");
 	buf_add_str(out, "{\"title\":\"Causeway\",\"version\":\"" CAUSEWAY_VERSION "\",\"license\":{\"name\":\"GPL-3.0-or-later\","
 			 "\"identifier\":\"GPL-3.0-or-later\"}}");
-	json_key(out, "servers");
+	api_json_key(out, "servers");
 	buf_add_str(out, "[{\"url\":\"" API_ROOT "\"}]");
-	json_open(out, "paths", '{');
+	api_json_open(out, "paths", '{');
 	for (size_t i = 0; i < api_route_count; i++) {
 		/* Routes of one path stand together in the table. */
 		if (i == 0 || strcmp(api_routes[i].path, api_routes[i - 1].path) != 0)
-			json_open(out, api_routes[i].path, '{');
+			api_json_open(out, api_routes[i].path, '{');
 		write_route(out, &api_routes[i]);
 		if (i + 1 == api_route_count || strcmp(api_routes[i].path, api_routes[i + 1].path) != 0)
-			json_close(out, '}');
+			api_json_close(out, '}');
 	}
-	json_close(out, '}');
+	api_json_close(out, '}');
 	write_schemas(out);
-	json_close(out, '}');
+	api_json_close(out, '}');
 }

@@ -12,12 +12,18 @@ static const char *title_of(unsigned status)
 		unsigned status;
 		const char *title;
 	} titles[] = {
-		{ 400, "Bad request" },		 { 403, "Forbidden" },
-		{ 404, "Not found" },		 { 405, "Method not allowed" },
-		{ 409, "Conflict" },		 { 412, "Changed meanwhile" },
-		{ 413, "Too large" },		 { 414, "Path too long" },
-		{ 415, "Not this kind of body" }, { 422, "Not a valid configuration" },
-		{ 500, "Internal error" },	 { 503, "Not possible now" },
+		{ 400, "Bad request" },
+		{ 403, "Forbidden" },
+		{ 404, "Not found" },
+		{ 405, "Method not allowed" },
+		{ 409, "Conflict" },
+		{ 412, "Changed meanwhile" },
+		{ 413, "Too large" },
+		{ 414, "Path too long" },
+		{ 415, "Not this kind of body" },
+		{ 422, "Not a valid configuration" },
+		{ 500, "Internal error" },
+		{ 503, "Not possible now" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
@@ -31,11 +37,11 @@ void api_begin_problem(struct api_request *req, unsigned status, const char *det
 	buf_free(&req->out);
 	req->status = status;
 	req->type = "application/problem+json";
-	json_open(&req->out, NULL, '{');
-	json_text(&req->out, "type", "about:blank");
-	json_text(&req->out, "title", title_of(status));
-	json_number(&req->out, "status", status);
-	json_text(&req->out, "detail", detail);
+	api_json_open(&req->out, NULL, '{');
+	api_json_text(&req->out, "type", "about:blank");
+	api_json_text(&req->out, "title", title_of(status));
+	api_json_number(&req->out, "status", status);
+	api_json_text(&req->out, "detail", detail);
 }
 
 /* The sentence with everything in it, for who reads only that. */
@@ -56,7 +62,8 @@ static void write_detail(struct buf *text, const char *sentence, const struct ap
 		buf_addf(text, "%s%.*s", i ? ", " : "; near: ", SPAN_ARG(more->near->name[i]));
 }
 
-void api_fail(struct api_request *req, unsigned status, const struct api_problem *more, const char *format, ...)
+void api_fail(struct api_request *req, unsigned status, const struct api_problem *more,
+	      const char *format, ...)
 {
 	static const struct api_problem nothing;
 	struct buf detail = BUF_INIT(8192);
@@ -70,17 +77,17 @@ void api_fail(struct api_request *req, unsigned status, const struct api_problem
 	va_end(ap);
 	write_detail(&detail, sentence, more);
 	api_begin_problem(req, status, buf_cstr(&detail));
-	json_text(&req->out, "object", more->object);
-	json_text(&req->out, "field", more->field);
-	json_text(&req->out, "value", more->value);
-	json_text(&req->out, "limit", more->limit);
-	json_text(&req->out, "remedy", more->remedy);
+	api_json_text(&req->out, "object", more->object);
+	api_json_text(&req->out, "field", more->field);
+	api_json_text(&req->out, "value", more->value);
+	api_json_text(&req->out, "limit", more->limit);
+	api_json_text(&req->out, "remedy", more->remedy);
 	if (more->near && more->near->n) {
-		json_open(&req->out, "near", '[');
+		api_json_open(&req->out, "near", '[');
 		for (unsigned i = 0; i < more->near->n; i++)
-			json_span(&req->out, NULL, more->near->name[i]);
-		json_close(&req->out, ']');
+			api_json_span(&req->out, NULL, more->near->name[i]);
+		api_json_close(&req->out, ']');
 	}
-	json_close(&req->out, '}');
+	api_json_close(&req->out, '}');
 	buf_free(&detail);
 }

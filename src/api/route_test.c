@@ -37,7 +37,8 @@ static bool parse_source(const char *text, struct sockaddr_storage *out)
 	} else if (inet_pton(AF_INET6, text, &in6->sin6_addr) != 1) {
 		span_cut(s, ':', &host, &port);
 	}
-	if ((port.len && (span_to_u32(port, &number) || number > 65535)) || span_copy(host, name, sizeof(name)) >= sizeof(name))
+	if ((port.len && (span_to_u32(port, &number) || number > 65535)) ||
+	    span_copy(host, name, sizeof(name)) >= sizeof(name))
 		return false;
 	if (inet_pton(AF_INET, name, &in4->sin_addr) == 1) {
 		in4->sin_family = AF_INET;
@@ -68,8 +69,12 @@ static bool set_caller(struct api_request *req, const struct model *m, struct ca
 		near_offer(&near, span_of(m->mappings[i].name));
 	for (unsigned i = 0; i < m->n_phones; i++)
 		near_offer(&near, span_of(m->phones[i].number));
-	api_fail(req, 404, &(struct api_problem){ .field = "from", .value = from, .near = &near,
-						  .remedy = "causeway gateway list shows the mapping gateways" },
+	api_fail(req, 404,
+		 &(struct api_problem){
+			 .field = "from",
+			 .value = from,
+			 .near = &near,
+			 .remedy = "causeway gateway list shows the mapping gateways" },
 		 "no mapping gateway and no phone has this name, nor is it an address");
 	return false;
 }
@@ -78,78 +83,87 @@ static void write_reasons(struct buf *out, const struct reasons *why)
 {
 	char text[256];
 
-	json_open(out, "reasons", '[');
+	api_json_open(out, "reasons", '[');
 	for (unsigned i = 0; i < why->n && i < REASONS_MAX; i++) {
 		const struct reason *reason = &why->reason[i];
 
-		json_open(out, NULL, '{');
-		json_text(out, "code", reason_name(reason->code));
-		json_text(out, "object", reason->object);
-		json_number(out, "value", reason->value);
-		json_number(out, "limit", reason->limit);
-		json_text(out, "text", reason_text(reason, text, sizeof(text)));
-		json_close(out, '}');
+		api_json_open(out, NULL, '{');
+		api_json_text(out, "code", reason_name(reason->code));
+		api_json_text(out, "object", reason->object);
+		api_json_number(out, "value", reason->value);
+		api_json_number(out, "limit", reason->limit);
+		api_json_text(out, "text", reason_text(reason, text, sizeof(text)));
+		api_json_close(out, '}');
 	}
-	json_close(out, ']');
-	json_number(out, "considered", why->n);
+	api_json_close(out, ']');
+	api_json_number(out, "considered", why->n);
 }
 
-static void write_admit(struct buf *out, const struct admit_result *result, const struct reasons *why)
+static void write_admit(struct buf *out, const struct admit_result *result,
+			const struct reasons *why)
 {
 	char duration[32];
 
-	json_open(out, "admit", '{');
-	json_text(out, "verdict", admit_word(result->verdict));
+	api_json_open(out, "admit", '{');
+	api_json_text(out, "verdict", admit_word(result->verdict));
 	if (result->end != END_NONE)
-		json_text(out, "end_code", end_code_info(result->end)->name);
-	json_text(out, "text", result->text[0] ? result->text : NULL);
-	json_text(out, "mapping_gateway", result->mapping ? result->mapping->name : NULL);
-	json_text(out, "phone", result->phone ? result->phone->number : NULL);
-	json_text(out, "account", result->account ? result->account->name : NULL);
+		api_json_text(out, "end_code", end_code_info(result->end)->name);
+	api_json_text(out, "text", result->text[0] ? result->text : NULL);
+	api_json_text(out, "mapping_gateway", result->mapping ? result->mapping->name : NULL);
+	api_json_text(out, "phone", result->phone ? result->phone->number : NULL);
+	api_json_text(out, "account", result->account ? result->account->name : NULL);
 	if (result->max_duration_us)
-		json_text(out, "max_duration", duration_format(result->max_duration_us, duration, sizeof(duration)));
+		api_json_text(out, "max_duration",
+			      duration_format(result->max_duration_us, duration, sizeof(duration)));
 	write_reasons(out, why);
-	json_close(out, '}');
+	api_json_close(out, '}');
 }
 
 static void write_candidate(struct buf *out, const struct route_candidate *c)
 {
-	json_open(out, NULL, '{');
+	api_json_open(out, NULL, '{');
 	if (c->gateway) {
 		char peer[300];
+		bool ip6 = c->gateway->host[0] != '[' && strchr(c->gateway->host, ':');
+		int n = snprintf(peer, sizeof(peer), ip6 ? "[%s]" : "%s", c->gateway->host);
 
-		snprintf(peer, sizeof(peer), c->gateway->port ? "%s:%u" : "%s", c->gateway->host, c->gateway->port);
-		json_text(out, "routing_gateway", c->gateway->name);
-		json_text(out, "address", peer);
-		json_number(out, "priority", c->gateway->priority);
-		json_bool(out, "protect", c->gateway->protect);
-		json_number(out, "line_limit", c->gateway->line_limit);
-		json_number(out, "lines", atomic_load_explicit(&c->gateway->load->lines, memory_order_relaxed));
+		if (c->gateway->port && n > 0 && (size_t)n < sizeof(peer))
+			snprintf(peer + n, sizeof(peer) - (size_t)n, ":%u", c->gateway->port);
+		api_json_text(out, "routing_gateway", c->gateway->name);
+		api_json_text(out, "address", peer);
+		api_json_number(out, "priority", c->gateway->priority);
+		api_json_bool(out, "protect", c->gateway->protect);
+		api_json_number(out, "line_limit", c->gateway->line_limit);
+		api_json_number(
+			out, "lines",
+			atomic_load_explicit(&c->gateway->load->lines, memory_order_relaxed));
 	} else {
-		json_text(out, "phone", c->phone->number);
+		api_json_text(out, "phone", c->phone->number);
 	}
-	json_number(out, "matched", c->matched);
-	json_close(out, '}');
+	api_json_number(out, "matched", c->matched);
+	api_json_close(out, '}');
 }
 
 static void write_route(struct buf *out, const struct model *m, const struct call_request *call,
-			const struct admit_result *from, struct route_plan *plan, struct reasons *why)
+			const struct admit_result *from, struct route_plan *plan,
+			struct reasons *why)
 {
 	enum route_verdict verdict;
 
 	*why = (struct reasons){ 0 };
 	verdict = route_plan(m, call, from, plan, why);
-	json_open(out, "route", '{');
-	json_text(out, "verdict", route_word(verdict));
-	json_open(out, "candidates", '[');
+	api_json_open(out, "route", '{');
+	api_json_text(out, "verdict", route_word(verdict));
+	api_json_open(out, "candidates", '[');
 	for (unsigned i = 0; verdict == ROUTE_OK && i < plan->n; i++)
 		write_candidate(out, &plan->candidate[i]);
-	json_close(out, ']');
+	api_json_close(out, ']');
 	write_reasons(out, why);
-	json_close(out, '}');
+	api_json_close(out, '}');
 }
 
-static void write_test(struct api_request *req, const struct model *m, const struct call_request *call)
+static void write_test(struct api_request *req, const struct model *m,
+		       const struct call_request *call)
 {
 	struct admit_result result = { 0 };
 	struct reasons why = { 0 };
@@ -157,16 +171,16 @@ static void write_test(struct api_request *req, const struct model *m, const str
 	char at[32];
 
 	admit_decide(m, call, &result, &why);
-	json_open(&req->out, NULL, '{');
-	json_text(&req->out, "from", api_text(req, "from"));
-	json_span(&req->out, "caller", call->caller);
-	json_span(&req->out, "callee", call->callee);
-	json_text(&req->out, "at", clock_format(call->utc_us, at, sizeof(at)));
-	json_number(&req->out, "config_version", (int64_t)m->version);
+	api_json_open(&req->out, NULL, '{');
+	api_json_text(&req->out, "from", api_text(req, "from"));
+	api_json_span(&req->out, "caller", call->caller);
+	api_json_span(&req->out, "callee", call->callee);
+	api_json_text(&req->out, "at", clock_format(call->utc_us, at, sizeof(at)));
+	api_json_number(&req->out, "config_version", (int64_t)m->version);
 	write_admit(&req->out, &result, &why);
 	if (result.verdict == ADMIT_OK)
 		write_route(&req->out, m, call, &result, &plan, &why);
-	json_close(&req->out, '}');
+	api_json_close(&req->out, '}');
 }
 
 void api_test_route(struct api_request *req)

@@ -20,14 +20,16 @@
 
 static void set_who(struct api_request *req)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 	struct passwd entry, *found = NULL;
 	char names[1024];
 
 	snprintf(req->who, sizeof(req->who), "api");
-	if (!req->local || !info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+	if (!req->local || !info ||
+	    getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
 		return;
 	if (getpwuid_r(peer.uid, &entry, names, sizeof(names), &found) == 0 && found)
 		snprintf(req->who, sizeof(req->who), "cli:%s", entry.pw_name);
@@ -55,18 +57,24 @@ static bool is_own_host(struct span host)
 
 static bool check_origin(struct api_request *req)
 {
-	struct span host = span_of(MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "Host"));
-	struct span origin = span_of(MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "Origin"));
+	struct span host =
+		span_of(MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "Host"));
+	struct span origin =
+		span_of(MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "Origin"));
 
 	if (req->local)
 		return true;
 	if (!is_own_host(host)) {
-		api_fail(req, 403, &(struct api_problem){ .field = "Host", .limit = "localhost, 127.0.0.1, [::1]" },
+		api_fail(req, 403,
+			 &(struct api_problem){ .field = "Host",
+						.limit = "localhost, 127.0.0.1, [::1]" },
 			 "the request is addressed to another host");
 		return false;
 	}
-	if (origin.len && !(span_istarts(origin, SPAN("http://")) && span_ieq(span_skip(origin, 7), host))) {
-		api_fail(req, 403, &(struct api_problem){ .field = "Origin" }, "the request comes from another site's page");
+	if (origin.len &&
+	    !(span_istarts(origin, SPAN("http://")) && span_ieq(span_skip(origin, 7), host))) {
+		api_fail(req, 403, &(struct api_problem){ .field = "Origin" },
+			 "the request comes from another site's page");
 		return false;
 	}
 	return true;
@@ -75,14 +83,16 @@ static bool check_origin(struct api_request *req)
 /* May the announced body come? Chunked ones are measured as they arrive. */
 static bool check_body(struct api_request *req)
 {
-	const char *length = MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "Content-Length");
+	const char *length =
+		MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "Content-Length");
 	size_t most = req->route->body ? req->route->body_max : API_BODY_SMALL;
 	uint64_t announced = 0;
 	char limit[32];
 
 	if (length && (span_to_u64(span_trim(span_of(length)), &announced) || announced > most)) {
 		snprintf(limit, sizeof(limit), "%zu bytes", most);
-		api_fail(req, 413, &(struct api_problem){ .field = "body", .value = length, .limit = limit },
+		api_fail(req, 413,
+			 &(struct api_problem){ .field = "body", .value = length, .limit = limit },
 			 "the body is too large");
 		return false;
 	}
@@ -123,8 +133,8 @@ static enum MHD_Result send_reply(struct api_request *req)
 	return done;
 }
 
-static enum MHD_Result begin(struct api_listener *listener, struct MHD_Connection *connection, const char *url,
-			     const char *method, void **state)
+static enum MHD_Result begin(struct api_listener *listener, struct MHD_Connection *connection,
+			     const char *url, const char *method, void **state)
 {
 	struct api_request *req = calloc(1, sizeof(*req));
 
@@ -139,7 +149,8 @@ static enum MHD_Result begin(struct api_listener *listener, struct MHD_Connectio
 	req->out = BUF_INIT(API_OUT_MAX);
 	req->status = 200;
 	*state = req;
-	if (!check_origin(req) || !api_match(req, method, url) || !api_read_params(req) || !check_body(req))
+	if (!check_origin(req) || !api_match(req, method, url) || !api_read_params(req) ||
+	    !check_body(req))
 		return send_reply(req);
 	set_who(req);
 	return MHD_YES;
@@ -159,8 +170,9 @@ static enum MHD_Result gather(struct api_request *req, const char *data, size_t 
 	return MHD_YES;
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
-				  const char *version, const char *data, size_t *size, void **state)
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *data,
+				  size_t *size, void **state)
 {
 	struct api_request *req = *state;
 	char limit[32];
@@ -171,7 +183,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		return gather(req, data, size);
 	if (req->too_large) {
 		snprintf(limit, sizeof(limit), "%zu bytes", req->body.max);
-		api_fail(req, 413, &(struct api_problem){ .field = "body", .limit = limit }, "the body is too large");
+		api_fail(req, 413, &(struct api_problem){ .field = "body", .limit = limit },
+			 "the body is too large");
 	} else {
 		req->type = req->route->reply_type ? req->route->reply_type : "application/json";
 		req->route->handle(req);
@@ -179,7 +192,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	return send_reply(req);
 }
 
-static void on_completed(void *arg, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how)
+static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode how)
 {
 	struct api_request *req = *state;
 
@@ -207,13 +221,12 @@ static void __attribute__((format(printf, 2, 0))) on_log(void *arg, const char *
 
 struct MHD_Daemon *api_serve(struct api_listener *listener, int fd)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, listener,
-				MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-				MHD_OPTION_LISTEN_SOCKET, fd,
-				MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,
-				MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
-				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
-				MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-				MHD_OPTION_END);
+	/* poll: with epoll, version 0.9.75 misses the end of a connection that comes together with its last bytes. */
+	return MHD_start_daemon(
+		MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
+		listener, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 }

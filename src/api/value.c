@@ -65,24 +65,26 @@ int api_parse_time(struct span s, uint64_t *utc_us_out)
 	uint64_t us = 0, seconds;
 	int64_t east = 0, t;
 
-	if (s.len <= 11 && span_to_u64(s, &seconds) == 0) {
+	if (s.len >= 9 && s.len <= 11 && span_to_u64(s, &seconds) == 0) {
 		*utc_us_out = seconds * SEC;
 		return 0;
 	}
-	if (!take_digits(&s, 4, &tm.tm_year) || !take_char(&s, '-') || !take_digits(&s, 2, &tm.tm_mon) ||
-	    !take_char(&s, '-') || !take_digits(&s, 2, &tm.tm_mday))
+	if (!take_digits(&s, 4, &tm.tm_year) || !take_char(&s, '-') ||
+	    !take_digits(&s, 2, &tm.tm_mon) || !take_char(&s, '-') ||
+	    !take_digits(&s, 2, &tm.tm_mday))
 		return -EINVAL;
 	if (s.len) {
-		if (!(take_char(&s, 't') || take_char(&s, ' ')) || !take_digits(&s, 2, &tm.tm_hour) ||
-		    !take_char(&s, ':') || !take_digits(&s, 2, &tm.tm_min))
+		if (!(take_char(&s, 't') || take_char(&s, ' ')) ||
+		    !take_digits(&s, 2, &tm.tm_hour) || !take_char(&s, ':') ||
+		    !take_digits(&s, 2, &tm.tm_min))
 			return -EINVAL;
 		if (take_char(&s, ':') && !take_digits(&s, 2, &tm.tm_sec))
 			return -EINVAL;
 		if (!take_fraction(&s, &us) || !take_zone(&s, &east))
 			return -EINVAL;
 	}
-	if (tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-	    tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+	if (tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
+	    tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
 		return -EINVAL;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
@@ -95,7 +97,9 @@ int api_parse_time(struct span s, uint64_t *utc_us_out)
 
 static bool parse_bool(struct span s, uint64_t *out)
 {
-	static const char *const words[][2] = { { "0", "1" }, { "false", "true" }, { "off", "on" }, { "no", "yes" } };
+	static const char *const words[][2] = {
+		{ "0", "1" }, { "false", "true" }, { "off", "on" }, { "no", "yes" }
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		for (unsigned value = 0; value < 2; value++)
@@ -129,7 +133,8 @@ static bool is_plain(struct span s)
 	return true;
 }
 
-bool api_parse_value(struct api_value *out, const struct api_param *param, const char *text, char *why, size_t size)
+bool api_parse_value(struct api_value *out, const struct api_param *param, const char *text,
+		     char *why, size_t size)
 {
 	struct span s = span_of(text);
 	bool good = false;
@@ -137,12 +142,15 @@ bool api_parse_value(struct api_value *out, const struct api_param *param, const
 	*out = (struct api_value){ .given = true, .text = text };
 	switch (param->type) {
 	case API_TEXT:
-		snprintf(why, size, "%" PRIu64 " to %" PRIu64 " bytes without control characters", param->least, param->most);
+		snprintf(why, size, "%" PRIu64 " to %" PRIu64 " bytes without control characters",
+			 param->least, param->most);
 		good = s.len >= param->least && s.len <= param->most && is_plain(s);
 		break;
 	case API_COUNT:
-		snprintf(why, size, "a number from %" PRIu64 " to %" PRIu64, param->least, param->most);
-		good = span_to_u64(s, &out->number) == 0 && out->number >= param->least && out->number <= param->most;
+		snprintf(why, size, "a number from %" PRIu64 " to %" PRIu64, param->least,
+			 param->most);
+		good = span_to_u64(s, &out->number) == 0 && out->number >= param->least &&
+		       out->number <= param->most;
 		break;
 	case API_BOOL:
 		snprintf(why, size, "0 or 1");
@@ -154,7 +162,8 @@ bool api_parse_value(struct api_value *out, const struct api_param *param, const
 		break;
 	case API_CALL_ID:
 		snprintf(why, size, "a call id: up to 16 hex digits, not 0");
-		good = s.len >= 1 && s.len <= 16 && span_hex_to_u64(s, &out->number) == 0 && out->number > 0;
+		good = s.len >= 1 && s.len <= 16 && span_hex_to_u64(s, &out->number) == 0 &&
+		       out->number > 0;
 		break;
 	case API_CHOICE:
 		snprintf(why, size, "one of %s", param->choices);

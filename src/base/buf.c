@@ -26,7 +26,7 @@ char *buf_reserve(struct buf *b, size_t len)
 		b->failed = true;
 		return NULL;
 	}
-	if (b->len + len <= b->size)
+	if (b->p && b->len + len <= b->size)
 		return b->p + b->len;
 	while (size < b->len + len)
 		size *= 2;
@@ -69,6 +69,9 @@ void buf_add_char(struct buf *b, char c)
 
 /* It did not fit where it was to go: once more, by way of the stack where that is large enough, so that no
  * byte is needed for a NUL. */
+static void add_again(struct buf *b, size_t len, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
 static void add_again(struct buf *b, size_t len, const char *format, va_list args)
 {
 	char stack[512];

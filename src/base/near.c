@@ -27,8 +27,8 @@ unsigned near_distance(struct span a, struct span b)
 			char x = ascii_lower(a.p[i - 1]), y = ascii_lower(b.p[j - 1]);
 
 			row[j] = least3(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y));
-			if (i > 1 && j > 1 && x == ascii_lower(b.p[j - 2]) && y == ascii_lower(a.p[i - 2]) &&
-			    before[j - 2] + 1 < row[j])
+			if (i > 1 && j > 1 && x == ascii_lower(b.p[j - 2]) &&
+			    y == ascii_lower(a.p[i - 2]) && before[j - 2] + 1 < row[j])
 				row[j] = before[j - 2] + 1;
 		}
 		spare = before;

@@ -26,6 +26,7 @@ static void on_undelivered(void *arg, struct span message, const struct net_flow
 static const struct net_ops net_ops = {
 	.frame = sip_frame,
 	.classify = sip_classify,
+	.sender = sip_sender,
 	.on_message = on_message,
 	.on_undelivered = on_undelivered,
 };

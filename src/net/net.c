@@ -115,8 +115,8 @@ void net_undelivered(struct net *net, struct net_buf *b, const struct net_flow *
 	f = malloc(sizeof(*f));
 	if (!f)
 		return;
-	if (from < 0 && net->n_rings > 1)
-		from = net->ops->classify(net_buf_span(b), net->config->workers);
+	if (from < 0 && net->n_rings > 1 && net->ops->sender)
+		from = net->ops->sender(net_buf_span(b), net->config->workers);
 	*f = (struct failure){ .flow = *flow, .err = err };
 	list_init(&f->node);
 	snprintf(f->text, sizeof(f->text), "%s", text);

@@ -126,6 +126,9 @@ struct net_ops {
 	 * delivered: ICMP unreachable, RST, connect or TLS failure. `err` is positive: ECONNREFUSED,
 	 * EHOSTUNREACH, ETIMEDOUT, EPROTO (TLS)...; `text` says more ("TLS: certificate expired"). */
 	void (*on_undelivered)(void *arg, struct span message, const struct net_flow *flow, int err, const char *text);
+	/* Worker that sent this message of ours (what the kernel quotes when it could not be delivered),
+	 * or -1 = not known. As pure as classify; NULL with one worker. */
+	int (*sender)(struct span message, unsigned workers);
 };
 
 struct net_stats {

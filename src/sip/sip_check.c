@@ -55,8 +55,7 @@ static bool is_looped(struct sip_stack *stack, const struct sip_msg *msg)
 
 	if (!names_us(msg))
 		return false;
-	/* A loop may come back to another worker, which cannot look it up; the next turn of
-	 * the loop may hit the right one, and Max-Forwards ends it in any case. */
+	/* A request that left from here under our Call-ID comes back to this worker (sip_classify). */
 	while (sip_next_value(msg, SIP_H_VIA, &it)) {
 		struct sip_via via;
 		struct sip_ctx *ctx;

@@ -239,6 +239,17 @@ struct sip_ctx *ctx_of_branch(struct sip_stack *stack, struct span branch)
 	return ctx && ctx->random == id.random ? ctx : NULL;
 }
 
+/* RFC 3261 16.3 item 4 compares what routing looks at. Each hop writes its own host into the Request-URI, so for
+ * us that is the user part: the same number is a loop, another number a spiral. */
+static bool is_same_number(struct span ours, struct span theirs)
+{
+	struct sip_uri a, b;
+
+	if (sip_uri_decode(&a, ours) || sip_uri_decode(&b, theirs))
+		return span_eq(ours, theirs);
+	return a.user.len && b.user.len ? span_eq(a.user, b.user) : span_eq(ours, theirs);
+}
+
 bool ctx_is_loop(const struct sip_ctx *ctx, const struct sip_msg *msg)
 {
 	struct span rest, method, uri;
@@ -247,8 +258,7 @@ bool ctx_is_loop(const struct sip_ctx *ctx, const struct sip_msg *msg)
 		return false;
 	span_cut((struct span){ ctx->request->data, ctx->request->len }, ' ', &method, &rest);
 	span_cut(rest, ' ', &uri, &rest);
-	return span_eq(method, sip_str(msg, msg->method_name)) &&
-	       span_eq(uri, sip_str(msg, msg->uri));
+	return span_eq(method, sip_str(msg, msg->method_name)) && is_same_number(uri, sip_str(msg, msg->uri));
 }
 
 static struct sip_id ctx_id(const struct sip_ctx *ctx)

@@ -7,6 +7,8 @@
  * pieces are single bytes. */
 #include "sip/sip_int.h"
 
+#include <pthread.h>
+
 #define LINES_MAX (4 * SIP_MAX_HEADERS) /* before the empty one, folded ones counted */
 
 /* Cut the first line: false when its end has not come yet. */
@@ -172,6 +174,30 @@ static int worker_of_tag(struct span to, unsigned workers)
 	return worker_digits(tag.p + 1, workers);
 }
 
+static struct hash_key seal_key;
+static pthread_once_t seal_once = PTHREAD_ONCE_INIT;
+
+static void draw_seal_key(void)
+{
+	rng_bytes(&seal_key, sizeof(seal_key));
+}
+
+uint32_t sip_call_id_seal(struct span first20)
+{
+	pthread_once(&seal_once, draw_seal_key);
+	return (uint32_t)hash_bytes(&seal_key, first20.p, first20.len);
+}
+
+static int worker_of_call_id(struct span call_id, unsigned workers)
+{
+	uint64_t seal;
+
+	if (call_id.len != 28 || span_hex_to_u64(span_skip(call_id, 20), &seal) ||
+	    seal != sip_call_id_seal(span_head(call_id, 20)))
+		return (int)(hash_spread(call_id) % workers);
+	return worker_digits(call_id.p, workers);
+}
+
 static int classify_response(struct sip_cursor *c, unsigned workers)
 {
 	unsigned budget = LINES_MAX;
@@ -206,10 +232,11 @@ static int classify_request(struct sip_cursor *c, unsigned workers)
 			call_id = value;
 		}
 	}
-	return call_id.len ? (int)(hash_spread(call_id) % workers) : 0;
+	return call_id.len ? worker_of_call_id(call_id, workers) : 0;
 }
 
-int sip_classify(struct span message, unsigned workers)
+static int by_start_line(struct span message, unsigned workers, int (*request)(struct sip_cursor *c, unsigned workers),
+			 int (*response)(struct sip_cursor *c, unsigned workers))
 {
 	struct sip_cursor c = sip_cursor_of(message);
 	struct span start;
@@ -220,7 +247,16 @@ int sip_classify(struct span message, unsigned workers)
 		c.p++;
 	if (!cut_line(&c, &start))
 		return 0;
-	if (span_istarts(start, SPAN("SIP/")))
-		return classify_response(&c, workers);
-	return classify_request(&c, workers);
+	return span_istarts(start, SPAN("SIP/")) ? response(&c, workers) : request(&c, workers);
+}
+
+int sip_classify(struct span message, unsigned workers)
+{
+	return by_start_line(message, workers, classify_request, classify_response);
+}
+
+/* What we send is read the other way round: our branch is in our requests, our tag in our responses. */
+int sip_sender(struct span message, unsigned workers)
+{
+	return by_start_line(message, workers, classify_response, classify_request);
 }

@@ -21,6 +21,11 @@ static inline bool sip_is(char c, uint8_t classes)
 	return sip_class[(unsigned char)c] & classes;
 }
 
+/* The last eight digits of a Call-ID of ours: a keyed hash of the first twenty, the key drawn once a process.
+ * With it any worker knows a call of ours that comes back (a loop) and whose it is, while other people's
+ * Call-IDs of that shape are spread like any. Any thread. */
+uint32_t sip_call_id_seal(struct span first20);
+
 struct sip_cursor {
 	const char *p, *end;
 };

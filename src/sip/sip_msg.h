@@ -169,5 +169,7 @@ ssize_t sip_frame(struct span stream, size_t *skip_out, bool *pong_out);
  * tag (requests in dialogs), else by a hash of Call-ID. Bounded work, also on garbage;
  * garbage that cannot be answered goes to worker 0 so that it is counted. */
 int sip_classify(struct span message, unsigned workers);
+/* The worker that sent a message of ours, as net_ops.sender. */
+int sip_sender(struct span message, unsigned workers);
 
 #endif

@@ -161,8 +161,11 @@ void sip_ses_finish(struct sip_session *s)
 		answer_terminated(s, in->tx);
 		incoming_free(s, in);
 	}
+	/* A re-INVITE that rings on is cancelled: else a peer that forgot it holds us for ever. */
 	if (s->invite_out && s->invite_out->waiting)
 		sip_uac_invite_free(s->invite_out);
+	else if (s->invite_out && !s->invite_out->initial)
+		sip_uac_cancel(s, SPAN_NONE);
 }
 
 static void keep_extra(struct sip_session *s, struct span extra)
@@ -190,6 +193,17 @@ void sip_ses_bye(struct sip_session *s, struct span extra)
 	sip_ses_send_request(s, s->dialog, SES_BYE, SPAN("BYE"), extra, NULL, SPAN_NONE, NULL);
 }
 
+/* BYE, or before the answer CANCEL: a callee's 487 has gone with sip_ses_finish. */
+static void hang_up(struct sip_session *s, struct span extra)
+{
+	if (s->confirmed) {
+		sip_ses_bye(s, extra);
+	} else if (s->uac) {
+		keep_extra(s, extra);
+		sip_uac_cancel(s, extra);
+	}
+}
+
 void sip_ses_end(struct sip_session *s, enum sip_end end, const char *text, bool bye,
 		 const char *reason, const struct sip_event *about)
 {
@@ -204,10 +218,10 @@ void sip_ses_end(struct sip_session *s, enum sip_end end, const char *text, bool
 		ev.flow = about->flow;
 	}
 	sip_ses_finish(s);
-	if (bye) {
+	if (bye || !s->confirmed) {
 		if (reason)
 			buf_addf(&extra, "Reason: %s\r\n", reason);
-		sip_ses_bye(s, buf_span(&extra));
+		hang_up(s, buf_span(&extra));
 		buf_free(&extra);
 	}
 	if (tell && s->ops->on_ended)
@@ -222,12 +236,7 @@ void sip_session_end(struct sip_session *s, struct span extra)
 	if (s->invite_in && s->invite_in->initial)
 		sip_uas_refuse(s->invite_in, 487, NULL, extra);
 	sip_ses_finish(s);
-	if (s->confirmed) {
-		sip_ses_bye(s, extra);
-	} else if (s->uac) {
-		keep_extra(s, extra);
-		sip_uac_cancel(s, extra);
-	}
+	hang_up(s, extra);
 	sip_ses_leave(s);
 }
 

@@ -323,7 +323,7 @@ void sip_auth_free(struct sip_auth *a);
 int sip_uac_reinvite(struct sip_session *s);
 void sip_uac_invite_free(struct sip_uac_invite *inv);
 void sip_uac_resume(struct sip_session *s, struct sip_dlg *d);
-/* Cancel what is pending (initial INVITE). */
+/* Cancel the INVITE that has no final response. */
 void sip_uac_cancel(struct sip_session *s, struct span extra);
 /* ACK the 2xx that still waits for it. -ENOENT: none does. */
 int sip_uac_ack(struct sip_session *s, struct span sdp);

@@ -632,7 +632,6 @@ void sip_uac_resume(struct sip_session *s, struct sip_dlg *d)
 		failed(waiting, &ev);
 }
 
-/* The first INVITE only: a re-INVITE under way is left to its end when the BYE goes. */
 void sip_uac_cancel(struct sip_session *s, struct span extra)
 {
 	struct span reason = sip_ses_find_line(extra, "Reason");

@@ -13,6 +13,7 @@
  * Refusals of the stack's own are stateless (RFC 3261 8.2.7): a flood of nonsense takes no memory, and
  * the same request gets the same answer with the same To tag. Those tags name slot ffffff, so that
  * the ACK to such a refusal is known for what it is. */
+#include "sip/sip_int.h"
 #include "sip/sip_tx_int.h"
 
 #include <stdio.h>
@@ -131,7 +132,8 @@ void sip_call_id_new(struct sip_stack *stack, const char *tag, char call_id[SIP_
 	(void)stack;
 	assert(strlen(tag) == SIP_TAG_LEN);
 	memcpy(call_id, tag + 1, 12);
-	*put_hex(put_hex(call_id + 12, rng_u32(), 8), rng_u32(), 8) = '\0';
+	put_hex(call_id + 12, rng_u32(), 8);
+	*put_hex(call_id + 20, sip_call_id_seal((struct span){ call_id, 20 }), 8) = '\0';
 }
 
 void stack_plain_tag(const struct sip_stack *stack, const struct sip_msg *req,

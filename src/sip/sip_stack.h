@@ -6,7 +6,7 @@
  *
  *   Via branch   z9hG4bK q ww ssssss gggg rrrrrrrr	client transaction
  *   our tags     w ww ssssss gggg rrrrrrrr		session (both roles)
- *   our Call-ID  ww ssssss gggg + 16 random hex digits, no host
+ *   our Call-ID  ww ssssss gggg + 8 random hex digits + 8 of a keyed hash over these 20, no host
  *   Contact user w ww ssssss gggg			(in-dialog Request-URIs)
  *
  * The values are no secrets: generation and random stop stale and guessed hits. */

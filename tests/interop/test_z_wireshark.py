@@ -27,6 +27,6 @@ def test_nothing_malformed(switch, capture):
     total = lines(path, sent)
     if not total:
         pytest.skip("the capture has no packet of the switch (no test before this one, or no right to capture)")
-    wrong = lines(path, sent + " && (_ws.malformed || _ws.expert.severity >= error)", "frame.number", "_ws.expert.message",
+    wrong = lines(path, sent + " && !icmp && (_ws.malformed || _ws.expert.severity >= error)", "frame.number", "_ws.expert.message",
                   "sip.Request-Line", "sip.Status-Line")
     assert not wrong, "%d of %d: %s" % (len(wrong), len(total), "\n".join(wrong[:20]))

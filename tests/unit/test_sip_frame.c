@@ -130,6 +130,24 @@ static void test_classify(void **state)
 	}
 }
 
+/* Of our own messages: a request is known by its branch, a response by its To tag or Call-ID. */
+static void test_sender(void **state)
+{
+	static const char ours[] = "INVITE sip:1@h SIP/2.0\r\n"
+				   "Via: SIP/2.0/UDP 127.0.0.1:5060;rport;branch=z9hG4bKq020000010001aabbccdd\r\n"
+				   "From: <sip:a@h>;tag=w02000001000100112233\r\nTo: <sip:b@h>\r\nCall-ID: x\r\n\r\n";
+	static const char answer[] = "SIP/2.0 200 OK\r\n"
+				     "Via: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK77\r\n"
+				     "From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=w01000001000100112233\r\nCall-ID: x\r\n\r\n";
+
+	(void)state;
+	assert_int_equal(sip_sender(span_of(ours), 4), 2);
+	assert_int_equal(sip_sender(span_of(answer), 4), 1);
+	assert_int_equal(sip_sender(span_of(ours), 1), 0);
+	/* Cut off by the kernel within the second header: the branch is there. */
+	assert_int_equal(sip_sender(span_head(span_of(ours), 140), 4), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +155,7 @@ int main(void)
 		cmocka_unit_test(test_endless_headers),
 		cmocka_unit_test(test_any_cut),
 		cmocka_unit_test(test_classify),
+		cmocka_unit_test(test_sender),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

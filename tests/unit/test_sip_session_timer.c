@@ -81,10 +81,11 @@ static void test_callee_refreshes(void **state)
 {
 	short_timers(1);
 	bed.a.config.timer = false;
+	bed.b.config.refresh_segment = 4;
 	talk(NET_UDP);
 	timer_is(&bed.a, 0, false);
 	timer_is(&bed.b, 1, true);
-	run_ms(700);
+	run_ms(380);
 	assert_int_equal(wired(&bed.b, ">>UPDATE "), 1);
 	assert_int_equal(wired(&bed.b, "<<SIP/2.0 200"), 1);
 }
@@ -93,10 +94,11 @@ static void test_callee_without_timer(void **state)
 {
 	short_timers(1);
 	bed.b.config.timer = false;
+	bed.a.config.refresh_segment = 4;
 	talk(NET_UDP);
 	timer_is(&bed.a, 1, true);
 	timer_is(&bed.b, 0, false);
-	run_ms(700);
+	run_ms(380);
 	assert_int_equal(wired(&bed.a, ">>UPDATE "), 1);
 }
 

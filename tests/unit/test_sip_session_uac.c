@@ -223,6 +223,29 @@ static void test_contact_name(void **state)
 	bed.a.log[0] = '\0';
 }
 
+/* The dialog breaks before the answer: CANCEL, and the 2xx that crosses it is ACKed and BYEd. */
+static void test_early_dialog_gone(void **state)
+{
+	static char inv[8192];
+	char reason[512];
+
+	span_copy(span_of(invite(1)), inv, sizeof(inv));
+	raw_answer(&raw, inv, "183 Progress", "f1", "Require: 100rel\r\nRSeq: 1\r\nAllow: UPDATE\r\n", sdp_text(101));
+	raw_expect(&raw, "PRACK ");
+	raw_answer(&raw, raw.text, "200 OK", NULL, "", "");
+	assert_int_equal(sip_session_offer(bed.a.s, sdp(2)), 0);
+	raw_expect(&raw, "UPDATE ");
+	raw_answer(&raw, raw.text, "408 Late", NULL, "", "");
+	expect(&bed.a, "progress:183+101 result:408 ended:6");
+	raw_expect(&raw, "CANCEL ");
+	assert_string_equal(raw_header(raw.text, "Reason", reason), "SIP;cause=408;text=\"no answer within the dialog\"");
+	raw_answer(&raw, raw.text, "200 OK", "f1", "", "");
+	raw_answer(&raw, inv, "200 OK", "f1", "", "");
+	raw_expect(&raw, "ACK ");
+	raw_expect(&raw, "BYE ");
+	raw_answer(&raw, raw.text, "200 OK", NULL, "", "");
+}
+
 /* ---- a next hop that is a name ---------------------------------------------------------------- */
 
 static int dns_fd;
@@ -498,6 +521,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_strict_route, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_request_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_contact_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_early_dialog_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_name_resolved, dns_setup, dns_teardown),
 		cmocka_unit_test_setup_teardown(test_name_not_found, dns_setup, dns_teardown),
 		cmocka_unit_test_setup_teardown(test_released_while_resolving, dns_setup, dns_teardown),

@@ -160,20 +160,20 @@ class Wire:
     def hang_up(self):
         """Close every connection, as a crashed peer would."""
         with self.lock:
-            for conn in self.connections:
-                conn.close()
-            self.connections = []
+            broken, self.connections = self.connections, []
+        for conn in broken:
+            self.break_off(conn)
+
+    @staticmethod
+    def break_off(sock):
+        """Closing alone would wait for the thread that reads from it."""
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        sock.close()
 
     def close(self):
         self.closed = True
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.sock.close()
-        for conn in list(self.connections):
-            try:
-                conn.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            conn.close()
+        self.break_off(self.sock)
+        self.hang_up()

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""causeway as it is typed, against a real API over a fake switch (tests/cli/api_server.c)."""
+import json
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+CAUSEWAY = os.environ.get("CAUSEWAY", "build/release/causeway")
+SERVER = os.environ.get("CAUSEWAY_API_SERVER", "build/release/tests/cli_api_server")
+LIVE = "06a1f3c2d4000001"
+GOOD = "06a1f3c2d3000001"
+YAML = """version: 1
+mapping_gateways:
+  - { name: new-in, addresses: [ "127.0.0.2" ] }
+routing_gateways:
+  - { name: new-out, address: "127.0.0.3:5060" }
+"""
+
+
+def serve(path):
+    process = subprocess.Popen([SERVER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    yield str(path)
+    process.stdin.close()
+    assert process.wait(10) == 0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One for all the tests that change nothing."""
+    yield from serve(tmp_path_factory.mktemp("api") / "api.sock")
+
+
+@pytest.fixture
+def own_server(tmp_path):
+    yield from serve(tmp_path / "api.sock")
+
+
+def run(*words, sock=None, code=0, stdin=None, **env):
+    """Standard output and error of a command that must exit with `code`."""
+    environ = {"PATH": os.environ["PATH"], "TZ": "Europe/Amsterdam", **env}
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+        if name in os.environ:
+            environ[name] = os.environ[name]
+    if sock:
+        environ["CAUSEWAY_SOCKET"] = sock
+    done = subprocess.run([CAUSEWAY, *words], input=stdin, capture_output=True, text=True, env=environ, timeout=30)
+    assert done.returncode == code, (words, done.stdout, done.stderr)
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("words, wanted", [
+    (["status"], r"uptime +1:15"),
+    (["gateway", "list"], r"MAPPING GATEWAY +ACCOUNT.*\nacme-in +acme .*127\.0\.0\.2 +0/100"),
+    (["gateway", "list", "--kind=routing", "--search", "a-1"], r"^ROUTING GATEWAY.*\na-1 +carrier-a +127\.0\.0\.3:5060 +880 "),
+    (["gateway", "show", "b-1"], r"address +127\.0\.0\.4:5060"),
+    (["phone", "list"], r"1001 +acme"),
+    (["account", "list"], r"acme +customer +100\.00"),
+    (["registration", "list"], r"1001 .*sip:1001@127\.0\.0\.9:5062 .*Phone/1 +2026-11-22 11:45:30 CET +4:10"),
+    (["call", "list"], r"06a1f3c2d4000002 +talk +2026-11-22 11:45:30 CET +3161\?\[31m +8801712345678"),
+    (["call", "show", LIVE], r"talk +1:15"),
+    (["call", "hangup", LIVE], r"is being hung up"),
+    (["cdr", "list"], r"06a1f3c2d3000002 +2025-11-22 09:27:40 CET .*480 +NO_ANSWER\n06a1f3c2d3000001 .* 1:15 +200 +NORMAL"),
+    (["cdr", "list", "--answered"], r"NORMAL"),
+    (["cdr", "list", "--failed", "--number", "+8801712"], r"NO_ANSWER|no such records"),
+    (["cdr", "list", "--since", "2025-11-22 09:27", "--until", "2025-11-22 10:00"], r"NO_ANSWER"),
+    (["cdr", "list", "--since", "2h"], r"^no such records$"),
+    (["cdr", "list", "--limit", "1", "--all"], r"NO_ANSWER\n.*\n?.*NORMAL"),
+    (["cdr", "show", GOOD], r"end code +NORMAL[\s\S]*attempts 1"),
+    (["parameter", "list", "SS_SIP_TIMEOUT_RINGING"], r"ringing_timeout +90s +2m"),
+    (["route", "test", "--from", "acme-in", "--callee", "8801712345678"], r"admitted from acme-in, account acme[\s\S]*\na-1 +127\.0\.0\.3:5060 +3 "),
+    (["config", "export"], r"\*\*\*"),
+    (["config", "export", "--secrets"], r"hidden-a"),
+    (["openapi"], r'"openapi":"3\.1\.0"'),
+])
+def test_readable(server, words, wanted):
+    out, err = run(*words, sock=server)
+    assert re.search(wanted, out, re.M), out
+    assert "\x1b" not in out
+    if "--secrets" not in words:
+        assert "hidden-" not in out
+
+
+@pytest.mark.parametrize("words", [
+    "status", "gateway list", "gateway show acme-in", "phone list", "account list", "registration list", "call list",
+    f"call show {LIVE}", f"call hangup {LIVE}", "cdr list", f"cdr show {GOOD}", "parameter list", "audit list", "openapi",
+    "route test --from acme-in --callee 88017",
+])
+def test_json(server, words):
+    out, _ = run(*words.split(), "--json", sock=server)
+    assert json.loads(out)
+    assert "hidden-" not in out
+
+
+def test_cursor_hint(server):
+    _, err = run("cdr", "list", "--limit", "1", sock=server)
+    assert "--before 06a1f3c2d3000002" in err
+    out, _ = run("cdr", "list", "--limit", "1", "--all", "--json", sock=server)
+    assert [len(json.loads(page)["cdrs"]) for page in out.splitlines()] == [1, 1]
+    out, _ = run("phone", "list", "--after", "1001", "--limit", "1", "--all", sock=server)
+    assert re.findall(r"^100\d", out, re.M) == ["1002", "1003"]
+
+
+def test_import(own_server, tmp_path):
+    file = tmp_path / "new.yaml"
+    file.write_text(YAML)
+    out, _ = run("config", "import", str(file), "--dry-run", sock=own_server)
+    assert out.startswith("good, nothing was changed: 1 mapping gateway, 1 routing gateway, 0 phones")
+    out, _ = run("config", "import", "-", sock=own_server, stdin=YAML)
+    assert re.match(r"in force: version \d+; 1 mapping gateway, 1 routing gateway, ", out)
+    out, _ = run("gateway", "list", sock=own_server)
+    assert "new-out" in out and "acme-in" not in out
+    out, _ = run("audit", "list", sock=own_server)
+    assert re.search(r"^20.* cli:\S+ +config +.*routing_gateways \(added \d", out, re.M), out
+
+
+def test_import_with_errors(server, tmp_path):
+    file = tmp_path / "bad.yaml"
+    file.write_text(YAML + "phones:\n  - { number: \"1\", acount: x }\n")
+    _, err = run("config", "import", str(file), sock=server, code=1)
+    assert re.search(rf"^{re.escape(str(file))}:7:\d+: .*acount", err, re.M), err
+    _, err = run("config", "check", str(file), sock=server, code=1)
+    assert f"{file}:7" in err
+    out, _ = run("config", "check", str(file), "--json", sock=server, code=1)
+    assert json.loads(out)["errors"][0]["line"] == 7
+
+
+def test_check_without_daemon(tmp_path):
+    file = tmp_path / "new.yaml"
+    file.write_text(YAML)
+    nowhere = str(tmp_path / "none.sock")
+    out, _ = run("config", "check", str(file), sock=nowhere)
+    assert "1 mapping gateway" in out
+    file.write_text(YAML + "colour: red\n")
+    _, err = run("config", "check", str(file), sock=nowhere, code=1)
+    assert f"{file}:6" in err
+    out, _ = run("config", "check", str(file), "--json", sock=nowhere, code=1)
+    assert json.loads(out)["errors"][0]["line"] == 6
+    _, err = run("config", "check", str(tmp_path / "absent"), sock=nowhere, code=1)
+    assert "No such file" in err
+
+
+@pytest.mark.parametrize("words, code, wanted", [
+    ("gateway show acmein", 1, "near: acme-in"),
+    ("gateway show ../../config", 1, "there is no such path"),
+    ("gateway show ..", 1, "no mapping or routing gateway"),
+    ("call show 00000000000000ff", 1, "causeway cdr show"),
+    ("call hangup 00000000000000ff", 1, "no live call"),
+    ("cdr show 1", 1, "no record has this call id"),
+    ("cdr show nonsense", 2, "hex digits"),
+    ("cdr list --limit 0", 2, "a number from 1 to 1000"),
+    ("cdr list --code NO_ANSWR", 2, "near: NO_ANSWER"),
+    ("cdr list --since someday", 2, "is not a time"),
+    ("cdr list --answered --failed", 2, "exclude each other"),
+    ("route test --from nobody --callee 1", 1, "nobody"),
+    ("route test --from 127.0.0.99 --callee 88017", 1, ""),
+])
+def test_refusals(server, words, code, wanted):
+    _, err = run(*words.split(), sock=server, code=code)
+    assert wanted in err
+    assert "hidden-" not in err
+
+
+@pytest.mark.parametrize("words, wanted", [
+    ("", "usage: causeway COMMAND"),
+    ("gatway list", "did you mean: causeway gateway"),
+    ("gateway lst", "causeway gateway list"),
+    ("gateway", "usage: causeway gateway"),
+    ("gateway show", "gateway show needs NAME"),
+    ("gateway show a b", '"b" is too much'),
+    ("status now", "takes no arguments"),
+    ("cdr list --sinse 1h", "--since"),
+    ("cdr list --since", "a value must follow"),
+    ("cdr list --all=1", "takes no value"),
+    ("cdr list -x", "no short options"),
+    ("--limit 3 cdr list", "before the command"),
+    ("route test --from a", "needs --from and --callee"),
+])
+def test_usage(words, wanted):
+    _, err = run(*words.split(), code=2)
+    assert wanted in err
+
+
+def test_help_everywhere():
+    out, _ = run("--help")
+    commands = re.findall(r"^  ((?:[a-z]+ ?){1,2}) *(?:\S.*)?$", out, re.M)
+    assert len([c for c in commands if c.strip()]) >= 18
+    assert "cdr list" in run("cdr", "--help")[0]
+    out, _ = run("cdr", "list", "--help")
+    assert "--since TIME" in out and "Examples:" in out
+    assert re.match(r"causeway \d+\.\d+", run("--version")[0])
+
+
+def test_no_daemon(tmp_path):
+    path = str(tmp_path / "none.sock")
+    _, err = run("status", "--socket", path, code=1)
+    assert f"no daemon answers on {path}: is causewayd running? name its socket with --socket" in err
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind(path)
+    stale.close()
+    _, err = run("status", f"--socket={path}", code=1)
+    assert "no daemon answers" in err
+
+
+def test_broken_pipe(server):
+    done = subprocess.run(["sh", "-c", f"'{CAUSEWAY}' --socket '{server}' openapi | head -c 10"], capture_output=True, timeout=30)
+    assert done.stdout == b'{"openapi"' and done.stderr == b""
+
+
+def test_full_disk(server):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([CAUSEWAY, "--socket", server, "openapi"], stdout=full, stderr=subprocess.PIPE, timeout=30)
+    assert done.returncode == 1 and b"No space left" in done.stderr
