@@ -31,11 +31,15 @@ void edge_refresh(struct edge *edge)
 {
 	const struct model_params *params = &edge->config.host->model->params;
 	struct sip_digest_server *digest;
+	unsigned char key[32];
 
 	edge->timers = (struct sip_timers){ params->sip_t1, params->sip_t2, params->sip_t4 };
 	if (edge->nonce_life_us == params->auth_nonce_life)
 		return;
-	digest = sip_digest_server_new(edge->config.digest_key, params->auth_nonce_life, NONCES_MAX);
+	/* Each worker its own nonces: what was used at one is worth nothing at another. */
+	memcpy(key, edge->config.digest_key, sizeof(key));
+	key[0] ^= (unsigned char)edge->config.worker;
+	digest = sip_digest_server_new(key, params->auth_nonce_life, NONCES_MAX);
 	if (!digest)
 		return; /* the old life stays in force */
 	sip_digest_server_free(&edge->digest);

@@ -9,11 +9,12 @@
 
 enum sip_digest_alg { SIP_MD5, SIP_SHA256, SIP_SHA512_256 };
 
-/* Server. Nonces are stateless: time, worker and a keyed hash; each lives `nonce_life_us`, and the
- * nc of each nonce in use is remembered (bounded table) so that a replay is seen. The key is
- * shared by all workers of a process: any worker accepts any nonce. Thread: its worker. */
+/* Server. Nonces are stateless: time, salt and a keyed hash; each lives `nonce_life_us`, and the nc of each
+ * nonce in use is remembered (bounded table) so that a replay is seen. Where several servers (workers) must not let
+ * a replay through at one another, each gets a key of its own: a nonce of another is then stale here, and the client
+ * is asked anew. Thread: its worker. */
 struct sip_digest_server;
-/* `key`: 32 secret bytes, the same for all workers. `max_nonces` bounds the replay table. */
+/* `key`: 32 secret bytes. `max_nonces` bounds the replay table. */
 struct sip_digest_server *sip_digest_server_new(const unsigned char key[32], uint64_t nonce_life_us, unsigned max_nonces);
 void sip_digest_server_free(struct sip_digest_server **server);
 

@@ -4,7 +4,6 @@
 import re
 import time
 
-from .daemon import DaemonError
 from .language import FlowError
 
 PATIENCE = 3.0          # records pass through the journal before they can be read
