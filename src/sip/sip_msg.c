@@ -112,7 +112,7 @@ static void check_version(struct parse *ps, struct span version)
 	struct span major, minor;
 	uint64_t number;
 
-	if (span_ieq(version, SPAN("SIP/2.0")))
+	if (span_eq(version, SPAN("SIP/2.0")) || span_ieq(version, SPAN("SIP/2.0")))
 		return;
 	if (span_istarts(version, SPAN("SIP/")) &&
 	    span_cut(span_skip(version, 4), '.', &major, &minor) &&
@@ -274,11 +274,18 @@ static void decode_party(struct parse *ps, struct span value, struct span *tag,
 			 const char *unreadable)
 {
 	struct sip_name_addr addr;
+	struct sip_cursor c;
 
 	if (!value.p)
 		return;
-	if (sip_name_addr_decode(&addr, value))
+	if (sip_name_addr_decode(&addr, value)) {
 		bad(ps, unreadable);
+		return;
+	}
+	/* Most often the tag is the first parameter, and the only one. */
+	c = sip_cursor_of(span_skip(addr.params, 4));
+	if (span_starts(addr.params, SPAN("tag=")) && c.p < c.end && sip_is(*c.p, SIP_C_TOKEN))
+		*tag = sip_take(&c, SIP_C_VALUE);
 	else if (addr.params.len)
 		sip_param(addr.params, "tag", tag);
 }
@@ -286,11 +293,14 @@ static void decode_party(struct parse *ps, struct span value, struct span *tag,
 static void decode_call_id(struct parse *ps)
 {
 	struct span value = single(ps, SIP_H_CALL_ID, "Call-ID: missing", "Call-ID: twice");
+	struct sip_cursor c;
 
 	if (!value.p)
 		return;
-	for (size_t i = 0; i < value.len; i++)
-		if ((unsigned char)value.p[i] <= ' ')
+	c = sip_cursor_of(value);
+	sip_take(&c, SIP_C_URI);
+	for (; c.p < c.end; c.p++)
+		if ((unsigned char)*c.p <= ' ')
 			bad(ps, "Call-ID: blank inside");
 	if (!value.len)
 		bad(ps, "Call-ID: empty");
