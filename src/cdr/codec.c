@@ -65,19 +65,14 @@ static size_t text_length(const char *text)
 /* Bytes that the value of `field` takes; 0 = left out. */
 static size_t field_size(const struct cdr *cdr, const struct cdr_field_info *field)
 {
-	const char *text;
+	static_assert(sizeof(const char *) == sizeof(uint64_t), "a missing text is a zero too");
+	uint64_t value = field_u64(cdr, field);
 
-	switch (field->type) {
-	case CDR_TYPE_TEXT:
-		text = field_text(cdr, field);
-		return text ? text_length(text) : 0;
-	case CDR_TYPE_I64:
-		return field_u64(cdr, field) ? 8 : 0;
-	case CDR_TYPE_U64:
-	case CDR_TYPE_TIME:
-		break;
-	}
-	return bytes_needed(field_u64(cdr, field));
+	if (!value)
+		return 0;
+	if (field->type == CDR_TYPE_TEXT)
+		return text_length(field_text(cdr, field));
+	return field->type == CDR_TYPE_I64 ? 8 : bytes_needed(value);
 }
 
 static unsigned char *put_field(unsigned char *to, const struct cdr *cdr, const struct cdr_field_info *field, size_t size)
@@ -107,9 +102,9 @@ struct cdr_entry *cdr_encode(enum cdr_kind kind, const struct cdr *cdr)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < cdr_field_count; i++) {
-		size_t size = kind_has(kind, &cdr_fields[i]) ? field_size(cdr, &cdr_fields[i]) : 0;
+		size_t size = field_size(cdr, &cdr_fields[i]);
 
-		if (!size)
+		if (!size || !kind_has(kind, &cdr_fields[i]))
 			continue;
 		used[n] = (uint8_t)i;
 		sizes[n++] = (uint16_t)size;
