@@ -45,6 +45,25 @@ size_t fmt_u64(char *dst, uint64_t value)
 	return sizeof(digits) - at;
 }
 
+size_t fmt_ip4(char *dst, const void *address)
+{
+	const unsigned char *byte = address;
+	char *at = dst;
+
+	for (int i = 0; i < 4; i++) {
+		unsigned rest = byte[i];
+
+		if (i)
+			*at++ = '.';
+		if (rest >= 100)
+			*at++ = (char)('0' + rest / 100);
+		if (rest >= 10)
+			*at++ = (char)('0' + rest / 10 % 10);
+		*at++ = (char)('0' + rest % 10);
+	}
+	return (size_t)(at - dst);
+}
+
 static size_t fmt_hex(char *dst, uint64_t value)
 {
 	size_t n = value ? (size_t)(67 - __builtin_clzll(value)) / 4 : 1;
