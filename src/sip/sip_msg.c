@@ -11,6 +11,8 @@
  * others would take for a line end must be one here too. */
 #include "sip/sip_int.h"
 
+#include <endian.h>
+
 struct parse {
 	struct sip_msg *msg;
 	/* What is not yet read. */
@@ -58,8 +60,32 @@ static void scrub(struct parse *ps, struct line line)
 	bad(ps, "CR without LF");
 }
 
-/* Cut one line, not looking at continuations. `line->p + line->len` is its CR or LF. */
-static bool cut_line(struct parse *ps, struct line *line)
+/* The first byte that is CR or LF, or `end`. Eight at a time: among bytes below 0x0e there is little else, and
+ * the lowest that the subtraction marks is one of them. */
+static char *find_line_end(char *p, char *end)
+{
+	uint64_t word, low;
+
+	while (end - p >= 8) {
+		memcpy(&word, p, 8);
+		word = le64toh(word);
+		low = (word - 0x0e0e0e0e0e0e0e0eull) & ~word & 0x8080808080808080ull;
+		if (!low) {
+			p += 8;
+			continue;
+		}
+		p += __builtin_ctzll(low) / 8;
+		if (*p == '\n' || *p == '\r')
+			return p;
+		p++;
+	}
+	while (p < end && *p != '\n' && *p != '\r')
+		p++;
+	return p;
+}
+
+/* A line that is not ended by its first CR or LF as it should be. */
+static bool cut_odd_line(struct parse *ps, struct line *line)
 {
 	char *lf = ps->p < ps->end ? memchr(ps->p, '\n', (size_t)(ps->end - ps->p)) : NULL;
 
@@ -75,6 +101,20 @@ static bool cut_line(struct parse *ps, struct line *line)
 	line->len = (size_t)(lf - line->p);
 	if (line->len && memchr(line->p, '\r', line->len))
 		scrub(ps, *line);
+	return true;
+}
+
+/* Cut one line, not looking at continuations. `line->p + line->len` is its CR or LF. */
+static bool cut_line(struct parse *ps, struct line *line)
+{
+	char *at = find_line_end(ps->p, ps->end);
+	size_t ending = ps->end - at >= 2 && at[0] == '\r' && at[1] == '\n' ? 2 : ps->end > at && *at == '\n';
+
+	if (!ending)
+		return cut_odd_line(ps, line);
+	line->p = ps->p;
+	line->len = (size_t)(at - ps->p);
+	ps->p = at + ending;
 	return true;
 }
 
