@@ -306,7 +306,7 @@ void call_incoming(struct call_host *host, struct leg *leg, const struct call_ar
 	why.n = 0;
 	admit_decide(host->model, &arrival->request, &result, &why);
 	if (result.verdict == ADMIT_CHALLENGE && !arrival->wrong_credentials) {
-		leg->ops->challenge(leg, arrival->stale);
+		leg->ops->challenge(leg, arrival->stale, &result);
 		leg->ops->free(leg);
 		return;
 	}

@@ -38,8 +38,8 @@ struct leg_message {
 /* What a call may ask of a leg. Failures are -errno; the leg then stays as it was. */
 struct leg_ops {
 	const char *name;		/* "sip" */
-	/* The A leg: ask the caller for credentials and forget the call. */
-	void (*challenge)(struct leg *leg, bool stale);
+	/* The A leg: ask the caller for credentials and forget the call; `asked` says whom he is taken for. */
+	void (*challenge)(struct leg *leg, bool stale, const struct admit_result *asked);
 	/* The A leg: admitted as call_from says, take on that gateway's settings. -errno: answered already, `end` filled. */
 	int (*admitted)(struct leg *leg, struct call_end *end);
 	/* The B leg: go to `leg->candidate`; what to send is in the call's request and `offer` (NULL = let the callee offer).
@@ -126,6 +126,8 @@ struct call_refusal {
 	enum end_code code;
 	int status;
 	const char *text;
+	struct span gateway;		/* mapping gateway or phone, where known; else by source_addr */
+	uint64_t started_us;		/* UTC; 0 = now */
 };
 void call_record_refusal(struct call_host *host, const struct call_refusal *refusal);
 

@@ -8,12 +8,15 @@
 
 #define EDGE_REDIRECTS_MAX 5
 
+struct challenges;
+
 struct edge {
 	struct edge_config config;
 	struct sip_stack *stack;
 	struct sip_timers timers;
 	struct sip_digest_server *digest;
 	uint64_t nonce_life_us;		/* what `digest` was made with */
+	struct challenges *challenges;	/* sent, not yet answered */
 	struct arena *scratch;		/* for one upcall */
 };
 
@@ -69,6 +72,15 @@ struct edge_proof {
 };
 void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, struct edge_proof *out);
 void edge_challenge(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, bool stale);
+/* edge_challenge.c: challenged INVITEs that have not come back. 0 or -ENOMEM. */
+int edge_challenges_new(struct challenges **out, struct edge *edge);
+void edge_challenges_free(struct challenges **challenges);
+void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg, const struct net_flow *flow,
+			 const struct admit_result *asked);
+/* An INVITE with credentials came, good or bad. */
+void edge_challenge_returned(struct challenges *all, struct span call_id);
+/* Record what still waits. */
+void edge_challenges_settle(struct challenges *all);
 /* edge_request.c */
 void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
 /* edge_registrar.c */

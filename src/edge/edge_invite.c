@@ -152,6 +152,8 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, co
 		return;
 	}
 	edge_check_credentials(edge, msg, &proof);
+	if (proof.claim.len)
+		edge_challenge_returned(edge->challenges, msg->call_id);
 	arrival.stale = proof.stale;
 	arrival.wrong_credentials = proof.wrong;
 	memcpy(&arrival.request.source, &flow->peer, sizeof(flow->peer));

@@ -233,12 +233,13 @@ static void leg_release(struct leg *base, const struct call_end *end)
 	edge_dial_free(&leg->dial);
 }
 
-static void leg_challenge(struct leg *base, bool stale)
+static void leg_challenge(struct leg *base, bool stale, const struct admit_result *asked)
 {
 	struct sip_leg *leg = sip_leg(base);
 
 	leg->invite_pending = false;
 	base->over = true;
+	edge_challenge_sent(leg->edge->challenges, leg->invite, &leg->flow, asked);
 	edge_challenge(leg->edge, leg->tx, leg->invite, stale);
 }
 
