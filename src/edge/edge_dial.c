@@ -9,6 +9,7 @@
 
 #define SDP_MAX 16384
 #define URI_MAX 400
+#define EXTRA_MAX (2048 + EDGE_HEADERS_MAX)
 
 struct dial {
 	struct sip_leg *leg;
@@ -118,7 +119,7 @@ static void write_identity(const struct dial *d, const struct call_numbers *numb
 static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow *flow, struct span uri)
 {
 	const struct call_numbers *numbers = call_numbers(leg->base.call);
-	struct buf from = BUF_INIT(URI_MAX), to = BUF_INIT(URI_MAX), extra = BUF_INIT(2048), sdp = BUF_INIT(SDP_MAX);
+	struct buf from = BUF_INIT(URI_MAX), to = BUF_INIT(URI_MAX), extra = BUF_INIT(EXTRA_MAX), sdp = BUF_INIT(SDP_MAX);
 	struct sip_session_config config;
 	char local[NET_ADDR_TEXT];
 	struct sip_dial dial = { .flow = *flow, .uri = uri, .max_forwards = numbers->max_forwards - 1 };
@@ -131,8 +132,7 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 	add_host(&to, d->host, d->port);
 	buf_add_char(&to, '>');
 	write_identity(d, numbers, local, &extra);
-	if (numbers->headers)
-		buf_add_str(&extra, numbers->headers);
+	edge_headers_add(&extra, span_of(numbers->headers), leg->sip->pass_headers);
 	dial.sdp = edge_write_sdp(leg, d->offer, &sdp);
 	dial.from = buf_span(&from);
 	dial.to = buf_span(&to);

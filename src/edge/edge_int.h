@@ -7,6 +7,7 @@
 #include "edge/edge_sdp.h"
 
 #define EDGE_REDIRECTS_MAX 5
+#define EDGE_HEADERS_MAX 4096	/* bytes of headers passed on */
 
 struct challenges;
 
@@ -28,6 +29,7 @@ struct sip_leg {
 	struct sip_session *session;
 	struct sip_stx *tx;		/* A leg, while invite_pending */
 	const struct sip_msg *invite;	/* A leg: lent, during on_invite only */
+	struct call_arrival *arrival;	/* the same */
 	struct net_flow flow;		/* the peer, as first seen or dialled */
 	const struct model_sip *sip;	/* how this side behaves; in the call's snapshot */
 	uint64_t sdp_id, sdp_version;	/* our o= line toward this side */
@@ -52,6 +54,11 @@ struct span edge_end_headers(const struct call_end *end, bool refusal, char *dst
 struct span edge_write_sdp(struct sip_leg *leg, const struct media_desc *media, struct buf *out);
 /* Keep what both sides' codec lists allow; false if no audio codec is left. */
 bool edge_restrict(const struct sip_leg *leg, struct media_desc *media);
+
+/* edge_headers.c: the caller's headers that may pass at all and that his side's list names, as lines in `arena`. */
+struct span edge_headers_collect(struct arena *arena, const struct sip_msg *invite, const char *list);
+/* Of such lines those that the other side's list names. */
+void edge_headers_add(struct buf *out, struct span lines, const char *list);
 
 /* edge_dial.c */
 struct dial;

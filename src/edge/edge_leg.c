@@ -261,6 +261,8 @@ static int leg_admitted(struct leg *base, struct call_end *end)
 	int status = 0, err;
 
 	leg->sip = from->mapping ? &from->mapping->sip : &from->phone->sip;
+	if (leg->sip->pass_headers)
+		leg->arrival->headers = edge_headers_collect(leg->edge->scratch, leg->invite, leg->sip->pass_headers);
 	edge_session_config(leg, &call_model(base->call)->params, NULL, &config);
 	sip_stx_response_address(leg->tx, leg->sip->response_address);
 	leg->invite_pending = false;
