@@ -141,11 +141,11 @@ static void on_step_timer(struct timer *timer)
 		call_finish(call, &end);
 		return;
 	}
-	if (call->step == STEP_DIAL && call->b->ops->retarget(call->b, step->text)) {
+	end.err = ETIMEDOUT;
+	if (call->step == STEP_DIAL && call->b->ops->retarget(call->b, &end)) {
 		call_enter(call, STEP_DIAL);
 		return;
 	}
-	end.err = ETIMEDOUT;
 	call_attempt_failed(call, &end);
 }
 

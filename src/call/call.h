@@ -45,8 +45,9 @@ struct leg_ops {
 	/* The B leg: go to `leg->candidate`; what to send is in the call's request and `offer` (NULL = let the callee offer).
 	 * Later on_* or call_on_failed. -EOPNOTSUPP: no codec in common. */
 	int (*dial)(struct leg *leg, const struct media_desc *offer);
-	/* The B leg has further addresses for its gateway: try the next one. False if none. */
-	bool (*retarget)(struct leg *leg, const char *why);
+	/* The B leg has heard nothing within its time. If its gateway has further addresses: try the next one. False if
+	 * none; `end` then says what the leg knows better of it. */
+	bool (*retarget)(struct leg *leg, struct call_end *end);
 	/* The A leg: 18x; early may be NULL. */
 	int (*ring)(struct leg *leg, int status, const struct media_desc *early);
 	int (*answer)(struct leg *leg, const struct media_desc *media);

@@ -272,10 +272,22 @@ int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate, cons
 	return resolve_and_dial(leg, d);
 }
 
-bool edge_retarget(struct sip_leg *leg, const char *why)
+/* Nothing was sent yet: that is not the gateway's silence but the name servers'. */
+static void blame_dns(struct sip_leg *leg, struct call_end *end)
+{
+	char asked[300];
+
+	end->code = END_DNS_FAILED;
+	end->text = arena_printf(call_setup_arena(leg->base.call), "the name servers have not answered within the invite timeout (%s)",
+				 sip_resolve_waiting(leg->dial->resolve, asked, sizeof(asked)));
+}
+
+bool edge_retarget(struct sip_leg *leg, struct call_end *end)
 {
 	struct dial *d = leg->dial;
 
+	if (d && d->resolve)
+		blame_dns(leg, end);
 	if (!d || d->next >= d->targets.n)
 		return false;
 	if (leg->session) {

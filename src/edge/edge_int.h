@@ -63,7 +63,7 @@ void edge_headers_add(struct buf *out, struct span lines, const char *list);
 /* edge_dial.c */
 struct dial;
 int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate, const struct media_desc *offer);
-bool edge_retarget(struct sip_leg *leg, const char *why);
+bool edge_retarget(struct sip_leg *leg, struct call_end *end);
 /* The session toward the present target failed: next target or redirect (true: under way), or give up. */
 bool edge_dial_failed(struct sip_leg *leg, const struct sip_event *ev);
 void edge_dial_free(struct dial **dial);

@@ -326,9 +326,9 @@ static int leg_dial(struct leg *base, const struct media_desc *offer)
 	return edge_dial(leg, leg_candidate(leg), offer);
 }
 
-static bool leg_retarget(struct leg *base, const char *why)
+static bool leg_retarget(struct leg *base, struct call_end *end)
 {
-	return edge_retarget(sip_leg(base), why);
+	return edge_retarget(sip_leg(base), end);
 }
 
 /* ---- both ------------------------------------------------------------------------------------------------ */
