@@ -141,11 +141,11 @@ static void on_step_timer(struct timer *timer)
 		call_finish(call, &end);
 		return;
 	}
-	if (call->step == STEP_DIAL && call->b->ops->retarget(call->b, step->text)) {
+	end.err = ETIMEDOUT;
+	if (call->step == STEP_DIAL && call->b->ops->retarget(call->b, &end)) {
 		call_enter(call, STEP_DIAL);
 		return;
 	}
-	end.err = ETIMEDOUT;
 	call_attempt_failed(call, &end);
 }
 
@@ -306,7 +306,7 @@ void call_incoming(struct call_host *host, struct leg *leg, const struct call_ar
 	why.n = 0;
 	admit_decide(host->model, &arrival->request, &result, &why);
 	if (result.verdict == ADMIT_CHALLENGE && !arrival->wrong_credentials) {
-		leg->ops->challenge(leg, arrival->stale);
+		leg->ops->challenge(leg, arrival->stale, &result);
 		leg->ops->free(leg);
 		return;
 	}

@@ -240,12 +240,13 @@ static void leg_release(struct leg *base, const struct call_end *end)
 	edge_dial_free(&leg->dial);
 }
 
-static void leg_challenge(struct leg *base, bool stale)
+static void leg_challenge(struct leg *base, bool stale, const struct admit_result *asked)
 {
 	struct sip_leg *leg = sip_leg(base);
 
 	leg->invite_pending = false;
 	base->over = true;
+	edge_challenge_sent(leg->edge->challenges, leg->invite, &leg->flow, asked);
 	edge_challenge(leg->edge, leg->tx, leg->invite, stale);
 }
 
@@ -267,6 +268,8 @@ static int leg_admitted(struct leg *base, struct call_end *end)
 	int status = 0, err;
 
 	leg->sip = from->mapping ? &from->mapping->sip : &from->phone->sip;
+	if (leg->sip->pass_headers)
+		leg->arrival->headers = edge_headers_collect(leg->edge->scratch, leg->invite, leg->sip->pass_headers);
 	edge_session_config(leg, &call_model(base->call)->params, NULL, &config);
 	sip_stx_response_address(leg->tx, leg->sip->response_address);
 	leg->invite_pending = false;
@@ -330,9 +333,9 @@ static int leg_dial(struct leg *base, const struct media_desc *offer)
 	return edge_dial(leg, leg_candidate(leg), offer);
 }
 
-static bool leg_retarget(struct leg *base, const char *why)
+static bool leg_retarget(struct leg *base, struct call_end *end)
 {
-	return edge_retarget(sip_leg(base), why);
+	return edge_retarget(sip_leg(base), end);
 }
 
 /* ---- both ------------------------------------------------------------------------------------------------ */
