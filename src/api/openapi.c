@@ -117,6 +117,7 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 		break;
 	case FIELD_PREFIXES:
 	case FIELD_CODECS:
+	case FIELD_HEADERS:
 	case FIELD_ADDRESSES:
 		open_schema(out, field->name, "array");
 		write_items(out, STRING);

@@ -38,15 +38,16 @@ struct leg_message {
 /* What a call may ask of a leg. Failures are -errno; the leg then stays as it was. */
 struct leg_ops {
 	const char *name;		/* "sip" */
-	/* The A leg: ask the caller for credentials and forget the call. */
-	void (*challenge)(struct leg *leg, bool stale);
+	/* The A leg: ask the caller for credentials and forget the call; `asked` says whom he is taken for. */
+	void (*challenge)(struct leg *leg, bool stale, const struct admit_result *asked);
 	/* The A leg: admitted as call_from says, take on that gateway's settings. -errno: answered already, `end` filled. */
 	int (*admitted)(struct leg *leg, struct call_end *end);
 	/* The B leg: go to `leg->candidate`; what to send is in the call's request and `offer` (NULL = let the callee offer).
 	 * Later on_* or call_on_failed. -EOPNOTSUPP: no codec in common. */
 	int (*dial)(struct leg *leg, const struct media_desc *offer);
-	/* The B leg has further addresses for its gateway: try the next one. False if none. */
-	bool (*retarget)(struct leg *leg, const char *why);
+	/* The B leg has heard nothing within its time. If its gateway has further addresses: try the next one. False if
+	 * none; `end` then says what the leg knows better of it. */
+	bool (*retarget)(struct leg *leg, struct call_end *end);
 	/* The A leg: 18x; early may be NULL. */
 	int (*ring)(struct leg *leg, int status, const struct media_desc *early);
 	int (*answer)(struct leg *leg, const struct media_desc *media);
@@ -126,6 +127,8 @@ struct call_refusal {
 	enum end_code code;
 	int status;
 	const char *text;
+	struct span gateway;		/* mapping gateway or phone, where known; else by source_addr */
+	uint64_t started_us;		/* UTC; 0 = now */
 };
 void call_record_refusal(struct call_host *host, const struct call_refusal *refusal);
 

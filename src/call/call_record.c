@@ -152,6 +152,20 @@ void call_record(struct call *call, enum cdr_kind kind, const struct call_end *e
 	journal_add(call->host->journal, entry);
 }
 
+/* Whose call it would have been. */
+static void refusal_side(const struct model *m, const struct call_refusal *refusal, struct cdr *cdr)
+{
+	const struct model_mapping *mapping = refusal->gateway.len ? model_mapping(m, refusal->gateway) : NULL;
+	const struct model_phone *phone = refusal->gateway.len && !mapping ? model_phone(m, refusal->gateway) : NULL;
+	const struct model_account *account;
+
+	if (!refusal->gateway.len && refusal->source_addr)
+		model_mappings_at(m, refusal->source_addr, &mapping, 1);
+	account = mapping ? mapping->account : phone ? phone->account : NULL;
+	cdr->mapping_gateway = mapping ? mapping->name : phone ? phone->number : NULL;
+	cdr->account = account ? account->name : NULL;
+}
+
 void call_record_refusal(struct call_host *host, const struct call_refusal *refusal)
 {
 	const struct end_code_info *info = end_code_info(refusal->code);
@@ -163,7 +177,8 @@ void call_record_refusal(struct call_host *host, const struct call_refusal *refu
 	host->counters.refused++;
 	cdr.call_id = call_id_next(host->worker, host->loop->utc_us);
 	cdr.node = host->node;
-	cdr.started = cdr.ended = host->loop->utc_us;
+	cdr.ended = host->loop->utc_us;
+	cdr.started = refusal->started_us ? refusal->started_us : cdr.ended;
 	cdr.end_code = info->name;
 	cdr.end_side = end_side_name(info->side);
 	cdr.sip_status = refusal->status > 0 ? (uint64_t)refusal->status : 0;
@@ -171,12 +186,7 @@ void call_record_refusal(struct call_host *host, const struct call_refusal *refu
 	cdr.caller_addr = refusal->source;
 	cdr.caller_proto = refusal->proto;
 	if (arena) {
-		const struct model_mapping *mapping = NULL;
-
-		if (refusal->source_addr)
-			model_mappings_at(host->model, refusal->source_addr, &mapping, 1);
-		cdr.mapping_gateway = mapping ? mapping->name : NULL;
-		cdr.account = mapping && mapping->account ? mapping->account->name : NULL;
+		refusal_side(host->model, refusal, &cdr);
 		cdr.caller = cdr.caller_in = arena_dup(arena, refusal->caller);
 		cdr.callee = cdr.callee_in = arena_dup(arena, refusal->callee);
 		cdr.caller_call_id = arena_dup(arena, refusal->sip_call_id);

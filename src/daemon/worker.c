@@ -245,8 +245,10 @@ void workers_stop(struct process *p, const struct call_end *end)
 	for (unsigned i = 0; i < p->n_workers; i++) {
 		struct worker *w = &p->workers[i];
 
-		if (w->edge)
+		if (w->edge) {
+			edge_settle(w->edge);
 			call_host_close(&w->host, end);
+		}
 		edge_close(&w->edge);
 		net_dns_close(&w->dns);
 		net_close(&w->net);

@@ -65,9 +65,11 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 		return -ENOMEM;
 	edge->config = *config;
 	edge_refresh(edge);
-	if (!edge->digest) {
+	err = edge->digest ? edge_challenges_new(&edge->challenges, edge) : -ENOMEM;
+	if (err) {
+		sip_digest_server_free(&edge->digest);
 		free(edge);
-		return -ENOMEM;
+		return err;
 	}
 	stack_config = (struct sip_stack_config){
 		.worker = config->worker, .workers = config->workers,
@@ -78,6 +80,7 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 	};
 	err = sip_stack_new(&edge->stack, &stack_config);
 	if (err) {
+		edge_challenges_free(&edge->challenges);
 		sip_digest_server_free(&edge->digest);
 		free(edge);
 		return err;
@@ -88,11 +91,17 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 	return 0;
 }
 
+void edge_settle(struct edge *edge)
+{
+	edge_challenges_settle(edge->challenges);
+}
+
 void edge_close(struct edge **edge)
 {
 	if (!*edge)
 		return;
 	sip_stack_free(&(*edge)->stack);
+	edge_challenges_free(&(*edge)->challenges);
 	sip_digest_server_free(&(*edge)->digest);
 	free(*edge);
 	*edge = NULL;

@@ -22,6 +22,8 @@ struct edge_config {
 
 /* 0 or -errno. Afterwards wire net to edge_on_message and edge_on_undelivered with the edge as argument. */
 int edge_open(struct edge **edge_out, const struct edge_config *config);
+/* The end is near: what still waits for its peer is recorded. Before call_host_close. */
+void edge_settle(struct edge *edge);
 void edge_close(struct edge **edge);
 void edge_on_message(void *edge, struct net_buf *msg, const struct net_flow *flow);
 void edge_on_undelivered(void *edge, struct span message, const struct net_flow *flow, int err, const char *text);

@@ -9,6 +9,7 @@
 
 #define SDP_MAX 16384
 #define URI_MAX 400
+#define EXTRA_MAX (2048 + EDGE_HEADERS_MAX)
 
 struct dial {
 	struct sip_leg *leg;
@@ -118,7 +119,7 @@ static void write_identity(const struct dial *d, const struct call_numbers *numb
 static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow *flow, struct span uri)
 {
 	const struct call_numbers *numbers = call_numbers(leg->base.call);
-	struct buf from = BUF_INIT(URI_MAX), to = BUF_INIT(URI_MAX), extra = BUF_INIT(2048), sdp = BUF_INIT(SDP_MAX);
+	struct buf from = BUF_INIT(URI_MAX), to = BUF_INIT(URI_MAX), extra = BUF_INIT(EXTRA_MAX), sdp = BUF_INIT(SDP_MAX);
 	struct sip_session_config config;
 	char local[NET_ADDR_TEXT];
 	struct sip_dial dial = { .flow = *flow, .uri = uri, .max_forwards = numbers->max_forwards - 1 };
@@ -131,8 +132,7 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 	add_host(&to, d->host, d->port);
 	buf_add_char(&to, '>');
 	write_identity(d, numbers, local, &extra);
-	if (numbers->headers)
-		buf_add_str(&extra, numbers->headers);
+	edge_headers_add(&extra, span_of(numbers->headers), leg->sip->pass_headers);
 	dial.sdp = edge_write_sdp(leg, d->offer, &sdp);
 	dial.from = buf_span(&from);
 	dial.to = buf_span(&to);
@@ -272,10 +272,22 @@ int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate, cons
 	return resolve_and_dial(leg, d);
 }
 
-bool edge_retarget(struct sip_leg *leg, const char *why)
+/* Nothing was sent yet: that is not the gateway's silence but the name servers'. */
+static void blame_dns(struct sip_leg *leg, struct call_end *end)
+{
+	char asked[300];
+
+	end->code = END_DNS_FAILED;
+	end->text = arena_printf(call_setup_arena(leg->base.call), "the name servers have not answered within the invite timeout (%s)",
+				 sip_resolve_waiting(leg->dial->resolve, asked, sizeof(asked)));
+}
+
+bool edge_retarget(struct sip_leg *leg, struct call_end *end)
 {
 	struct dial *d = leg->dial;
 
+	if (d && d->resolve)
+		blame_dns(leg, end);
 	if (!d || d->next >= d->targets.n)
 		return false;
 	if (leg->session) {

@@ -7,6 +7,9 @@
 #include "edge/edge_sdp.h"
 
 #define EDGE_REDIRECTS_MAX 5
+#define EDGE_HEADERS_MAX 4096	/* bytes of headers passed on */
+
+struct challenges;
 
 struct edge {
 	struct edge_config config;
@@ -14,6 +17,7 @@ struct edge {
 	struct sip_timers timers;
 	struct sip_digest_server *digest;
 	uint64_t nonce_life_us;		/* what `digest` was made with */
+	struct challenges *challenges;	/* sent, not yet answered */
 	struct arena *scratch;		/* for one upcall */
 };
 
@@ -25,6 +29,7 @@ struct sip_leg {
 	struct sip_session *session;
 	struct sip_stx *tx;		/* A leg, while invite_pending */
 	const struct sip_msg *invite;	/* A leg: lent, during on_invite only */
+	struct call_arrival *arrival;	/* the same */
 	struct net_flow flow;		/* the peer, as first seen or dialled */
 	const struct model_sip *sip;	/* how this side behaves; in the call's snapshot */
 	uint64_t sdp_id, sdp_version;	/* our o= line toward this side */
@@ -50,10 +55,15 @@ struct span edge_write_sdp(struct sip_leg *leg, const struct media_desc *media, 
 /* Keep what both sides' codec lists allow; false if no audio codec is left. */
 bool edge_restrict(const struct sip_leg *leg, struct media_desc *media);
 
+/* edge_headers.c: the caller's headers that may pass at all and that his side's list names, as lines in `arena`. */
+struct span edge_headers_collect(struct arena *arena, const struct sip_msg *invite, const char *list);
+/* Of such lines those that the other side's list names. */
+void edge_headers_add(struct buf *out, struct span lines, const char *list);
+
 /* edge_dial.c */
 struct dial;
 int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate, const struct media_desc *offer);
-bool edge_retarget(struct sip_leg *leg, const char *why);
+bool edge_retarget(struct sip_leg *leg, struct call_end *end);
 /* The session toward the present target failed: next target or redirect (true: under way), or give up. */
 bool edge_dial_failed(struct sip_leg *leg, const struct sip_event *ev);
 void edge_dial_free(struct dial **dial);
@@ -69,6 +79,15 @@ struct edge_proof {
 };
 void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, struct edge_proof *out);
 void edge_challenge(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, bool stale);
+/* edge_challenge.c: challenged INVITEs that have not come back. 0 or -ENOMEM. */
+int edge_challenges_new(struct challenges **out, struct edge *edge);
+void edge_challenges_free(struct challenges **challenges);
+void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg, const struct net_flow *flow,
+			 const struct admit_result *asked);
+/* An INVITE with credentials came, good or bad. */
+void edge_challenge_returned(struct challenges *all, struct span call_id);
+/* Record what still waits. */
+void edge_challenges_settle(struct challenges *all);
 /* edge_request.c */
 void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
 /* edge_registrar.c */

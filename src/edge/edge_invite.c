@@ -113,7 +113,8 @@ static void refuse_sdp(struct edge *edge, struct sip_stx *tx, const struct sip_m
 	call_record_refusal(edge->config.host, &refusal);
 }
 
-static struct sip_leg *caller_leg(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+static struct sip_leg *caller_leg(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow,
+				  struct call_arrival *arrival)
 {
 	struct sip_leg *leg = edge_leg_new(edge, false);
 
@@ -121,6 +122,7 @@ static struct sip_leg *caller_leg(struct edge *edge, struct sip_stx *tx, const s
 		return NULL;
 	leg->tx = tx;
 	leg->invite = msg;
+	leg->arrival = arrival;
 	leg->invite_pending = true;
 	leg->flow = *flow;
 	return leg;
@@ -138,7 +140,7 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, co
 	int err;
 
 	edge->scratch = arena_new(SCRATCH_FIRST);
-	leg = edge->scratch ? caller_leg(edge, tx, msg, flow) : NULL;
+	leg = edge->scratch ? caller_leg(edge, tx, msg, flow, &arrival) : NULL;
 	if (!leg) {
 		sip_stx_reply(tx, msg, 503, NULL, "Retry-After: 5\r\n");
 		arena_free(&edge->scratch);
@@ -152,6 +154,8 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, co
 		return;
 	}
 	edge_check_credentials(edge, msg, &proof);
+	if (proof.claim.len)
+		edge_challenge_returned(edge->challenges, msg->call_id);
 	arrival.stale = proof.stale;
 	arrival.wrong_credentials = proof.wrong;
 	memcpy(&arrival.request.source, &flow->peer, sizeof(flow->peer));

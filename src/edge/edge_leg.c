@@ -164,9 +164,16 @@ static enum end_code stream_error(const struct sip_event *ev)
 
 void edge_end_of(const struct sip_leg *leg, const struct sip_event *ev, struct call_end *out)
 {
+	static _Thread_local char said[128];
 	enum end_code code = ev->status || leg->flow.proto == NET_UDP ? END_NONE : stream_error(ev);
 
 	*out = (struct call_end){ .status = ev->status, .err = ev->err, .q850 = -1, .text = ev->text };
+	if (ev->msg && ev->status && !ev->text) {
+		struct span phrase = sip_str(ev->msg, ev->msg->reason);
+
+		fmt_print(said, sizeof(said), "the gateway answered %d %.*s", ev->status, SPAN_ARG(phrase));
+		out->text = said;
+	}
 	if (ev->msg) {
 		out->q850 = sip_q850(ev->msg);
 		out->reason = sip_header(ev->msg, SIP_H_REASON);
@@ -233,12 +240,13 @@ static void leg_release(struct leg *base, const struct call_end *end)
 	edge_dial_free(&leg->dial);
 }
 
-static void leg_challenge(struct leg *base, bool stale)
+static void leg_challenge(struct leg *base, bool stale, const struct admit_result *asked)
 {
 	struct sip_leg *leg = sip_leg(base);
 
 	leg->invite_pending = false;
 	base->over = true;
+	edge_challenge_sent(leg->edge->challenges, leg->invite, &leg->flow, asked);
 	edge_challenge(leg->edge, leg->tx, leg->invite, stale);
 }
 
@@ -260,6 +268,8 @@ static int leg_admitted(struct leg *base, struct call_end *end)
 	int status = 0, err;
 
 	leg->sip = from->mapping ? &from->mapping->sip : &from->phone->sip;
+	if (leg->sip->pass_headers)
+		leg->arrival->headers = edge_headers_collect(leg->edge->scratch, leg->invite, leg->sip->pass_headers);
 	edge_session_config(leg, &call_model(base->call)->params, NULL, &config);
 	sip_stx_response_address(leg->tx, leg->sip->response_address);
 	leg->invite_pending = false;
@@ -323,9 +333,9 @@ static int leg_dial(struct leg *base, const struct media_desc *offer)
 	return edge_dial(leg, leg_candidate(leg), offer);
 }
 
-static bool leg_retarget(struct leg *base, const char *why)
+static bool leg_retarget(struct leg *base, struct call_end *end)
 {
-	return edge_retarget(sip_leg(base), why);
+	return edge_retarget(sip_leg(base), end);
 }
 
 /* ---- both ------------------------------------------------------------------------------------------------ */

@@ -29,7 +29,9 @@
 	{ .name = "keep_udp", .type = FIELD_BOOL, .offset = AT(owner, sip.keep_udp), \
 	  .help = "Send large requests by UDP too instead of changing to TCP." }, \
 	{ .name = "trust_identity", .type = FIELD_BOOL, .offset = AT(owner, sip.trust_identity), \
-	  .help = "P-Asserted-Identity and Privacy pass to and from this peer." }
+	  .help = "P-Asserted-Identity and Privacy pass to and from this peer." }, \
+	{ .name = "pass_headers", .type = FIELD_HEADERS, .offset = AT(owner, sip.pass_headers), \
+	  .help = "Headers of the INVITE, such as User-to-User or X-*, that pass when both sides of the call list them." }
 
 static const struct model_field_info account_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_account, name), .required = true, .least = 1,
@@ -179,7 +181,7 @@ const char *model_field_type_name(enum model_field_type type)
 		[FIELD_WORD] = "choice", [FIELD_TRANSPORT] = "choice", [FIELD_ACCOUNT] = "account",
 		[FIELD_RATE_GROUP] = "rate_group", [FIELD_PREFIX] = "prefix", [FIELD_PREFIXES] = "prefixes",
 		[FIELD_CODECS] = "codecs", [FIELD_ADDRESSES] = "addresses", [FIELD_PEER] = "peer",
-		[FIELD_RATES] = "rates",
+		[FIELD_RATES] = "rates",	       [FIELD_HEADERS] = "headers",
 	};
 
 	return (unsigned)type < FIELD_TYPES ? names[type] : "";

@@ -129,7 +129,13 @@ struct model_sip {
 	int request_address, response_address;	/* 0 source socket, 1 source host + given port, 2 as written */
 	bool keep_udp;			/* never switch a large request to TCP */
 	bool trust_identity;		/* P-Asserted-Identity, Privacy pass to and from this side */
+	const char *pass_headers;	/* "User-to-User,X-*": those both sides list pass; NULL = none */
 };
+
+/* The header (a static text) if one of this name never passes from one side of a call to the other, else NULL. */
+const char *model_header_refused(struct span name);
+/* Is the header named by `list` (a pass_headers)? */
+bool model_header_listed(const char *list, struct span name);
 
 enum mapping_auth { AUTH_ADDRESS, AUTH_ADDRESS_PORT, AUTH_DIGEST };
 
@@ -325,6 +331,7 @@ enum model_field_type {
 	FIELD_ADDRESSES,	/* list of "host", "host:port", "net/len", "[v6]:port" */
 	FIELD_PEER,		/* "host", "host:port", "[v6]:port", ";transport=" */
 	FIELD_RATES,		/* list of objects of kind "rate" */
+	FIELD_HEADERS,		/* list of header names, "X-*" = all that begin so */
 	FIELD_TYPES
 };
 /* One key of an object: reading, writing, the API's schema and the manual follow from it. */

@@ -80,6 +80,8 @@ bool text_is_clean(struct span text, bool lines);	/* UTF-8 without control chara
 /* Letters and digits, those of `others`, and with `scripts` any letter beyond ASCII. No blanks: names stand in
  * log lines, addresses of pages and command lines. */
 bool text_of(struct span text, const char *others, bool scripts);
+/* The header that an entry of pass_headers ("X-Tenant", "X-*") names and that never passes, or NULL. */
+const char *pass_entry_refused(struct span entry);
 bool bool_parse(struct span text, bool *out);
 void params_default(struct model_params *params, struct arena *arena);
 /* The parameter at odds with another one, or NULL. */

@@ -334,7 +334,8 @@ static bool set_prefixes(const struct setting *s)
 	return true;
 }
 
-static bool set_codecs(const struct setting *s)
+/* A list of names that are kept as one text, "PCMA,PCMU", each once. */
+static bool set_names(const struct setting *s, bool (*is_good)(const struct setting *s, unsigned item))
 {
 	struct buf list = BUF_INIT(1024);
 	bool good = true;
@@ -342,15 +343,10 @@ static bool set_codecs(const struct setting *s)
 	for (unsigned i = 0; i < s->n && good; i++) {
 		struct span name = s->items[i].text;
 
-		if (name.len == 0 || name.len > 31 || !text_of(name, ".-_", false))
-			good = fault(s, i, "write names such as PCMA, PCMU, G729, opus",
-				     "`%.*s` is no codec's name", SHOWN(name));
+		good = is_good(s, i);
 		for (unsigned j = 0; j < i && good; j++)
 			if (span_ieq(name, s->items[j].text))
-				good = fault(s, i, "name each codec once", "`%.*s` is listed twice",
-					     SHOWN(name));
-		if (!good)
-			break;
+				good = fault(s, i, "name each once", "`%.*s` is listed twice", SHOWN(name));
 		if (i)
 			buf_add_char(&list, ',');
 		buf_add_span(&list, name);
@@ -361,6 +357,40 @@ static bool set_codecs(const struct setting *s)
 		good = store_text(s, buf_span(&list));
 	buf_free(&list);
 	return good;
+}
+
+static bool codec_is_good(const struct setting *s, unsigned item)
+{
+	struct span name = s->items[item].text;
+
+	return (name.len > 0 && name.len <= 31 && text_of(name, ".-_", false)) ||
+	       fault(s, item, "write names such as PCMA, PCMU, G729, opus", "`%.*s` is no codec's name", SHOWN(name));
+}
+
+static bool set_codecs(const struct setting *s)
+{
+	return set_names(s, codec_is_good);
+}
+
+/* Two characters at least before the star: nobody passes everything by a slip. */
+static bool header_is_good(const struct setting *s, unsigned item)
+{
+	struct span entry = s->items[item].text;
+	bool wild = entry.len && entry.p[entry.len - 1] == '*';
+	struct span name = span_head(entry, entry.len - wild);
+	const char *never;
+
+	if (!name.len || name.len > 63 || !text_of(name, "-_.", false) || (wild && name.len < 2))
+		return fault(s, item, "write names such as User-to-User, or X-* for all that begin with X-",
+			     "`%.*s` is no header's name", SHOWN(entry));
+	never = pass_entry_refused(entry);
+	return !never || fault(s, item, "each side of a call has its own; identities pass by trust_identity",
+			       "`%.*s` never passes (%s)", SHOWN(entry), never);
+}
+
+static bool set_headers(const struct setting *s)
+{
+	return set_names(s, header_is_good);
 }
 
 static bool set_addresses(const struct setting *s)
@@ -419,7 +449,7 @@ static const struct {
 	[FIELD_ACCOUNT] = { set_reference },   [FIELD_RATE_GROUP] = { set_reference },
 	[FIELD_PREFIX] = { set_prefix },       [FIELD_PREFIXES] = { set_prefixes, true },
 	[FIELD_CODECS] = { set_codecs, true }, [FIELD_ADDRESSES] = { set_addresses, true },
-	[FIELD_PEER] = { set_peer },
+	[FIELD_PEER] = { set_peer },           [FIELD_HEADERS] = { set_headers, true },
 };
 
 bool field_is_list(enum model_field_type type)

@@ -111,7 +111,8 @@ static void write_addresses(struct writing *w, const struct model_field_info *f,
 	buf_add_char(w->out, ']');
 }
 
-static void write_codecs(struct writing *w, const struct model_field_info *f, const void *object)
+/* Codecs and headers: kept as one text. */
+static void write_names(struct writing *w, const struct model_field_info *f, const void *object)
 {
 	struct span rest = span_of(text_at(object, f)), one;
 	bool more = rest.len != 0;
@@ -165,8 +166,9 @@ static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_f
 	[FIELD_WORD] = write_text,       [FIELD_TRANSPORT] = write_choice,
 	[FIELD_ACCOUNT] = write_account, [FIELD_RATE_GROUP] = write_text,
 	[FIELD_PREFIX] = write_text,     [FIELD_PREFIXES] = write_prefixes,
-	[FIELD_CODECS] = write_codecs,   [FIELD_ADDRESSES] = write_addresses,
+	[FIELD_CODECS] = write_names,   [FIELD_ADDRESSES] = write_addresses,
 	[FIELD_PEER] = write_peer,       [FIELD_RATES] = write_rates,
+	[FIELD_HEADERS] = write_names,
 };
 
 /* JSON members, and YAML's as well within braces. What has no value at all is left out in any case. */

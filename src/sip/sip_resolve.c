@@ -392,6 +392,12 @@ struct sip_resolve *sip_resolve_start(struct net_dns *dns, struct span host, uin
 	return resolve_run(r) ? r : NULL;
 }
 
+const char *sip_resolve_waiting(const struct sip_resolve *r, char *dst, size_t size)
+{
+	snprintf(dst, size, "%s %s", rr_name(r->asked_type), r->asked.name);
+	return dst;
+}
+
 void sip_resolve_cancel(struct sip_resolve **resolve)
 {
 	struct sip_resolve *r = *resolve;

@@ -27,6 +27,8 @@ struct sip_resolve;
 struct sip_resolve *sip_resolve_start(struct net_dns *dns, struct span host, uint16_t port, int proto,
 				      bool want_ip4, bool want_ip6,
 				      void (*done)(void *arg, const struct sip_targets *targets), void *arg);
+/* The question under way, as "SRV _sip._udp.example.com", into dst. */
+const char *sip_resolve_waiting(const struct sip_resolve *r, char *dst, size_t size);
 void sip_resolve_cancel(struct sip_resolve **resolve);
 
 #endif

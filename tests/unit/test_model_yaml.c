@@ -27,6 +27,7 @@ static const char good[] =
 	"    update: false\n"
 	"    max_duration: 1h\n"
 	"    trust_identity: yes\n"
+	"    pass_headers: User-to-User, X-*\n"
 	"routing_gateways:\n"
 	"  - { name: a-1, account: 广州联通, address: \"127.0.0.3:5060;transport=tcp\", prefixes: [ \"880\", 44 ], priority: 1, invite_timeout: 3s }\n"
 	"  - { name: b-1, address: \"[2001:db8::9]:5080\", protect: true, follow_redirects: on, request_address: source }\n"
@@ -71,6 +72,8 @@ static void check_objects(const struct model *m)
 	assert_false(pbx->sip.update);
 	assert_true(pbx->sip.info);
 	assert_true(pbx->sip.trust_identity);
+	assert_string_equal(pbx->sip.pass_headers, "User-to-User,X-*");
+	assert_null(in->sip.pass_headers);
 	assert_int_equal(pbx->max_duration_us, 3600 * SEC);
 	assert_string_equal(a->host, "127.0.0.3");
 	assert_int_equal(a->port, 5060);
@@ -321,6 +324,13 @@ static const struct {
 	{ ROUTE("invite_timeout: 700s"), 3, "routing_gateways[0] out", "700s is above the limit, 10m", "0s to 10m" },
 	{ ROUTE("codecs: [ PCMA, pcma ]"), 3, "routing_gateways[0] out", "listed twice", "" },
 	{ ROUTE("codecs: [ \"P CMA\" ]"), 3, "routing_gateways[0] out", "no codec's name", "" },
+	{ ROUTE("pass_headers: [ \"X A\" ]"), 3, "routing_gateways[0] out", "no header's name", "X-*" },
+	{ ROUTE("pass_headers: [ X-A, x-a ]"), 3, "routing_gateways[0] out", "listed twice", "" },
+	{ ROUTE("pass_headers: [ \"*\" ]"), 3, "routing_gateways[0] out", "no header's name", "" },
+	{ ROUTE("pass_headers: [ v ]"), 3, "routing_gateways[0] out", "`v` never passes (Via)", "" },
+	{ ROUTE("pass_headers: [ session-expires ]"), 3, "routing_gateways[0] out", "never passes (Session-Expires)", "" },
+	{ ROUTE("pass_headers: [ \"Re*\" ]"), 3, "routing_gateways[0] out", "`Re*` never passes (Record-Route)", "" },
+	{ ROUTE("pass_headers: P-Asserted-Identity"), 3, "routing_gateways[0] out", "never passes", "trust_identity" },
 	{ ROUTE("protect: perhaps"), 3, "routing_gateways[0] out", "neither true nor false", "" },
 	{ ROUTE("password: \"***\""), 3, "routing_gateways[0] out", "left out", "" },
 	{ V "phones:\n  - { number: \"10/01\" }\n", 3, "phones[0]", "`10/01` is no number", "" },

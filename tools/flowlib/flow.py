@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 
-from . import language, records, sip
+from . import language, nameserver, records, sip
 from .actor import Actor
 from .daemon import Daemon, DaemonError, make_certificates, new_folder
 from .language import FlowError
@@ -67,6 +67,7 @@ class Flow:
         self.complaints, self.variables, self.actors = [], {}, {}
         self.ladder, self.signals, self.changed = Ladder(), set(), threading.Condition()
         self.parameters, self.boot, self.config, self.tls = {}, "", None, None
+        self.dns, self.nameserver = None, None
         self.checks, self.operators, self.unchecked = [], [], False
         self.folder, self.guilty = None, set()
 
@@ -151,6 +152,8 @@ class Flow:
                 self.parameters.update({s.words[0]: " ".join(s.words[1:]) for s in statement.block})
             elif head in ("config", "boot"):
                 setattr(self, head, statement.raw)
+            elif head == "dns":
+                self.dns = statement
             elif head in ("cdr", "log"):
                 self.checks.append(statement)
             elif head == "operator":
@@ -174,7 +177,7 @@ class Flow:
         ip6 = options.pop("ip6", None)
         options.update(host="::1" if ip6 else self.network_host(10 + index), port=0 if ip6 else 5060, index=index,
                        nonce=sip.token(8), default_number="31200000%02d" % (10 + index))
-        self.declared = (*self.declared, (kind, name, options, statement.block))
+        self.declared = (*self.declared, (kind, name, options, statement.block or []))
 
     def skip_reason(self):
         ip6 = any(":" in options["host"] for _, _, options, _ in self.declared)
@@ -192,9 +195,17 @@ class Flow:
         for kind, name, options, script in self.declared:
             self.actors[name] = Actor(self, kind, name, options, script)
         ip6 = any(":" in options["host"] for _, _, options, _ in self.declared)
-        self.daemon.write_boot(self.tls and self.tls.files, ip6, self.expand(self.boot))
+        self.daemon.write_boot(self.tls and self.tls.files, ip6, self.start_dns() + self.expand(self.boot))
         self.daemon.start()
         self.daemon.import_config(self.configuration())
+
+    def start_dns(self):
+        """The part of the boot file that sends the switch to the test's own name server."""
+        if not self.dns:
+            return ""
+        host = self.network_host(2)
+        self.nameserver = nameserver.NameServer(host, self.dns.block, self.expand)
+        return "[dns]\nservers = %s:%d\n" % (host, nameserver.PORT)
 
     # ---- configuration ---------------------------------------------------------------------
 
@@ -224,7 +235,7 @@ class Flow:
         else:
             row = {"name": actor.name, "address": quoted(actor.where()), "prefixes": '[ "" ]',
                    "priority": len(lists["routing_gateways"]) + 1}
-            if actor.proto != "udp":
+            if actor.proto != "udp" and "address" not in given:
                 row["transport"] = actor.proto
             lists["routing_gateways"].append({**row, **given})
 
@@ -283,6 +294,8 @@ class Flow:
         for actor in self.actors.values():
             if actor.wire:
                 actor.wire.close()
+        if self.nameserver:
+            self.nameserver.close()
 
     def tell(self):
         lines = ["FAILED %s" % self.path, "  " + self.complaints[0], "", self.ladder.text(), ""]
