@@ -238,6 +238,7 @@ static int dial_phone(struct sip_leg *leg, struct dial *d)
 		return -EHOSTUNREACH;
 	memcpy(&flow, binding.flow, sizeof(flow));
 	net_addr_format_host(&flow.local, d->host);
+	leg->natted = edge_is_natted(span_of(binding.contact), &flow);
 	return dial_flow(leg, d, &flow, span_of(binding.contact));
 }
 

@@ -33,6 +33,8 @@ struct sip_leg {
 	struct net_flow flow;		/* the peer, as first seen or dialled */
 	const struct model_sip *sip;	/* how this side behaves; in the call's snapshot */
 	uint64_t sdp_id, sdp_version;	/* our o= line toward this side */
+	uint64_t sdp_hash;		/* of the description written last, but for o=; 0 none */
+	bool natted;			/* a phone whose Contact is not where it is */
 	char *sip_call_id;		/* A leg before its session */
 	char *product;
 	struct dial *dial;		/* B leg until its answer */
@@ -59,6 +61,9 @@ bool edge_restrict(const struct sip_leg *leg, struct media_desc *media);
 struct span edge_headers_collect(struct arena *arena, const struct sip_msg *invite, const char *list);
 /* Of such lines those that the other side's list names. */
 void edge_headers_add(struct buf *out, struct span lines, const char *list);
+
+/* Does a phone's Contact name another address than the one it is at? */
+bool edge_is_natted(struct span contact, const struct net_flow *flow);
 
 /* edge_dial.c */
 struct dial;

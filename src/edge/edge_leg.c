@@ -68,7 +68,7 @@ void edge_session_config(const struct sip_leg *leg, const struct model_params *p
 		.min_se_s = (uint32_t)(params->session_min_se / SEC),
 		.refresh_segment = (uint32_t)params->session_refresh_segment,
 		.early_hangup_s = (uint32_t)(params->session_early_hangup / SEC),
-		.request_address = sip->request_address,
+		.request_address = leg->natted ? 0 : sip->request_address,
 		.keep_udp = sip->keep_udp,
 		.user = gateway ? gateway->user : NULL,
 		.password = gateway ? gateway->password : NULL,
@@ -96,19 +96,36 @@ bool edge_restrict(const struct sip_leg *leg, struct media_desc *media)
 
 /* ---- SDP ---------------------------------------------------------------------------------------- */
 
+/* What follows v= and o=. */
+static uint64_t content_hash(struct span sdp)
+{
+	struct span line;
+
+	span_cut(sdp, '\n', &line, &sdp);
+	span_cut(sdp, '\n', &line, &sdp);
+	return hash_spread(sdp) | 1;
+}
+
+/* RFC 3264 8: the version rises by one when the description changes, and only then. */
 struct span edge_write_sdp(struct sip_leg *leg, const struct media_desc *media, struct buf *out)
 {
 	char host[NET_ADDR_TEXT];
-	const struct net_flow *flow = leg_flow(leg);
-	struct edge_sdp_origin origin = {
-		.session_id = leg->sdp_id,
-		.version = leg->sdp_version++,
-		.host = net_addr_format_host(&flow->local, host),
-	};
+	struct edge_sdp_origin origin = { .session_id = leg->sdp_id, .version = leg->sdp_version };
+	uint64_t hash;
 
 	if (!media)
 		return SPAN_NONE;
+	origin.host = net_addr_format_host(&leg_flow(leg)->local, host);
 	edge_desc_write(out, media, &origin);
+	if (out->failed)
+		return SPAN_NONE;
+	hash = content_hash(buf_span(out));
+	if (leg->sdp_hash && leg->sdp_hash != hash) {
+		origin.version = ++leg->sdp_version;
+		buf_reset(out);
+		edge_desc_write(out, media, &origin);
+	}
+	leg->sdp_hash = hash;
 	return out->failed ? SPAN_NONE : buf_span(out);
 }
 
@@ -116,10 +133,15 @@ struct span edge_write_sdp(struct sip_leg *leg, const struct media_desc *media, 
 static int with_sdp(struct sip_leg *leg, const struct media_desc *media, int (*send)(struct sip_session *s, struct span sdp))
 {
 	struct buf text = BUF_INIT(SDP_MAX);
+	uint64_t version = leg->sdp_version, hash = leg->sdp_hash;
 	struct span sdp = edge_write_sdp(leg, media, &text);
 	int err = media && !sdp.len ? -ENOMEM : send(leg->session, sdp);
 
 	buf_free(&text);
+	if (err) { /* nobody has seen it */
+		leg->sdp_version = version;
+		leg->sdp_hash = hash;
+	}
 	return err;
 }
 
@@ -260,6 +282,25 @@ static void leg_drop_silently(struct leg *base)
 
 /* ---- the caller's side ------------------------------------------------------------------------------- */
 
+/* Behind a NAT a phone's Contact names an address of the network behind it: what goes there is lost, what goes
+ * back to where the phone's own requests come from arrives. On a connection the port tells nothing. */
+bool edge_is_natted(struct span contact, const struct net_flow *flow)
+{
+	union net_addr addr;
+	struct sip_uri uri;
+
+	if (sip_uri_decode(&uri, contact) || net_addr_parse(&addr, uri.host, uri.port ? uri.port : 5060))
+		return false;
+	return flow->proto == NET_UDP ? !net_addr_eq(&addr, &flow->peer) : !net_addr_eq_host(&addr, &flow->peer);
+}
+
+static bool caller_is_natted(const struct sip_leg *leg)
+{
+	struct sip_name_addr contact;
+
+	return sip_name_addr_decode(&contact, sip_header(leg->invite, SIP_H_CONTACT)) == 0 && edge_is_natted(contact.uri, &leg->flow);
+}
+
 static int leg_admitted(struct leg *base, struct call_end *end)
 {
 	struct sip_leg *leg = sip_leg(base);
@@ -270,6 +311,7 @@ static int leg_admitted(struct leg *base, struct call_end *end)
 	leg->sip = from->mapping ? &from->mapping->sip : &from->phone->sip;
 	if (leg->sip->pass_headers)
 		leg->arrival->headers = edge_headers_collect(leg->edge->scratch, leg->invite, leg->sip->pass_headers);
+	leg->natted = from->phone && caller_is_natted(leg);
 	edge_session_config(leg, &call_model(base->call)->params, NULL, &config);
 	sip_stx_response_address(leg->tx, leg->sip->response_address);
 	leg->invite_pending = false;

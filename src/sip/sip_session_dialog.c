@@ -202,7 +202,8 @@ static void on_resolved(void *arg, const struct sip_targets *targets)
 }
 
 /* Host given as an address: no question to ask (RFC 3263 4.1: UDP unless the URI says otherwise). A peer on a
- * connection that omits transport= and gives the address it is at means that connection. */
+ * connection that gives the address it is at, and no other transport, means that connection for as long as it is up:
+ * he may not be able to take another one. */
 static bool take_literal(struct sip_dlg *d, const struct hop *hop)
 {
 	union net_addr addr;
@@ -212,7 +213,7 @@ static bool take_literal(struct sip_dlg *d, const struct hop *hop)
 		return false;
 	/* A colon in a bare host is IPv6's; the parser may have taken a port off it otherwise. */
 	net_addr_set_port(&addr, hop_port(hop, proto));
-	if (hop->proto < 0 && d->flow.proto != NET_UDP && net_addr_eq_host(&addr, &d->flow.peer))
+	if ((hop->proto < 0 || proto == d->flow.proto) && d->flow.proto != NET_UDP && net_addr_eq_host(&addr, &d->flow.peer))
 		return true;
 	take_flow(d, proto, &addr);
 	return true;

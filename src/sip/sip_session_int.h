@@ -91,6 +91,7 @@ struct sip_uac_invite {
 	bool answered;			/* a 2xx came */
 	bool acked, ack_waiting;
 	bool trying;			/* on_trying has been told */
+	bool anew;			/* sent over a new connection already */
 	unsigned tries_422;
 	struct sip_auth auth;
 	struct sip_text ack_sdp;
@@ -151,6 +152,7 @@ struct sip_ses_request {
 	struct sip_ctx *ctx;		/* NULL = waits for the flow */
 	enum sip_ses_purpose purpose;
 	enum sip_method method;
+	bool anew;			/* sent over a new connection already */
 	void *cookie;
 	char *strings;
 	struct span name, extra, type, body;

@@ -229,6 +229,15 @@ static void on_response(void *arg, struct sip_ctx *ctx, const struct sip_msg *ms
 	sip_ses_leave(s);
 }
 
+/* The connection was another worker's, who found it gone. */
+static bool launch_anew(struct sip_ses_request *r)
+{
+	if (r->anew)
+		return false;
+	r->anew = true;
+	return sip_dlg_reconnect(r->d) == 0 && launch_once(r) == 0;
+}
+
 static void on_failed(void *arg, struct sip_ctx *ctx, int err, const char *text)
 {
 	struct sip_ses_request *r = arg;
@@ -237,7 +246,8 @@ static void on_failed(void *arg, struct sip_ctx *ctx, int err, const char *text)
 	(void)ctx;
 	sip_ses_enter(s);
 	r->ctx = NULL;
-	fail(r, err, text);
+	if (err != EPIPE || !launch_anew(r))
+		fail(r, err, text);
 	sip_ses_leave(s);
 }
 

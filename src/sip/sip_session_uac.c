@@ -500,6 +500,15 @@ static void on_response(void *arg, struct sip_ctx *ctx, const struct sip_msg *ms
 	sip_ses_leave(s);
 }
 
+/* The connection was another worker's, who found it gone. */
+static bool launch_anew(struct sip_uac_invite *inv)
+{
+	if (inv->initial || inv->anew)
+		return false;
+	inv->anew = true;
+	return sip_dlg_reconnect(inv->s->dialog) == 0 && launch_once(inv) == 0;
+}
+
 static void on_failed(void *arg, struct sip_ctx *ctx, int err, const char *text)
 {
 	struct sip_uac_invite *inv = arg;
@@ -509,7 +518,8 @@ static void on_failed(void *arg, struct sip_ctx *ctx, int err, const char *text)
 	(void)ctx;
 	sip_ses_enter(s);
 	inv->ctx = NULL;
-	failed(inv, &ev);
+	if (err != EPIPE || !launch_anew(inv))
+		failed(inv, &ev);
 	sip_ses_leave(s);
 }
 

@@ -245,7 +245,7 @@ static void stx_fail(struct sip_stx *tx, int err)
 
 /* RFC 3261 18.2.2: a response whose connection is gone goes over a new one, to the sender's
  * host and the port in its Via. */
-static int stx_transmit_anew(struct sip_stx *tx)
+static int stx_reconnect(struct sip_stx *tx)
 {
 	union net_addr peer = tx->flow.peer;
 	uint16_t port = tx->via_port;
@@ -256,10 +256,9 @@ static int stx_transmit_anew(struct sip_stx *tx)
 		port = tx->flow.proto == NET_TLS ? 5061 : 5060;
 	net_addr_set_port(&peer, port);
 	err = net_flow_to(tx->stack->config.net, &flow, tx->flow.proto, &peer, NULL, NULL);
-	if (err)
-		return err;
-	tx->flow = flow;
-	return stack_transmit(tx->stack, &tx->flow, tx->response);
+	if (err == 0)
+		tx->flow = flow;
+	return err;
 }
 
 /* Sends tx->response. */
@@ -271,8 +270,8 @@ static int stx_transmit(struct sip_stx *tx)
 	if (tx->reply_to)
 		flow.peer = *tx->reply_to;
 	err = stack_transmit(tx->stack, &flow, tx->response);
-	if (err == -EPIPE && tx->reliable)
-		err = stx_transmit_anew(tx);
+	if (err == -EPIPE && tx->reliable && stx_reconnect(tx) == 0)
+		err = stack_transmit(tx->stack, &tx->flow, tx->response);
 	return err;
 }
 
@@ -464,6 +463,11 @@ bool stx_acked(struct sip_stx *tx)
  * repetitions must not look like new ones. */
 void stx_undelivered(struct sip_stx *tx, int status, int err)
 {
+	/* Another worker's connection was gone when the response came to him. A 2xx is the user's: its next
+	 * repetition takes the new way. */
+	if (err == EPIPE && tx->reliable && tx->flow.worker != tx->stack->config.worker && stx_reconnect(tx) == 0 &&
+	    (!tx->response || stack_transmit(tx->stack, &tx->flow, tx->response) == 0))
+		return;
 	if (status >= 200 && (tx->state == STX_ACCEPTED || tx->state == STX_COMPLETED))
 		stx_fail(tx, err);
 }

@@ -37,14 +37,19 @@ class Actor:
         self.media_port = 20000 + 2 * options["index"]
         self.wire = None
         if not options.get("closed"):
-            tls = flow.tls if self.proto == "tls" else None
+            tls = flow.tls.of(options) if self.proto == "tls" else None
             self.wire = Wire(self.proto, self.host, self.port, self.switch_address(), self.arrived, tls)
             self.port = self.wire.port
+        self.moved = options["moved"]
+        self.more = [Wire("udp", host, 5080, self.switch_address(), self.arrived)
+                     for host in (self.host, self.moved) if options.get("sockets")]
         self.calls[self.call] = Dialog(self)
 
     # ---- who I am ------------------------------------------------------------------------
 
     def switch_address(self):
+        if self.options.get("other"):
+            return self.flow.network_host(3), 5070
         return self.flow.daemon.address(self.proto, ":" in self.host)
 
     def where(self):
@@ -159,6 +164,13 @@ class Actor:
         for _ in range(int(words[0])):
             self.play(statement.block)
 
+    def do_try(self, statement, words):
+        """try { ... }: steps that may fail"""
+        try:
+            self.play(statement.block)
+        except Failed as problem:
+            self.flow.ladder.note(self.name, "tried in vain: %s" % problem)
+
     def do_wait(self, statement, words):
         time.sleep(seconds(words[0]))
 
@@ -178,6 +190,11 @@ class Actor:
 
     def do_hang_up_connection(self, statement, words):
         self.wire.hang_up()
+
+    def do_connections(self, statement, words):
+        """connections N: so many TCP connections with the switch are open"""
+        if len(self.wire.connections) != int(words[0]):
+            raise Failed("open: " + ", ".join(str(c.getsockname()) + str(c.getpeername()) for c in self.wire.connections))
 
     def do_close(self, statement, words):
         self.wire.close()

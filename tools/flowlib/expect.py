@@ -195,6 +195,11 @@ def check_body(actor, message, words):
         None if words == ["none"] else compare("body", message.body, words))
 
 
+def check_at(actor, message, words):
+    """at HOST:PORT: the socket of ours that it came to"""
+    return None if message.at == words[0] else "it came to %s" % message.at
+
+
 def check_size(actor, message, words):
     least, _, most = words[0].partition("..")
     size = len(message.data)
@@ -235,4 +240,4 @@ def check_auth(actor, message, words):
 
 
 CHECKS = {"header": check_header, "without": check_without, "uri": check_uri, "phrase": check_phrase,
-          "body": check_body, "size": check_size, "sdp": check_sdp, "auth": check_auth}
+          "body": check_body, "at": check_at, "size": check_size, "sdp": check_sdp, "auth": check_auth}

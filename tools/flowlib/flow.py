@@ -15,7 +15,7 @@ from .language import FlowError
 from .operator import Operator
 
 ACTORS = ("caller", "gateway", "phone", "stranger")
-OWN_OPTIONS = ("from", "closed", "proto", "unconfigured")
+OWN_OPTIONS = ("from", "closed", "proto", "unconfigured", "other", "sockets", "certificate", "demands-certificate")
 LIMIT = 60.0            # seconds, unless the test says more
 ELSEWHERE = "the test has failed elsewhere"
 
@@ -57,6 +57,23 @@ class TlsContexts:
         self.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.client.load_verify_locations(files["ca"])
         self.client.check_hostname = False
+        self.known = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)        # a client that shows a certificate
+        self.known.load_verify_locations(files["ca"])
+        self.known.check_hostname = False
+        self.known.load_cert_chain(files["certificate"], files["key"])
+        self.strict = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)       # a server that demands one
+        self.strict.load_cert_chain(files["certificate"], files["key"])
+        self.strict.load_verify_locations(files["ca"])
+        self.strict.verify_mode = ssl.CERT_REQUIRED
+
+    def of(self, options):
+        return TlsPair(self.strict if options.get("demands-certificate") else self.server,
+                       self.known if options.get("certificate") else self.client)
+
+
+class TlsPair:
+    def __init__(self, server, client):
+        self.server, self.client = server, client
 
 
 class Flow:
@@ -106,11 +123,12 @@ class Flow:
         def value(found):
             name, _, part = found.group(1).partition(".")
             if name == "switch":
-                return {"": "%s:5060" % self.network_host(1), "host": self.network_host(1)}[part]
+                return {"": "%s:5060" % self.network_host(1), "host": self.network_host(1),
+                        "other": self.network_host(3)}[part]
             if name in self.actors:
                 actor = self.actors[name]
                 return {"": actor.where(), "host": actor.host, "port": str(actor.port), "number": actor.number,
-                        "call_id": actor.dialog.call_id or "", "tag": actor.dialog.local_tag}[part]
+                        "moved": actor.moved, "call_id": actor.dialog.call_id or "", "tag": actor.dialog.local_tag}[part]
             if name in self.variables:
                 return self.variables[name]
             if name in ("random", "wide"):
@@ -176,7 +194,7 @@ class Flow:
         index = len(self.declared)
         ip6 = options.pop("ip6", None)
         options.update(host="::1" if ip6 else self.network_host(10 + index), port=0 if ip6 else 5060, index=index,
-                       nonce=sip.token(8), default_number="31200000%02d" % (10 + index))
+                       moved=self.network_host(100 + index), nonce=sip.token(8), default_number="31200000%02d" % (10 + index))
         self.declared = (*self.declared, (kind, name, options, statement.block or []))
 
     def skip_reason(self):
@@ -221,11 +239,11 @@ class Flow:
                 self.configure(actor, lists)
         for key, rows in lists.items():
             out += [key + ":"] + ["  - { %s }" % ", ".join("%s: %s" % p for p in row.items()) for row in rows] if rows else []
-        return "\n".join(out) + "\n"
+        return self.expand("\n".join(out)) + "\n"
 
     def configure(self, actor, lists):
         quoted = lambda text: '"%s"' % text
-        plain = ("host", "port", "index", "nonce", "default_number")
+        plain = ("host", "port", "index", "nonce", "moved", "default_number")
         given = {k: v for k, v in actor.options.items() if k not in plain + OWN_OPTIONS}
         if actor.kind == "phone":
             given["number"], given["password"] = quoted(given["number"]), quoted(given["password"])
@@ -292,8 +310,8 @@ class Flow:
             if complaint:
                 self.complain(complaint)
         for actor in self.actors.values():
-            if actor.wire:
-                actor.wire.close()
+            for wire in [actor.wire] * (actor.wire is not None) + actor.more:
+                wire.close()
         if self.nameserver:
             self.nameserver.close()
 

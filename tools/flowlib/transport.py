@@ -107,6 +107,7 @@ class Wire:
 
     def arrived(self, data, source):
         message = Message(data)
+        message.at = "%s:%d" % (self.host, self.port)
         times = 1
         for fault in list(self.faults):
             if fault.takes("in", message):
