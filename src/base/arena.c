@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/base.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -19,9 +20,71 @@ struct arena {
 	size_t total;
 };
 
+/* Chunks of the size that scratch arenas begin with, a few for each thread: malloc has no quick way for that
+ * size, and the same memory is still in the cache. Gone with its thread. */
+#define SPARE_SIZE 4096
+#ifdef CAUSEWAY_SANITIZED
+#define SPARE_MAX 0	/* a use after free must show */
+#else
+#define SPARE_MAX 4
+#endif
+
+struct spare {
+	struct chunk *chunks;
+	unsigned count;
+};
+
+static _Thread_local struct spare spare;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t at_exit;
+
+static void spare_empty(void *arg)
+{
+	struct spare *s = arg;
+
+	while (s->chunks) {
+		struct chunk *chunk = s->chunks;
+
+		s->chunks = chunk->next;
+		free(chunk);
+	}
+	s->count = 0;
+}
+
+static void spare_make_key(void)
+{
+	pthread_key_create(&at_exit, spare_empty);
+}
+
+static struct chunk *chunk_get(size_t size)
+{
+	struct chunk *chunk = spare.chunks;
+
+	if (size != SPARE_SIZE || !chunk)
+		return malloc(sizeof(*chunk) + size);
+	spare.chunks = chunk->next;
+	spare.count--;
+	return chunk;
+}
+
+static void chunk_put(struct chunk *chunk)
+{
+	if (chunk->size != SPARE_SIZE || spare.count >= SPARE_MAX) {
+		free(chunk);
+		return;
+	}
+	if (spare.count == 0) {
+		pthread_once(&once, spare_make_key);
+		pthread_setspecific(at_exit, &spare);
+	}
+	chunk->next = spare.chunks;
+	spare.chunks = chunk;
+	spare.count++;
+}
+
 static struct chunk *chunk_add(struct arena *arena, size_t size)
 {
-	struct chunk *chunk = malloc(sizeof(*chunk) + size);
+	struct chunk *chunk = chunk_get(size);
 
 	if (!chunk)
 		return NULL;
@@ -52,7 +115,7 @@ void arena_free(struct arena **arena)
 		return;
 	for (chunk = (*arena)->chunks; chunk; chunk = next) {
 		next = chunk->next;
-		free(chunk);
+		chunk_put(chunk);
 	}
 	free(*arena);
 	*arena = NULL;

@@ -42,7 +42,7 @@ char *buf_reserve(struct buf *b, size_t len)
 	return b->p + b->len;
 }
 
-void buf_add(struct buf *b, const void *data, size_t len)
+void buf_add_more(struct buf *b, const void *data, size_t len)
 {
 	char *to = buf_reserve(b, len);
 
@@ -50,21 +50,6 @@ void buf_add(struct buf *b, const void *data, size_t len)
 		return;
 	memcpy(to, data, len);
 	b->len += len;
-}
-
-void buf_add_span(struct buf *b, struct span s)
-{
-	buf_add(b, s.p, s.len);
-}
-
-void buf_add_str(struct buf *b, const char *cstr)
-{
-	buf_add(b, cstr, strlen(cstr));
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
 }
 
 /* It did not fit where it was to go: once more, by way of the stack where that is large enough, so that no

@@ -21,10 +21,28 @@ struct buf {
 void buf_free(struct buf *b);
 /* Empty, memory kept, `failed` cleared. */
 void buf_reset(struct buf *b);
-void buf_add(struct buf *b, const void *data, size_t len);
-void buf_add_span(struct buf *b, struct span s);
-void buf_add_str(struct buf *b, const char *cstr);
-void buf_add_char(struct buf *b, char c);
+void buf_add_more(struct buf *b, const void *data, size_t len);	/* where buf_add finds no room */
+static inline void buf_add(struct buf *b, const void *data, size_t len)
+{
+	if (b->failed || len == 0 || len > b->size - b->len) {
+		buf_add_more(b, data, len);
+		return;
+	}
+	memcpy(b->p + b->len, data, len);
+	b->len += len;
+}
+static inline void buf_add_span(struct buf *b, struct span s)
+{
+	buf_add(b, s.p, s.len);
+}
+static inline void buf_add_str(struct buf *b, const char *cstr)
+{
+	buf_add(b, cstr, strlen(cstr));
+}
+static inline void buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
 void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void buf_add_json(struct buf *b, struct span s);

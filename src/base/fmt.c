@@ -20,15 +20,48 @@ static void put(struct out *out, const char *text, size_t len)
 
 size_t fmt_u64(char *dst, uint64_t value)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
 	char digits[20];
-	size_t n = 0;
+	size_t at = sizeof(digits);
 
-	do
-		digits[n++] = (char)('0' + value % 10);
-	while (value /= 10);
-	for (size_t i = 0; i < n; i++)
-		dst[i] = digits[n - 1 - i];
-	return n;
+	if (value < 10) {
+		*dst = (char)('0' + value);
+		return 1;
+	}
+	for (; value >= 100; value /= 100) {
+		at -= 2;
+		memcpy(digits + at, pairs + 2 * (value % 100), 2);
+	}
+	if (value >= 10) {
+		at -= 2;
+		memcpy(digits + at, pairs + 2 * value, 2);
+	} else {
+		digits[--at] = (char)('0' + value);
+	}
+	memcpy(dst, digits + at, sizeof(digits) - at);
+	return sizeof(digits) - at;
+}
+
+size_t fmt_ip4(char *dst, const void *address)
+{
+	const unsigned char *byte = address;
+	char *at = dst;
+
+	for (int i = 0; i < 4; i++) {
+		unsigned rest = byte[i];
+
+		if (i)
+			*at++ = '.';
+		if (rest >= 100)
+			*at++ = (char)('0' + rest / 100);
+		if (rest >= 10)
+			*at++ = (char)('0' + rest / 10 % 10);
+		*at++ = (char)('0' + rest % 10);
+	}
+	return (size_t)(at - dst);
 }
 
 static size_t fmt_hex(char *dst, uint64_t value)

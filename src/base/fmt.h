@@ -14,5 +14,7 @@ size_t fmt_vprint(char *dst, size_t size, const char *format, va_list args) __at
 size_t fmt_print(char *dst, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The decimal digits of `value` at dst (room for 20), not terminated. Returns their number. */
 size_t fmt_u64(char *dst, uint64_t value);
+/* The four bytes of an IPv4 address in network order, dotted (room for 15), likewise. */
+size_t fmt_ip4(char *dst, const void *address);
 
 #endif

@@ -343,12 +343,21 @@ static void leg_drop(struct leg **leg, const struct call_end *end)
 	gone->ops->free(gone);
 }
 
+static void count_for_caller(const struct call *call)
+{
+	struct load *load = call->from.mapping ? call->from.mapping->load : call->from.phone ? call->from.phone->load : NULL;
+
+	if (load && call->caller_taken)
+		atomic_fetch_add_explicit(call->answered_us ? &load->answered : &load->failed, 1, memory_order_relaxed);
+}
+
 void call_finish(struct call *call, const struct call_end *end)
 {
 	struct call_host *host = call->host;
 
 	if (call->step == STEP_OVER)
 		return;
+	count_for_caller(call);
 	call_attempt_record(call, end);
 	call_record(call, CDR_END, end);
 	call_enter(call, STEP_OVER);
@@ -470,8 +479,11 @@ void call_on_answer(struct leg *leg, const struct media_desc *media)
 void call_on_failed(struct leg *leg, const struct call_end *end)
 {
 	leg->over = true;
-	if (is_callee_leg(leg))
-		call_attempt_failed(leg->call, end);
+	if (!is_callee_leg(leg))
+		return;
+	if (end->status)
+		note_first_response(leg->call);
+	call_attempt_failed(leg->call, end);
 }
 
 void call_on_cancel(struct leg *leg, const struct call_end *end)

@@ -38,13 +38,13 @@ const char *call_reasons_text(struct arena *arena, const struct reasons *why)
 	size_t used = 0;
 
 	for (unsigned i = 0; i < why->n && i < REASONS_MAX; i++) {
-		int n;
+		size_t n;
 
 		reason_text(&why->reason[i], line, sizeof(line));
-		n = snprintf(text + used, sizeof(text) - used, "%s%s", used ? "\n" : "", line);
-		if (n < 0 || (size_t)n >= sizeof(text) - used)
+		n = fmt_print(text + used, sizeof(text) - used, "%s%s", used ? "\n" : "", line);
+		if (n >= sizeof(text) - used)
 			break;
-		used += (size_t)n;
+		used += n;
 	}
 	return used ? arena_dup(arena, (struct span){ text, used }) : NULL;
 }

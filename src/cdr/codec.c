@@ -5,6 +5,7 @@
  * so fields can be added and a journal can be read by an older program. */
 #include "cdr/cdr_int.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #define TAG_CALL_ID 1
@@ -64,49 +65,57 @@ static size_t text_length(const char *text)
 /* Bytes that the value of `field` takes; 0 = left out. */
 static size_t field_size(const struct cdr *cdr, const struct cdr_field_info *field)
 {
-	const char *text;
+	static_assert(sizeof(const char *) == sizeof(uint64_t), "a missing text is a zero too");
+	uint64_t value = field_u64(cdr, field);
 
-	switch (field->type) {
-	case CDR_TYPE_TEXT:
-		text = field_text(cdr, field);
-		return text ? text_length(text) : 0;
-	case CDR_TYPE_I64:
-		return field_u64(cdr, field) ? 8 : 0;
-	case CDR_TYPE_U64:
-	case CDR_TYPE_TIME:
-		break;
+	if (!value)
+		return 0;
+	if (field->type == CDR_TYPE_TEXT)
+		return text_length(field_text(cdr, field));
+	return field->type == CDR_TYPE_I64 ? 8 : bytes_needed(value);
+}
+
+static unsigned char *put_field(unsigned char *to, const struct cdr *cdr, const struct cdr_field_info *field, size_t size)
+{
+	uint64_t number;
+
+	to[0] = field->tag;
+	to[1] = (unsigned char)size;
+	to[2] = (unsigned char)(size >> 8);
+	to += 3;
+	if (field->type == CDR_TYPE_TEXT) {
+		memcpy(to, field_text(cdr, field), size);
+		return to + size;
 	}
-	return bytes_needed(field_u64(cdr, field));
+	number = htole64(field_u64(cdr, field));
+	memcpy(to, &number, size);
+	return to + size;
 }
 
 struct cdr_entry *cdr_encode(enum cdr_kind kind, const struct cdr *cdr)
 {
-	size_t sizes[ARRAY_SIZE(cdr_fields)], total = 0;
+	uint16_t sizes[ARRAY_SIZE(cdr_fields)];
+	uint8_t used[ARRAY_SIZE(cdr_fields)];
 	struct cdr_entry *entry;
 	unsigned char *to;
+	size_t total = 0;
+	unsigned n = 0;
 
 	for (size_t i = 0; i < cdr_field_count; i++) {
-		sizes[i] = kind_has(kind, &cdr_fields[i]) ? field_size(cdr, &cdr_fields[i]) : 0;
-		total += sizes[i] ? 3 + sizes[i] : 0;
+		size_t size = field_size(cdr, &cdr_fields[i]);
+
+		if (!size || !kind_has(kind, &cdr_fields[i]))
+			continue;
+		used[n] = (uint8_t)i;
+		sizes[n++] = (uint16_t)size;
+		total += 3 + size;
 	}
 	entry = cdr_entry_copy(kind, NULL, total);
 	if (!entry)
 		return NULL;
 	to = entry->data;
-	for (size_t i = 0; i < cdr_field_count; i++) {
-		const struct cdr_field_info *field = &cdr_fields[i];
-
-		if (!sizes[i])
-			continue;
-		*to++ = field->tag;
-		put_le(to, sizes[i], 2);
-		to += 2;
-		if (field->type == CDR_TYPE_TEXT)
-			memcpy(to, field_text(cdr, field), sizes[i]);
-		else
-			put_le(to, field_u64(cdr, field), (unsigned)sizes[i]);
-		to += sizes[i];
-	}
+	for (unsigned i = 0; i < n; i++)
+		to = put_field(to, cdr, &cdr_fields[used[i]], sizes[i]);
 	assert(to == entry->data + total);
 	return entry;
 }

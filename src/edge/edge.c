@@ -27,13 +27,11 @@ static struct leg *leg_new(void *arg, struct call *call, const struct route_cand
 	return &leg->base;
 }
 
-void edge_refresh(struct edge *edge)
+static void renew_digest(struct edge *edge, const struct model_params *params)
 {
-	const struct model_params *params = &edge->config.host->model->params;
 	struct sip_digest_server *digest;
 	unsigned char key[32];
 
-	edge->timers = (struct sip_timers){ params->sip_t1, params->sip_t2, params->sip_t4 };
 	if (edge->nonce_life_us == params->auth_nonce_life)
 		return;
 	/* Each worker its own nonces: what was used at one is worth nothing at another. */
@@ -45,6 +43,16 @@ void edge_refresh(struct edge *edge)
 	sip_digest_server_free(&edge->digest);
 	edge->digest = digest;
 	edge->nonce_life_us = params->auth_nonce_life;
+}
+
+void edge_refresh(struct edge *edge)
+{
+	const struct model_params *params = &edge->config.host->model->params;
+
+	edge->timers = (struct sip_timers){ params->sip_t1, params->sip_t2, params->sip_t4 };
+	renew_digest(edge, params);
+	if (edge->digest)
+		sip_digest_server_offer(edge->digest, params->auth_md5, params->auth_sha256 || !params->auth_md5);
 }
 
 int edge_open(struct edge **edge_out, const struct edge_config *config)

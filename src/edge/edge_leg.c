@@ -186,9 +186,16 @@ static enum end_code stream_error(const struct sip_event *ev)
 
 void edge_end_of(const struct sip_leg *leg, const struct sip_event *ev, struct call_end *out)
 {
+	static _Thread_local char said[128];
 	enum end_code code = ev->status || leg->flow.proto == NET_UDP ? END_NONE : stream_error(ev);
 
 	*out = (struct call_end){ .status = ev->status, .err = ev->err, .q850 = -1, .text = ev->text };
+	if (ev->msg && ev->status && !ev->text) {
+		struct span phrase = sip_str(ev->msg, ev->msg->reason);
+
+		fmt_print(said, sizeof(said), "the gateway answered %d %.*s", ev->status, SPAN_ARG(phrase));
+		out->text = said;
+	}
 	if (ev->msg) {
 		out->q850 = sip_q850(ev->msg);
 		out->reason = sip_header(ev->msg, SIP_H_REASON);

@@ -102,19 +102,6 @@ int net_addr_parse(union net_addr *out, struct span text, uint16_t port)
 	return 0;
 }
 
-static size_t format4(const struct in_addr *in, char *dst)
-{
-	const unsigned char *byte = (const unsigned char *)in;
-	size_t n = 0;
-
-	for (int i = 0; i < 4; i++) {
-		if (i)
-			dst[n++] = '.';
-		n += fmt_u64(dst + n, byte[i]);
-	}
-	return n;
-}
-
 static size_t format6(const struct sockaddr_in6 *in, char *dst, bool brackets, bool zone)
 {
 	size_t n = 0;
@@ -136,7 +123,7 @@ static const char *format(const union net_addr *a, char dst[NET_ADDR_TEXT], bool
 	size_t n = 0;
 
 	if (a->sa.sa_family == AF_INET)
-		n = format4(&a->in4.sin_addr, dst);
+		n = fmt_ip4(dst, &a->in4.sin_addr);
 	else if (a->sa.sa_family == AF_INET6)
 		n = format6(&a->in6, dst, brackets, zone);
 	else

@@ -18,6 +18,10 @@ struct sip_digest_server;
 struct sip_digest_server *sip_digest_server_new(const unsigned char key[32], uint64_t nonce_life_us, unsigned max_nonces);
 void sip_digest_server_free(struct sip_digest_server **server);
 
+/* Which algorithms challenges offer; both at first. At least one must be true. MD5
+ * credentials are taken only while MD5 is offered. */
+void sip_digest_server_offer(struct sip_digest_server *server, bool md5, bool sha256);
+
 /* "WWW-Authenticate: Digest realm=..., nonce=..., algorithm=..., qop=\"auth\"[, stale=true]\r\n", one
  * line for SHA-256 and one for MD5 (most preferred first, RFC 8760 2.4). `proxy` = Proxy-Authenticate. */
 void sip_digest_challenge(struct sip_digest_server *server, struct buf *out, const char *realm, bool proxy,

@@ -38,6 +38,7 @@ struct sip_digest_server {
 	struct hash_table table;
 	struct nonce_use *ring;
 	unsigned ring_size, ring_used, ring_next;
+	bool offer_md5, offer_sha256;
 };
 
 static EVP_MAC_CTX *mac_new(const unsigned char key[32])
@@ -64,6 +65,7 @@ struct sip_digest_server *sip_digest_server_new(const unsigned char key[32], uin
 	if (!server)
 		return NULL;
 	server->life_us = nonce_life_us;
+	server->offer_md5 = server->offer_sha256 = true;
 	server->ring_size = max_nonces ? max_nonces : 1;
 	server->ring = calloc(server->ring_size, sizeof(*server->ring));
 	server->mac = mac_new(key);
@@ -211,6 +213,13 @@ static enum sip_digest_verdict nonce_spend(struct sip_digest_server *server, str
 
 /* ---- challenge ------------------------------------------------------------------------------ */
 
+void sip_digest_server_offer(struct sip_digest_server *server, bool md5, bool sha256)
+{
+	assert(md5 || sha256);
+	server->offer_md5 = md5;
+	server->offer_sha256 = sha256;
+}
+
 void sip_digest_challenge(struct sip_digest_server *server, struct buf *out, const char *realm,
 			  bool proxy, bool stale, uint64_t now_us)
 {
@@ -225,7 +234,8 @@ void sip_digest_challenge(struct sip_digest_server *server, struct buf *out, con
 		const char *name = sip_digest_alg_name(offered[i]);
 		enum sip_digest_alg alg;
 
-		if (!sip_digest_alg(span_of(name), &alg))
+		if (!(offered[i] == SIP_MD5 ? server->offer_md5 : server->offer_sha256) ||
+		    !sip_digest_alg(span_of(name), &alg))
 			continue;
 		buf_add_str(out, sip_header_name(proxy ? SIP_H_PROXY_AUTHENTICATE
 						       : SIP_H_WWW_AUTHENTICATE));
@@ -330,7 +340,7 @@ enum sip_digest_verdict sip_digest_check(struct sip_digest_server *server,
 		return found == FOUND_NONE ? SIP_DIGEST_NONE : SIP_DIGEST_MALFORMED;
 	if (!complete(&line, &nc) || !same_uri(line.uri, sip_str(msg, msg->uri)))
 		return SIP_DIGEST_MALFORMED;
-	if (!sip_digest_alg(line.algorithm, &in.alg))
+	if (!sip_digest_alg(line.algorithm, &in.alg) || (in.alg == SIP_MD5 && !server->offer_md5))
 		return SIP_DIGEST_NONE;
 	if (!sip_quoted_is(line.username, span_of(user)) && !span_eq(line.username, span_of(user)))
 		return SIP_DIGEST_WRONG;

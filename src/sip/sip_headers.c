@@ -161,14 +161,26 @@ static inline uint64_t folded8(const char *p)
 	return word | 0x2020202020202020ull;
 }
 
+static inline uint32_t folded4(const char *p)
+{
+	uint32_t word;
+
+	memcpy(&word, p, 4);
+	return word | 0x20202020u;
+}
+
+/* Words of eight (or four) bytes, the last of them overlapping the one before. */
 static bool name_eq(const char *a, const char *b, size_t len)
 {
-	size_t i = 0;
-
-	for (; i + 8 <= len; i += 8)
-		if (folded8(a + i) != folded8(b + i))
-			return false;
-	for (; i < len; i++)
+	if (len >= 8) {
+		for (size_t i = 0; i + 8 < len; i += 8)
+			if (folded8(a + i) != folded8(b + i))
+				return false;
+		return folded8(a + len - 8) == folded8(b + len - 8);
+	}
+	if (len >= 4)
+		return folded4(a) == folded4(b) && folded4(a + len - 4) == folded4(b + len - 4);
+	for (size_t i = 0; i < len; i++)
 		if ((a[i] | 0x20) != (b[i] | 0x20))
 			return false;
 	return true;

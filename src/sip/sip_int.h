@@ -43,14 +43,18 @@ static inline void sip_skip_blank(struct sip_cursor *c)
 	while (c->p < c->end && sip_is(*c->p, SIP_C_BLANK))
 		c->p++;
 }
-/* The longest run of a class; may be empty. */
-static inline struct span sip_take(struct sip_cursor *c, uint8_t classes)
+/* The longest run of one class; may be empty. Most of a message is read here: four bytes at a time. */
+static inline struct span sip_take(struct sip_cursor *c, uint8_t class)
 {
-	const char *from = c->p;
+	const char *from = c->p, *p = from;
 
-	while (c->p < c->end && sip_is(*c->p, classes))
-		c->p++;
-	return (struct span){ from, (size_t)(c->p - from) };
+	while (c->end - p >= 4 && sip_class[(unsigned char)p[0]] & sip_class[(unsigned char)p[1]] &
+					  sip_class[(unsigned char)p[2]] & sip_class[(unsigned char)p[3]] & class)
+		p += 4;
+	while (p < c->end && sip_is(*p, class))
+		p++;
+	c->p = p;
+	return (struct span){ from, (size_t)(p - from) };
 }
 
 /* At a '"': past its closing one; *out is what stands between, still escaped. False: not closed,

@@ -11,6 +11,8 @@
  * others would take for a line end must be one here too. */
 #include "sip/sip_int.h"
 
+#include <endian.h>
+
 struct parse {
 	struct sip_msg *msg;
 	/* What is not yet read. */
@@ -58,8 +60,32 @@ static void scrub(struct parse *ps, struct line line)
 	bad(ps, "CR without LF");
 }
 
-/* Cut one line, not looking at continuations. `line->p + line->len` is its CR or LF. */
-static bool cut_line(struct parse *ps, struct line *line)
+/* The first byte that is CR or LF, or `end`. Eight at a time: among bytes below 0x0e there is little else, and
+ * the lowest that the subtraction marks is one of them. */
+static char *find_line_end(char *p, char *end)
+{
+	uint64_t word, low;
+
+	while (end - p >= 8) {
+		memcpy(&word, p, 8);
+		word = le64toh(word);
+		low = (word - 0x0e0e0e0e0e0e0e0eull) & ~word & 0x8080808080808080ull;
+		if (!low) {
+			p += 8;
+			continue;
+		}
+		p += __builtin_ctzll(low) / 8;
+		if (*p == '\n' || *p == '\r')
+			return p;
+		p++;
+	}
+	while (p < end && *p != '\n' && *p != '\r')
+		p++;
+	return p;
+}
+
+/* A line that is not ended by its first CR or LF as it should be. */
+static bool cut_odd_line(struct parse *ps, struct line *line)
 {
 	char *lf = ps->p < ps->end ? memchr(ps->p, '\n', (size_t)(ps->end - ps->p)) : NULL;
 
@@ -75,6 +101,20 @@ static bool cut_line(struct parse *ps, struct line *line)
 	line->len = (size_t)(lf - line->p);
 	if (line->len && memchr(line->p, '\r', line->len))
 		scrub(ps, *line);
+	return true;
+}
+
+/* Cut one line, not looking at continuations. `line->p + line->len` is its CR or LF. */
+static bool cut_line(struct parse *ps, struct line *line)
+{
+	char *at = find_line_end(ps->p, ps->end);
+	size_t ending = ps->end - at >= 2 && at[0] == '\r' && at[1] == '\n' ? 2 : ps->end > at && *at == '\n';
+
+	if (!ending)
+		return cut_odd_line(ps, line);
+	line->p = ps->p;
+	line->len = (size_t)(at - ps->p);
+	ps->p = at + ending;
 	return true;
 }
 
@@ -112,7 +152,7 @@ static void check_version(struct parse *ps, struct span version)
 	struct span major, minor;
 	uint64_t number;
 
-	if (span_ieq(version, SPAN("SIP/2.0")))
+	if (span_eq(version, SPAN("SIP/2.0")) || span_ieq(version, SPAN("SIP/2.0")))
 		return;
 	if (span_istarts(version, SPAN("SIP/")) &&
 	    span_cut(span_skip(version, 4), '.', &major, &minor) &&
@@ -274,11 +314,18 @@ static void decode_party(struct parse *ps, struct span value, struct span *tag,
 			 const char *unreadable)
 {
 	struct sip_name_addr addr;
+	struct sip_cursor c;
 
 	if (!value.p)
 		return;
-	if (sip_name_addr_decode(&addr, value))
+	if (sip_name_addr_decode(&addr, value)) {
 		bad(ps, unreadable);
+		return;
+	}
+	/* Most often the tag is the first parameter, and the only one. */
+	c = sip_cursor_of(span_skip(addr.params, 4));
+	if (span_starts(addr.params, SPAN("tag=")) && c.p < c.end && sip_is(*c.p, SIP_C_TOKEN))
+		*tag = sip_take(&c, SIP_C_VALUE);
 	else if (addr.params.len)
 		sip_param(addr.params, "tag", tag);
 }
@@ -286,11 +333,14 @@ static void decode_party(struct parse *ps, struct span value, struct span *tag,
 static void decode_call_id(struct parse *ps)
 {
 	struct span value = single(ps, SIP_H_CALL_ID, "Call-ID: missing", "Call-ID: twice");
+	struct sip_cursor c;
 
 	if (!value.p)
 		return;
-	for (size_t i = 0; i < value.len; i++)
-		if ((unsigned char)value.p[i] <= ' ')
+	c = sip_cursor_of(value);
+	sip_take(&c, SIP_C_URI);
+	for (; c.p < c.end; c.p++)
+		if ((unsigned char)*c.p <= ' ')
 			bad(ps, "Call-ID: blank inside");
 	if (!value.len)
 		bad(ps, "Call-ID: empty");

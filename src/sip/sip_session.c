@@ -4,6 +4,7 @@
  * A session is over once (sip_ses_finish): from then on it says nothing to its user. It stays in memory
  * until the user has released it and the last of its transactions has ended, so that BYE gets its
  * answer, a late 2xx its ACK, and a 2xx of ours its ACK before the BYE. */
+#include "sip/sip_int.h"
 #include "sip/sip_session_int.h"
 
 #include <stdlib.h>
@@ -279,9 +280,25 @@ static void note_product(struct sip_session *s, const struct sip_msg *msg)
 	s->product = copy.p;
 }
 
+/* Allow holds nothing but tokens (20.5): whatever stands between them separates. */
+static uint32_t methods_in(struct span value)
+{
+	struct sip_cursor c = sip_cursor_of(value);
+	uint32_t found = 0;
+
+	while (c.p < c.end) {
+		struct span method = sip_take(&c, SIP_C_TOKEN);
+
+		if (method.len)
+			found |= 1u << sip_method_find(method);
+		else
+			c.p++;
+	}
+	return found;
+}
+
 void sip_ses_note_peer(struct sip_session *s, const struct sip_msg *msg)
 {
-	struct sip_values it = { 0 };
 	uint32_t allow = BASIC_METHODS;
 
 	note_product(s, msg);
@@ -289,8 +306,8 @@ void sip_ses_note_peer(struct sip_session *s, const struct sip_msg *msg)
 		return; /* a proxy's words, as like as not */
 	if (!sip_header(msg, SIP_H_ALLOW).p)
 		return;
-	while (sip_next_value(msg, SIP_H_ALLOW, &it))
-		allow |= 1u << sip_method_find(it.value);
+	for (uint8_t at = msg->first[SIP_H_ALLOW]; at != 0xff; at = msg->headers[at].next)
+		allow |= methods_in(sip_str(msg, msg->headers[at].value));
 	s->peer_allow = allow & ~(1u << SIP_METHOD_OTHER);
 }
 

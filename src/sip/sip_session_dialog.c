@@ -6,6 +6,7 @@
  * messages came from, 1 that host at the Contact's port, 2 the first route or else the Contact, as
  * 12.2.1.1 says. A next hop that is a name is resolved once, beside the call: requests wait for it, and
  * when it cannot be found they go to the source after all. */
+#include "sip/sip_int.h"
 #include "sip/sip_session_int.h"
 
 #include <stdio.h>
@@ -37,11 +38,11 @@ void sip_dlg_free(struct sip_dlg *d)
 
 struct span sip_dlg_contact(const struct sip_msg *msg)
 {
-	struct sip_values it = { 0 };
+	struct sip_cursor c = sip_cursor_of(sip_header(msg, SIP_H_CONTACT));
 	struct sip_name_addr contact;
 	struct sip_uri uri;
 
-	if (!sip_next_value(msg, SIP_H_CONTACT, &it) || sip_name_addr_decode(&contact, it.value))
+	if (c.p == c.end || sip_take_name_addr(&c, &contact))
 		return SPAN_NONE;
 	if (contact.uri.len > SES_STRING_MAX || sip_uri_decode(&uri, contact.uri))
 		return SPAN_NONE;

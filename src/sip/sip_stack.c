@@ -28,13 +28,12 @@ struct place {
 
 /* ---- identifiers ----------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-	if (ascii_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* + 1; 0 = no digit. */
+static const uint8_t hex_digits[256] = {
+	['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 /* `n` digits at *p, which moves past them; what is no digit leaves its mark in *bad. */
 static uint32_t take_hex(const char **p, unsigned n, int *bad)
@@ -42,7 +41,7 @@ static uint32_t take_hex(const char **p, unsigned n, int *bad)
 	uint32_t value = 0;
 
 	for (; n > 0; n--) {
-		int digit = hex_digit(*(*p)++);
+		int digit = hex_digits[(unsigned char)*(*p)++] - 1;
 
 		*bad |= digit;
 		value = value << 4 | ((uint32_t)digit & 15);
@@ -119,9 +118,13 @@ int sip_tag_new(struct sip_stack *stack, const struct sip_dialog_ops *ops, void 
 
 void sip_tag_free(struct sip_stack *stack, const char *tag)
 {
+	struct place *place;
 	struct sip_id id;
 
-	if (!place_of_tag(stack, span_of(tag)) || !tag_read(stack, &id, span_of(tag)))
+	if (!tag_read(stack, &id, span_of(tag)))
+		return;
+	place = slots_get(&stack->sessions, id.slot, id.generation);
+	if (!place || place->random != id.random)
 		return;
 	slots_free(&stack->sessions, id.slot);
 	stack->stats.sessions_now--;

@@ -93,8 +93,8 @@ void sip_stx_reply(struct sip_stx *tx, const struct sip_msg *req, int status, co
 /* The user needs no more of an INVITE transaction that got a 2xx. */
 void sip_stx_done(struct sip_stx *tx);
 /* The request as received, kept (trimmed copy) while an INVITE transaction has no final
- * response and for any transaction until it is answered; NULL afterwards. Re-parsed on each
- * call into `msg` (0 or -ENOENT). */
+ * response and for any transaction until it is answered; NULL afterwards. Its index is copied
+ * into `msg` (0 or -ENOENT). */
 int sip_stx_request(const struct sip_stx *tx, struct sip_msg *msg);
 const struct net_flow *sip_stx_flow(const struct sip_stx *tx);
 /* Where responses go: 0 = the source socket (default, RFC 3581 for all), 1 = source host and

@@ -29,6 +29,11 @@ void sip_skip_element(struct sip_cursor *c)
 	struct span quoted;
 
 	while (c->p < c->end && (angle || *c->p != ',')) {
+		/* Letters, digits and the like mean nothing here. */
+		if (sip_is(*c->p, SIP_C_TOKEN | SIP_C_BLANK)) {
+			c->p++;
+			continue;
+		}
 		if (*c->p == '"' && !angle) {
 			if (!sip_take_quoted(c, &quoted))
 				c->p = c->end;
@@ -147,6 +152,11 @@ static bool take_scheme(struct sip_cursor *c, struct span *scheme)
 {
 	const char *from = c->p;
 
+	if (c->end - from >= 4 && memcmp(from, "sip:", 4) == 0) {
+		*scheme = (struct span){ from, 3 };
+		c->p += 4;
+		return true;
+	}
 	if (c->p == c->end || !(ascii_lower(*c->p) >= 'a' && ascii_lower(*c->p) <= 'z'))
 		return false;
 	while (c->p < c->end && (sip_is(*c->p, SIP_C_HOST) || *c->p == '+') && *c->p != '_')
@@ -190,15 +200,13 @@ static bool take_uri_tail(struct sip_cursor *c, struct sip_uri *uri)
 
 int sip_uri_decode(struct sip_uri *out, struct span text)
 {
-	struct sip_cursor c = sip_cursor_of(text);
+	struct sip_cursor c = sip_cursor_of(text), rest;
 	struct sip_uri uri = { 0 };
 
 	if (!take_scheme(&c, &uri.scheme))
 		return -EBADMSG;
-	for (const char *p = c.p; p < c.end; p++)
-		if (!sip_is(*p, SIP_C_URI))
-			return -EBADMSG;
-	if (c.p == c.end)
+	rest = c;
+	if (!sip_take(&rest, SIP_C_URI).len || rest.p < rest.end)
 		return -EBADMSG;
 	if (span_ieq(uri.scheme, SPAN("sip")) || span_ieq(uri.scheme, SPAN("sips"))) {
 		take_userinfo(&c, &uri);
@@ -275,9 +283,17 @@ static bool take_display(struct sip_cursor *c, struct span *display)
 /* Up to the comma that ends the element or the end. */
 static bool take_params_raw(struct sip_cursor *c, struct span *params)
 {
-	const char *from = ++c->p;
+	const char *from = ++c->p, *end = c->end;
 	struct span quoted;
 
+	/* Nothing quoted before the comma: that is where it ends. */
+	if (from < end) {
+		const char *comma = memchr(from, ',', (size_t)(end - from));
+
+		end = comma ? comma : end;
+		if (!memchr(from, '"', (size_t)(end - from)))
+			c->p = end;
+	}
 	while (c->p < c->end && *c->p != ',') {
 		if (*c->p != '"')
 			c->p++;
@@ -322,6 +338,11 @@ int sip_name_addr_decode(struct sip_name_addr *out, struct span value)
 /* "SIP / 2.0 / UDP" */
 static bool take_sent_protocol(struct sip_cursor *c, struct span *transport)
 {
+	if (c->end - c->p >= 12 && memcmp(c->p, "SIP/2.0/UDP ", 12) == 0) {
+		*transport = (struct span){ c->p + 8, 3 };
+		c->p += 11;
+		return true;
+	}
 	for (int part = 0;; part++) {
 		sip_skip_blank(c);
 		*transport = sip_take(c, SIP_C_TOKEN);

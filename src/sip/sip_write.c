@@ -34,16 +34,9 @@ void sip_putu(struct sip_writer *w, uint64_t number)
 
 void sip_put_ip4(struct sip_writer *w, const union net_addr *addr)
 {
-	const uint8_t *byte = (const uint8_t *)&addr->in4.sin_addr;
 	char text[16];
-	size_t n = 0;
 
-	for (int i = 0; i < 4; i++) {
-		if (i)
-			text[n++] = '.';
-		n += fmt_u64(text + n, byte[i]);
-	}
-	sip_put(w, (struct span){ text, n });
+	sip_put(w, (struct span){ text, fmt_ip4(text, &addr->in4.sin_addr) });
 }
 
 static void putv(struct sip_writer *w, const char *format, va_list args)
@@ -154,7 +147,10 @@ static bool is_ours(struct span param)
 static bool sent_by_differs(const struct sip_msg *req, const struct net_flow *flow)
 {
 	union net_addr addr;
+	char text[NET_ADDR_TEXT];
 
+	if (span_eq(req->via.host, span_of(net_addr_format_host(&flow->peer, text))))
+		return false;
 	return net_addr_parse(&addr, req->via.host, 0) || !net_addr_eq_host(&addr, &flow->peer);
 }
 

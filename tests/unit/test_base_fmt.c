@@ -69,6 +69,21 @@ static void test_random_numbers(void **state)
 	}
 }
 
+static void test_ip4(void **state)
+{
+	static const unsigned char addresses[][4] = { { 0, 0, 0, 0 }, { 1, 9, 10, 99 }, { 100, 101, 199, 255 }, { 192, 0, 2, 1 } };
+	char text[16], wanted[16];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+		const unsigned char *a = addresses[i];
+
+		snprintf(wanted, sizeof(wanted), "%u.%u.%u.%u", a[0], a[1], a[2], a[3]);
+		text[fmt_ip4(text, a)] = '\0';
+		assert_string_equal(text, wanted);
+	}
+}
+
 static void test_buf(void **state)
 {
 	struct buf b = BUF_INIT(1000), small = BUF_INIT(10);
@@ -90,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_as_snprintf),
 		cmocka_unit_test(test_random_numbers),
+		cmocka_unit_test(test_ip4),
 		cmocka_unit_test(test_buf),
 	};
 

@@ -75,11 +75,37 @@ static void test_stop_and_restart(void **state)
 	assert_int_equal(probe.fired, 1);
 }
 
+/* Timers that were stopped wake nobody. */
+static void test_wait_passes_stopped(void **state)
+{
+	struct probe probes[20] = { 0 }, last = { 0 };
+
+	(void)state;
+	now = 256 * WHEEL_TICK_US * 1000;
+	wheel_init(&wheel, now);
+	for (unsigned i = 0; i < ARRAY_SIZE(probes); i++) {
+		timer_init(&probes[i].timer, on_fire);
+		wheel_start(&wheel, &probes[i].timer, now, (i + 1) * 7 * WHEEL_TICK_US);
+	}
+	timer_init(&last.timer, on_fire);
+	wheel_start(&wheel, &last.timer, now, 200 * WHEEL_TICK_US);
+	assert_true(wheel_wait(&wheel, now, 10 * SEC) == 7 * WHEEL_TICK_US);
+	for (unsigned i = 0; i < ARRAY_SIZE(probes); i++)
+		wheel_stop(&wheel, &probes[i].timer);
+	assert_true(wheel_wait(&wheel, now, 10 * SEC) == 200 * WHEEL_TICK_US);
+	wheel_start(&wheel, &probes[0].timer, now, 3 * WHEEL_TICK_US);
+	assert_true(wheel_wait(&wheel, now, 10 * SEC) == 3 * WHEEL_TICK_US);
+	wheel_stop(&wheel, &probes[0].timer);
+	wheel_stop(&wheel, &last.timer);
+	assert_true(wheel_wait(&wheel, now, 10 * SEC) == 10 * SEC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_timers),
 		cmocka_unit_test(test_stop_and_restart),
+		cmocka_unit_test(test_wait_passes_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

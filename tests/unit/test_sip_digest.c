@@ -190,6 +190,28 @@ static void test_log_in(void **state)
 	sip_digest_server_free(&other);
 }
 
+/* An algorithm that is not offered is not taken either: nobody talks a client down to MD5. */
+static void test_offer(void **state)
+{
+	struct sip_digest_server *server = sip_digest_server_new(key, LIFE, 10);
+	struct buf asked = BUF_INIT(4096), answer = BUF_INIT(4096);
+
+	(void)state;
+	sip_digest_server_offer(server, true, false);
+	log_in(server, START, 1, &asked, &answer);
+	assert_null(strstr(buf_cstr(&asked), "SHA-256"));
+	assert_non_null(strstr(buf_cstr(&answer), "algorithm=MD5"));
+	sip_digest_server_offer(server, false, true);
+	assert_int_equal(check(server, "sip:h", buf_cstr(&answer), "secret", START), SIP_DIGEST_NONE);
+	buf_reset(&asked);
+	log_in(server, START, 1, &asked, &answer);
+	assert_null(strstr(buf_cstr(&asked), "MD5"));
+	assert_int_equal(check(server, "sip:h", buf_cstr(&answer), "secret", START), SIP_DIGEST_OK);
+	buf_free(&asked);
+	buf_free(&answer);
+	sip_digest_server_free(&server);
+}
+
 /* Another key or another realm makes another nonce; the answer itself is right. */
 static void test_foreign_nonce(void **state)
 {
@@ -354,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rfc7616),	       cmocka_unit_test(test_rfc8760),
 		cmocka_unit_test(test_challenge),
+		cmocka_unit_test(test_offer),
 		cmocka_unit_test(test_log_in),	       cmocka_unit_test(test_foreign_nonce),
 		cmocka_unit_test(test_bounded_memory), cmocka_unit_test(test_without_qop),
 		cmocka_unit_test(test_malformed),      cmocka_unit_test(test_client_choice),

@@ -104,8 +104,9 @@ class Draft:
         self.add("%s: %s" % ("WWW-Authenticate" if self.status == 401 else "Proxy-Authenticate", value))
 
     def on_auth(self, line, words):
-        """auth USER PASSWORD [nonce N] [nc N] [algorithm A]: answer the last challenge"""
-        challenged = self.actor.dialog.challenge
+        """auth USER PASSWORD [nonce N] [nc N] [algorithm A]: answer the last challenge, of this call or of any"""
+        challenged = self.actor.dialog.challenge or next(
+            (d.challenge for d in self.actor.calls.values() if d.challenge), None)
         if not challenged:
             raise FlowError("there was no challenge to answer")
         options = dict(zip(words[2::2], words[3::2]))
