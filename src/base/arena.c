@@ -69,7 +69,7 @@ static struct chunk *chunk_get(size_t size)
 
 static void chunk_put(struct chunk *chunk)
 {
-	if (chunk->size != SPARE_SIZE || spare.count >= SPARE_MAX) {
+	if (chunk->size != SPARE_SIZE || spare.count + 1 > SPARE_MAX) {
 		free(chunk);
 		return;
 	}
