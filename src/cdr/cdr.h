@@ -74,7 +74,7 @@ struct journal_config {
 	void *arg;
 };
 /* Opens the folder, cuts a torn tail, gives the sink what it may have missed, settles calls answered but not ended
- * (an END entry is appended for each, *settled_out counts them), starts the thread. 0 or -errno with `why`. */
+ * (an END entry is appended for each, and the ATTEMPT that was answered; *settled_out counts them), starts the thread. 0 or -errno with `why`. */
 int journal_open(struct journal **journal_out, const struct journal_config *config, unsigned *settled_out, char *why, size_t why_size);
 /* Any thread; never blocks on disk and never fails: takes the entry over. */
 void journal_add(struct journal *journal, struct cdr_entry *entry);

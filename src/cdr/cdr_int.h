@@ -105,6 +105,8 @@ struct answered_call {
 	struct hash_node node;		/* hash = mixed call id */
 	uint64_t call_id;
 	uint32_t segment;		/* that holds its last ANSWER */
+	bool has_attempt;		/* recovery: the attempt that was answered has its record */
+	uint64_t tried_until_us;	/* recovery: end of the last attempt before it; 0 unknown */
 };
 struct answered {
 	struct hash_table table;

@@ -30,6 +30,15 @@ __attribute__((format(printf, 3, 4))) static void say(char *why, size_t size, co
 	va_end(ap);
 }
 
+/* Failed attempts come before the answer; one that comes after it is the one that was answered. */
+static void note_attempt(struct answered *answered, uint64_t id)
+{
+	struct answered_call *call = answered_find(answered, id);
+
+	if (call)
+		call->has_attempt = true;
+}
+
 static void recover_frame(void *arg, const struct frame *frame)
 {
 	struct recovery *r = arg;
@@ -48,6 +57,8 @@ static void recover_frame(void *arg, const struct frame *frame)
 		answered_add(&j->answered, id, r->segment);
 	else if (frame->kind == CDR_END)
 		answered_del(&j->answered, id);
+	else if (frame->kind == CDR_ATTEMPT)
+		note_attempt(&j->answered, id);
 	if ((frame->kind != CDR_END && frame->kind != CDR_ATTEMPT) ||
 	    frame->sequence <= j->position.sequence)
 		return;
@@ -195,45 +206,82 @@ struct settling {
 	unsigned count;
 };
 
+/* The attempt that was answered, from what the ANSWER says of the callee's side. It began when the one before it
+ * ended, the first one with the call. */
+static struct cdr_entry *attempt_of(struct cdr cdr, const struct answered_call *call)
+{
+	uint64_t heard = cdr.started + cdr.pdd_us;
+
+	cdr.attempt = cdr.attempts;
+	if (cdr.attempts > 1) {
+		cdr.started = call->tried_until_us ? call->tried_until_us : cdr.answered;
+		heard = heard >= cdr.started ? heard : cdr.answered;
+		cdr.first_response = cdr.first_response >= cdr.started ? cdr.first_response : 0;
+		cdr.ringing = cdr.ringing >= cdr.started ? cdr.ringing : 0;
+		cdr.pdd_us = heard - cdr.started;
+	}
+	return cdr_encode(CDR_ATTEMPT, &cdr);
+}
+
 /* What is known of the call at its answer, ended when the journal was last written. */
-static struct cdr_entry *end_of(const struct frame *frame, uint64_t last_seen_us)
+static bool settle(struct settling *s, const struct frame *frame, const struct answered_call *call)
 {
 	struct arena *arena = arena_new(4096);
-	struct cdr_entry *entry = NULL;
+	struct cdr_entry *end = NULL, *attempt = NULL;
+	bool wants_attempt = false;
 	struct cdr cdr;
 
 	if (arena && cdr_decode(&cdr, arena, frame->data, frame->len) == 0) {
-		cdr.ended = last_seen_us > cdr.answered ? last_seen_us : cdr.answered;
+		cdr.ended = s->last_seen_us > cdr.answered ? s->last_seen_us : cdr.answered;
 		cdr.talk_us = cdr.answered ? cdr.ended - cdr.answered : 0;
 		cdr.end_code = "SWITCH_RESTARTED";
 		cdr.end_side = "switch";
 		cdr.end_text = "The switch stopped while the call was up; counted until it was "
 			       "last seen alive.";
-		entry = cdr_encode(CDR_END, &cdr);
+		wants_attempt = cdr.attempts && !call->has_attempt;
+		if (wants_attempt)
+			attempt = attempt_of(cdr, call);
+		end = cdr_encode(CDR_END, &cdr);
 	}
 	arena_free(&arena);
-	return entry;
+	if (!end || (wants_attempt && !attempt)) {
+		free(end);
+		free(attempt);
+		return false;
+	}
+	if (attempt)
+		journal_add(s->journal, attempt);
+	journal_add(s->journal, end);
+	return true;
+}
+
+static void note_tried(struct answered_call *call, const struct frame *frame)
+{
+	struct arena *arena = call->has_attempt ? NULL : arena_new(2048);
+	struct cdr cdr;
+
+	if (arena && cdr_decode(&cdr, arena, frame->data, frame->len) == 0 && cdr.ended > call->tried_until_us)
+		call->tried_until_us = cdr.ended;
+	arena_free(&arena);
 }
 
 static void settle_frame(void *arg, const struct frame *frame)
 {
 	struct settling *s = arg;
 	uint64_t id = cdr_data_call_id(frame->data, frame->len);
-	struct answered_call *call =
-		frame->kind == CDR_ANSWER ? answered_find(&s->journal->answered, id) : NULL;
-	struct cdr_entry *entry;
+	struct answered_call *call = answered_find(&s->journal->answered, id);
 
-	if (!call || call->segment != s->segment)
+	if (call && frame->kind == CDR_ATTEMPT)
+		note_tried(call, frame);
+	if (!call || frame->kind != CDR_ANSWER || call->segment != s->segment)
 		return;
-	entry = end_of(frame, s->last_seen_us);
-	if (!entry) {
+	if (!settle(s, frame, call)) {
 		log_error("journal %s: call %016llx was up and cannot be settled: its ANSWER "
 			  "cannot be read",
 			  s->journal->folder, (unsigned long long)id);
 		return;
 	}
 	answered_del(&s->journal->answered, id);
-	journal_add(s->journal, entry);
 	s->count++;
 }
 
