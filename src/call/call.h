@@ -75,7 +75,7 @@ struct leg {
 	const struct leg_ops *ops;
 	struct call *call;		/* NULL: no call (any more) */
 	bool over;			/* released, failed or hung up */
-	uint64_t max_talk_us;		/* the leg's own bound on talk time, set by its answer; 0 = none */
+	uint64_t max_talk_us;		/* the leg's own bound on talk time, known by its answer; 0 = none */
 };
 
 /* What calls need of their worker. One per worker. */

@@ -301,6 +301,14 @@ static bool caller_is_natted(const struct sip_leg *leg)
 	return sip_name_addr_decode(&contact, sip_header(leg->invite, SIP_H_CONTACT)) == 0 && edge_is_natted(contact.uri, &leg->flow);
 }
 
+/* A caller that does not know session timers may talk for so long and no longer (VOS:
+ * SS_SIP_NO_TIMER_REINVITE_INTERVAL). We refresh the session ourselves then, but a device that answers refreshes
+ * may have been forgotten off the hook all the same. */
+static bool knows_timers(const struct sip_msg *invite)
+{
+	return sip_lists(invite, SIP_H_SUPPORTED, "timer") || sip_lists(invite, SIP_H_REQUIRE, "timer");
+}
+
 static int leg_admitted(struct leg *base, struct call_end *end)
 {
 	struct sip_leg *leg = sip_leg(base);
@@ -313,6 +321,8 @@ static int leg_admitted(struct leg *base, struct call_end *end)
 		leg->arrival->headers = edge_headers_collect(leg->edge->scratch, leg->invite, leg->sip->pass_headers);
 	leg->natted = from->phone && caller_is_natted(leg);
 	edge_session_config(leg, &call_model(base->call)->params, NULL, &config);
+	if (!knows_timers(leg->invite))
+		base->max_talk_us = call_model(base->call)->params.no_timer_max_duration;
 	sip_stx_response_address(leg->tx, leg->sip->response_address);
 	leg->invite_pending = false;
 	err = sip_session_incoming(&leg->session, leg->edge->stack, leg->tx, leg->invite, &leg->flow, &config,
@@ -341,24 +351,9 @@ static int send_answer(struct sip_session *s, struct span sdp)
 	return sip_session_answer(s, sdp, SPAN_NONE);
 }
 
-/* A caller without session timers may talk for so long and no longer: nothing else would end a call that both
- * ends have forgotten. */
-static void bound_talk(struct sip_leg *leg)
-{
-	bool we_refresh;
-
-	if (!sip_session_timer(leg->session, &we_refresh))
-		leg->base.max_talk_us = call_model(leg->base.call)->params.no_timer_max_duration;
-}
-
 static int leg_answer(struct leg *base, const struct media_desc *media)
 {
-	struct sip_leg *leg = sip_leg(base);
-	int err = with_sdp(leg, media, send_answer);
-
-	if (!err)
-		bound_talk(leg);
-	return err;
+	return with_sdp(sip_leg(base), media, send_answer);
 }
 
 /* ---- the callee's side -------------------------------------------------------------------------------- */
