@@ -23,10 +23,11 @@ struct arena {
 /* Chunks of the size that scratch arenas begin with, a few for each thread: malloc has no quick way for that
  * size, and the same memory is still in the cache. Gone with its thread. */
 #define SPARE_SIZE 4096
-#ifdef CAUSEWAY_SANITIZED
-#define SPARE_MAX 0	/* a use after free must show */
-#else
 #define SPARE_MAX 4
+#ifdef CAUSEWAY_SANITIZED
+#define SPARING false	/* a use after free must show */
+#else
+#define SPARING true
 #endif
 
 struct spare {
@@ -69,7 +70,7 @@ static struct chunk *chunk_get(size_t size)
 
 static void chunk_put(struct chunk *chunk)
 {
-	if (chunk->size != SPARE_SIZE || spare.count + 1 > SPARE_MAX) {
+	if (!SPARING || chunk->size != SPARE_SIZE || spare.count >= SPARE_MAX) {
 		free(chunk);
 		return;
 	}
