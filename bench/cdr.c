@@ -22,25 +22,55 @@ static void add_call(struct journal *j, uint64_t now)
 {
 	char caller[32], callee[32], callee_out[40], a_id[64], b_id[64];
 	struct cdr cdr = {
-		.call_id = call_id_next(rng_below(2), now), .attempt = 1, .node = "node-1", .caller_in = caller, .callee_in = callee_out,
-		.caller = caller, .callee = callee, .caller_out = caller, .callee_out = callee_out,
-		.caller_addr = "203.0.113.17:5060", .callee_addr = "198.51.100.4:5060", .caller_media = "203.0.113.17:18342",
-		.callee_media = "198.51.100.4:40012", .caller_codec = "PCMA", .callee_codec = "PCMU",
-		.mapping_gateway = "acme-in", .routing_gateway = "carrier-a-1", .account = "acme", .vendor_account = "carrier-a",
-		.caller_call_id = a_id, .callee_call_id = b_id, .caller_product = "Some PBX 13.27.0 (Linux)",
-		.callee_product = "Carrier SBC 9.2", .caller_proto = "sip/UDP", .callee_proto = "sip/UDP", .started = now,
-		.first_response = now + 20000, .ringing = now + 900000, .answered = now + 4000000, .ended = now + 64000000,
-		.talk_us = 60000000, .pdd_us = 900000, .end_code = "NORMAL", .end_side = "caller", .sip_status = 200, .q850 = 16,
+		.call_id = call_id_next(rng_below(2), now),
+		.attempt = 1,
+		.node = "node-1",
+		.caller_in = caller,
+		.callee_in = callee_out,
+		.caller = caller,
+		.callee = callee,
+		.caller_out = caller,
+		.callee_out = callee_out,
+		.caller_addr = "203.0.113.17:5060",
+		.callee_addr = "198.51.100.4:5060",
+		.caller_media = "203.0.113.17:18342",
+		.callee_media = "198.51.100.4:40012",
+		.caller_codec = "PCMA",
+		.callee_codec = "PCMU",
+		.mapping_gateway = "acme-in",
+		.routing_gateway = "carrier-a-1",
+		.account = "acme",
+		.vendor_account = "carrier-a",
+		.caller_call_id = a_id,
+		.callee_call_id = b_id,
+		.caller_product = "Some PBX 13.27.0 (Linux)",
+		.callee_product = "Carrier SBC 9.2",
+		.caller_proto = "sip/UDP",
+		.callee_proto = "sip/UDP",
+		.started = now,
+		.first_response = now + 20000,
+		.ringing = now + 900000,
+		.answered = now + 4000000,
+		.ended = now + 64000000,
+		.talk_us = 60000000,
+		.pdd_us = 900000,
+		.end_code = "NORMAL",
+		.end_side = "caller",
+		.sip_status = 200,
+		.q850 = 16,
 		.reason = "Q.850;cause=16;text=\"Normal call clearing\"",
-		.end_text = "The caller hung up after 60.0 s (BYE on leg A).", .attempts = 1,
-		.candidates = "carrier-a-1: taken, prefix 880, priority 1\ncarrier-b-1: prefix 88, priority 5\n"
+		.end_text = "The caller hung up after 60.0 s (BYE on leg A).",
+		.attempts = 1,
+		.candidates = "carrier-a-1: taken, prefix 880, priority 1\ncarrier-b-1: prefix 88, "
+			      "priority 5\n"
 			      "carrier-c-1: passed over, line limit 100 reached",
 	};
 
 	snprintf(caller, sizeof(caller), "49301%07u", rng_below(10000000));
 	snprintf(callee, sizeof(callee), "8801%08u", rng_below(100000000));
 	snprintf(callee_out, sizeof(callee_out), "9#%s", callee);
-	snprintf(a_id, sizeof(a_id), "%016llx%08x@203.0.113.17", (unsigned long long)rng_u64(), rng_u32());
+	snprintf(a_id, sizeof(a_id), "%016llx%08x@203.0.113.17", (unsigned long long)rng_u64(),
+		 rng_u32());
 	snprintf(b_id, sizeof(b_id), "0%016llx%08x", (unsigned long long)rng_u64(), rng_u32());
 	journal_add(j, cdr_encode(CDR_ANSWER, &cdr));
 	journal_add(j, cdr_encode(CDR_ATTEMPT, &cdr));
@@ -60,10 +90,11 @@ static void report(struct journal *j, unsigned calls, uint64_t cpu, uint64_t too
 	struct journal_stats stats;
 
 	journal_stats(j, &stats);
-	printf("%u calls in %llu ms: %llu.%02llu us CPU a call; %llu syncs, longest %llu us, %llu bytes a call\n", calls,
-	       (unsigned long long)took / 1000, (unsigned long long)(cpu / calls), (unsigned long long)(cpu * 100 / calls % 100),
-	       (unsigned long long)stats.syncs, (unsigned long long)stats.sync_us_max,
-	       (unsigned long long)(stats.bytes / calls));
+	printf("%u calls in %llu ms: %llu.%02llu us CPU a call; %llu syncs, longest %llu us, %llu "
+	       "bytes a call\n",
+	       calls, (unsigned long long)took / 1000, (unsigned long long)(cpu / calls),
+	       (unsigned long long)(cpu * 100 / calls % 100), (unsigned long long)stats.syncs,
+	       (unsigned long long)stats.sync_us_max, (unsigned long long)(stats.bytes / calls));
 }
 
 static int sink_nothing(void *arg, struct cdr_entry *entries, unsigned n)
@@ -73,8 +104,11 @@ static int sink_nothing(void *arg, struct cdr_entry *entries, unsigned n)
 
 static int run(const char *folder, struct store *store, unsigned calls, unsigned per_second)
 {
-	struct journal_config config = { .folder = folder, .segment_bytes = 64 << 20, .sync_us = 10000,
-					 .sink = store ? store_sink : sink_nothing, .arg = store };
+	struct journal_config config = { .folder = folder,
+					 .segment_bytes = 64 << 20,
+					 .sync_us = 10000,
+					 .sink = store ? store_sink : sink_nothing,
+					 .arg = store };
 	uint64_t cpu, started;
 	struct journal *j;
 	char why[256];

@@ -67,14 +67,15 @@ static void measure(const struct model *m, const char (*numbers)[16], unsigned n
 	for (unsigned i = 0; i < LOOKUPS; i++)
 		model_routings_for(m, (struct span){ numbers[i % n], 12 }, count, &sum);
 	us = cpu_us() - start;
-	printf("%s: %" PRIu64 " ns a look-up (%.2f digits matched)\n", what, us * 1000 / LOOKUPS, (double)sum / LOOKUPS);
+	printf("%s: %" PRIu64 " ns a look-up (%.2f digits matched)\n", what, us * 1000 / LOOKUPS,
+	       (double)sum / LOOKUPS);
 }
 
 int main(void)
 {
 	uint64_t start = clock_mono_us();
 	struct model *m = build();
-	char (*numbers)[16] = calloc(LOOKUPS, sizeof(*numbers));
+	char(*numbers)[16] = calloc(LOOKUPS, sizeof(*numbers));
 
 	if (!numbers)
 		return 1;
@@ -82,8 +83,8 @@ int main(void)
 	       (uint64_t)((clock_mono_us() - start) / 1000), arena_size(m->arena) >> 20);
 	for (unsigned i = 0; i < LOOKUPS; i++)
 		random_digits(numbers[i], 12, 12);
-	measure(m, (const char (*)[16])numbers, LOOKUPS, "all different");
-	measure(m, (const char (*)[16])numbers, 1000, "a thousand again and again");
+	measure(m, (const char(*)[16])numbers, LOOKUPS, "all different");
+	measure(m, (const char(*)[16])numbers, 1000, "a thousand again and again");
 	free(numbers);
 	model_unref(&m);
 	return 0;

@@ -15,9 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char offer[] = "v=0\r\no=bench 5365576 2353687 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-			    "m=audio 6000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
-			    "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
+static const char offer[] =
+	"v=0\r\no=bench 5365576 2353687 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+	"m=audio 6000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
+	"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
 
 static void die(const char *what)
 {
@@ -80,7 +81,8 @@ static void on_bye(void *arg, struct sip_session *s, const struct sip_event *ev)
 
 static void on_trouble(void *arg, struct sip_session *s, const struct sip_event *ev)
 {
-	fprintf(stderr, "bench_sipcore: a call failed: status %d, errno %d, %s\n", ev->status, ev->err, ev->text ? ev->text : "");
+	fprintf(stderr, "bench_sipcore: a call failed: status %d, errno %d, %s\n", ev->status,
+		ev->err, ev->text ? ev->text : "");
 	_exit(1);
 }
 
@@ -103,11 +105,14 @@ static struct span bracketed(char *dst, struct span uri)
 
 static void dial(struct call *call, const struct sip_msg *msg)
 {
-	struct sip_dial dial = { .uri = sip_str(msg, msg->uri), .sdp = sip_body_sdp(msg), .max_forwards = 69 };
+	struct sip_dial dial = { .uri = sip_str(msg, msg->uri),
+				 .sdp = sip_body_sdp(msg),
+				 .max_forwards = 69 };
 	struct sip_name_addr from;
 	char from_text[256], to_text[256];
 
-	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) || from.uri.len > 250 || dial.uri.len > 250)
+	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) || from.uri.len > 250 ||
+	    dial.uri.len > 250)
 		die("From");
 	dial.from = bracketed(from_text, from.uri);
 	dial.to = bracketed(to_text, dial.uri);
@@ -116,22 +121,26 @@ static void dial(struct call *call, const struct sip_msg *msg)
 		die("dial");
 }
 
-static void on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+static void on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
+		      const struct net_flow *flow)
 {
 	struct call *call = calloc(1, sizeof(*call));
 	int status;
 
-	if (!call || sip_session_incoming(&call->a, stack, tx, msg, flow, &config, &session_ops, call, &status))
+	if (!call || sip_session_incoming(&call->a, stack, tx, msg, flow, &config, &session_ops,
+					  call, &status))
 		die("incoming");
 	dial(call, msg);
 }
 
-static void on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+static void on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
+		       const struct net_flow *flow)
 {
 	sip_stx_reply(tx, msg, 405, NULL, NULL);
 }
 
-static void on_refused(void *arg, const struct sip_msg *msg, const struct net_flow *flow, int status, const char *why)
+static void on_refused(void *arg, const struct sip_msg *msg, const struct net_flow *flow,
+		       int status, const char *why)
 {
 	fprintf(stderr, "bench_sipcore: refused: %s\n", why);
 }
@@ -146,7 +155,8 @@ static void on_message(void *arg, struct net_buf *msg, const struct net_flow *fl
 	sip_stack_on_message(stack, msg, flow);
 }
 
-static void on_undelivered(void *arg, struct span message, const struct net_flow *flow, int err, const char *text)
+static void on_undelivered(void *arg, struct span message, const struct net_flow *flow, int err,
+			   const char *text)
 {
 	sip_stack_on_undelivered(stack, message, flow, err, text);
 }
@@ -154,14 +164,21 @@ static void on_undelivered(void *arg, struct span message, const struct net_flow
 static void open_switch(void)
 {
 	static const struct sip_timers timers = { 500 * MSEC, 4 * SEC, 5 * SEC };
-	static const struct sip_stack_ops stack_ops = { on_invite, on_request, on_refused, NULL, NULL };
-	static const struct net_ops net_ops = { sip_frame, sip_classify, on_message, on_undelivered };
+	static const struct sip_stack_ops stack_ops = { on_invite, on_request, on_refused, NULL,
+							NULL };
+	static const struct net_ops net_ops = { sip_frame, sip_classify, on_message,
+						on_undelivered };
 	static struct net_config net_config = { .n_listen = 1, .workers = 1 };
-	struct sip_stack_config stack_config = { .workers = 1, .loop = &loop, .timers = &timers, .product = "causeway", .ops = &stack_ops };
+	struct sip_stack_config stack_config = { .workers = 1,
+						 .loop = &loop,
+						 .timers = &timers,
+						 .product = "causeway",
+						 .ops = &stack_ops };
 	char why[200];
 
 	net_addr_parse(&net_config.listen[0].addr, SPAN("127.0.0.1"), 0);
-	if (loop_init(&loop) || net_open(&net, &loop, &net_config, 0, &net_ops, NULL, why, sizeof(why)))
+	if (loop_init(&loop) ||
+	    net_open(&net, &loop, &net_config, 0, &net_ops, NULL, why, sizeof(why)))
 		die("net_open");
 	stack_config.net = net;
 	if (sip_stack_new(&stack, &stack_config))
@@ -183,7 +200,8 @@ static void peer_open(struct peer *peer)
 
 	net_addr_parse(&peer->addr, SPAN("127.0.0.1"), 0);
 	peer->fd = socket(AF_INET, SOCK_DGRAM, 0);
-	if (peer->fd < 0 || bind(peer->fd, &peer->addr.sa, sizeof(peer->addr.in4)) || getsockname(peer->fd, &peer->addr.sa, &len))
+	if (peer->fd < 0 || bind(peer->fd, &peer->addr.sa, sizeof(peer->addr.in4)) ||
+	    getsockname(peer->fd, &peer->addr.sa, &len))
 		die("socket");
 }
 
@@ -191,7 +209,8 @@ static void peer_join(struct peer *peer, const union net_addr *to)
 {
 	socklen_t len = sizeof(peer->addr);
 
-	if (getsockname(peer->fd, &peer->addr.sa, &len) || connect(peer->fd, &to->sa, sizeof(to->in4)))
+	if (getsockname(peer->fd, &peer->addr.sa, &len) ||
+	    connect(peer->fd, &to->sa, sizeof(to->in4)))
 		die("connect");
 }
 
@@ -240,15 +259,20 @@ static void answer(struct peer *peer, const struct sip_msg *req, int status)
 }
 
 /* `uri`, `to`: of the dialog once there is one. */
-static void request(struct peer *peer, const char *method, unsigned call, struct span uri, struct span to, bool sdp)
+static void request(struct peer *peer, const char *method, unsigned call, struct span uri,
+		    struct span to, bool sdp)
 {
 	unsigned port = net_addr_port(&peer->addr), cseq = strcmp(method, "BYE") ? 1 : 2;
 	struct sip_writer w;
 
 	sip_write_begin(&w, 4096);
 	sip_write_request_line(&w, span_of(method), uri);
-	sip_putf(&w, "Via: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bK-524287-%s-%u\r\nMax-Forwards: 70\r\n", port, method, call);
-	sip_putf(&w, "From: <sip:2%u@127.0.0.1:%u>;tag=4711c%u\r\nTo: %.*s\r\n", call, port, call, SPAN_ARG(to));
+	sip_putf(
+		&w,
+		"Via: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bK-524287-%s-%u\r\nMax-Forwards: 70\r\n",
+		port, method, call);
+	sip_putf(&w, "From: <sip:2%u@127.0.0.1:%u>;tag=4711c%u\r\nTo: %.*s\r\n", call, port, call,
+		 SPAN_ARG(to));
 	sip_putf(&w, "Call-ID: %u-4711@127.0.0.1\r\nCSeq: %u %s\r\n", call, cseq, method);
 	sip_putf(&w, "Contact: <sip:bench@127.0.0.1:%u>\r\nUser-Agent: bench\r\n", port);
 	if (sdp)
@@ -299,7 +323,8 @@ static unsigned number(const char *text)
 /* Run by the switch: "bench_sipcore CALLS PORT CALLER_FD GATEWAY_FD". */
 static int run_peers(char **argv)
 {
-	struct peer caller = { .fd = (int)number(argv[3]) }, gateway = { .fd = (int)number(argv[4]) };
+	struct peer caller = { .fd = (int)number(argv[3]) },
+		    gateway = { .fd = (int)number(argv[4]) };
 	union net_addr to;
 
 	net_addr_parse(&to, SPAN("127.0.0.1"), (uint16_t)number(argv[2]));
@@ -311,7 +336,8 @@ static int run_peers(char **argv)
 	return 0;
 }
 
-static pid_t start_peers(const char *program, const char *calls, const struct peer *caller, const struct peer *gateway)
+static pid_t start_peers(const char *program, const char *calls, const struct peer *caller,
+			 const struct peer *gateway)
 {
 	char port[16], fds[2][16];
 	union net_addr addr;

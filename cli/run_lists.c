@@ -5,12 +5,12 @@
 /* ---- common ---------------------------------------------------------------------------------------- */
 
 struct listing {
-	const char *path, *key;		/* "/cdrs", "cdrs" */
-	const char *cursor;		/* parameter that takes `next`; NULL = there are no pages */
+	const char *path, *key; /* "/cdrs", "cdrs" */
+	const char *cursor; /* parameter that takes `next`; NULL = there are no pages */
 	const struct column *columns;
 	size_t n_columns;
 	const char *when_empty;
-	const char *answered;		/* value of that parameter, or NULL */
+	const char *answered; /* value of that parameter, or NULL */
 };
 
 /* The next page's cursor, or NULL. */
@@ -19,7 +19,8 @@ static const char *next_of(const struct reply *reply)
 	return json_string_value(json_object_get(reply->json, "next"));
 }
 
-static int get_page(struct cli *cli, const struct listing *list, bool all, const char *cursor, struct reply *reply)
+static int get_page(struct cli *cli, const struct listing *list, bool all, const char *cursor,
+		    struct reply *reply)
 {
 	struct url url;
 
@@ -62,8 +63,10 @@ static int show_list(struct cli *cli, const struct listing *list, bool all)
 		snprintf(cursor, sizeof(cursor), "%s", next ? next : "");
 		if (code == EXIT_DONE && cli->json)
 			show_json(&reply);
-		else if (code == EXIT_DONE && (first || json_array_size(json_object_get(reply.json, list->key))))
-			show_table(json_object_get(reply.json, list->key), list->columns, list->n_columns, list->when_empty);
+		else if (code == EXIT_DONE &&
+			 (first || json_array_size(json_object_get(reply.json, list->key))))
+			show_table(json_object_get(reply.json, list->key), list->columns,
+				   list->n_columns, list->when_empty);
 		reply_free(&reply);
 		forget_start(cli, list);
 		first = false;
@@ -91,7 +94,11 @@ static int show_one(struct cli *cli, const char *path, const char *segment)
 	return code;
 }
 
-#define LIST(...) (struct listing){ __VA_ARGS__ }
+#define LIST(...)                                                                                  \
+	(struct listing)                                                                           \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
 #define COLUMNS(table) .columns = table, .n_columns = ARRAY_SIZE(table)
 
 /* ---- the switch --------------------------------------------------------------------------------------- */
@@ -116,7 +123,9 @@ int run_audit_list(struct cli *cli)
 		{ "DETAIL", "detail", AS_TEXT },
 	};
 
-	return show_list(cli, &LIST(.path = "/audit", .key = "audit", COLUMNS(columns), .when_empty = "nothing was changed yet"),
+	return show_list(cli,
+			 &LIST(.path = "/audit", .key = "audit", COLUMNS(columns),
+			       .when_empty = "nothing was changed yet"),
 			 false);
 }
 
@@ -125,18 +134,27 @@ int run_audit_list(struct cli *cli)
 int run_gateway_list(struct cli *cli)
 {
 	static const struct column mapping[] = {
-		{ "MAPPING GATEWAY", "name", AS_TEXT },	  { "ACCOUNT", "account", AS_TEXT },
-		{ "AUTH", "auth", AS_TEXT },		  { "ADDRESSES", "addresses", AS_TEXT },
-		{ "LINES", "", AS_LINES },		  { "CALLS", "load.calls", AS_NUMBER },
-		{ "ANSWERED", "load.answered", AS_NUMBER }, { "FAILED", "load.failed", AS_NUMBER },
+		{ "MAPPING GATEWAY", "name", AS_TEXT },
+		{ "ACCOUNT", "account", AS_TEXT },
+		{ "AUTH", "auth", AS_TEXT },
+		{ "ADDRESSES", "addresses", AS_TEXT },
+		{ "LINES", "", AS_LINES },
+		{ "CALLS", "load.calls", AS_NUMBER },
+		{ "ANSWERED", "load.answered", AS_NUMBER },
+		{ "FAILED", "load.failed", AS_NUMBER },
 		{ "LOCKED", "locked", AS_YES },
 	};
 	static const struct column routing[] = {
-		{ "ROUTING GATEWAY", "name", AS_TEXT },	  { "ACCOUNT", "account", AS_TEXT },
-		{ "ADDRESS", "address", AS_TEXT },	  { "PREFIXES", "prefixes", AS_TEXT },
-		{ "PRIORITY", "priority", AS_NUMBER },	  { "PROTECT", "protect", AS_YES },
-		{ "LINES", "", AS_LINES },		  { "CALLS", "load.calls", AS_NUMBER },
-		{ "ANSWERED", "load.answered", AS_NUMBER }, { "FAILED", "load.failed", AS_NUMBER },
+		{ "ROUTING GATEWAY", "name", AS_TEXT },
+		{ "ACCOUNT", "account", AS_TEXT },
+		{ "ADDRESS", "address", AS_TEXT },
+		{ "PREFIXES", "prefixes", AS_TEXT },
+		{ "PRIORITY", "priority", AS_NUMBER },
+		{ "PROTECT", "protect", AS_YES },
+		{ "LINES", "", AS_LINES },
+		{ "CALLS", "load.calls", AS_NUMBER },
+		{ "ANSWERED", "load.answered", AS_NUMBER },
+		{ "FAILED", "load.failed", AS_NUMBER },
 		{ "LOCKED", "locked", AS_YES },
 	};
 	const char *kind = cli_value(cli, "kind");
@@ -151,11 +169,13 @@ int run_gateway_list(struct cli *cli)
 	if (code == EXIT_DONE && cli->json)
 		show_json(&reply);
 	if (code == EXIT_DONE && !cli->json && (!kind || strcmp(kind, "mapping") == 0))
-		show_table(json_object_get(reply.json, "mapping_gateways"), mapping, ARRAY_SIZE(mapping), "no mapping gateways");
+		show_table(json_object_get(reply.json, "mapping_gateways"), mapping,
+			   ARRAY_SIZE(mapping), "no mapping gateways");
 	if (code == EXIT_DONE && !cli->json && !kind)
 		putchar('\n');
 	if (code == EXIT_DONE && !cli->json && (!kind || strcmp(kind, "routing") == 0))
-		show_table(json_object_get(reply.json, "routing_gateways"), routing, ARRAY_SIZE(routing), "no routing gateways");
+		show_table(json_object_get(reply.json, "routing_gateways"), routing,
+			   ARRAY_SIZE(routing), "no routing gateways");
 	reply_free(&reply);
 	return code;
 }
@@ -168,36 +188,47 @@ int run_gateway_show(struct cli *cli)
 int run_phone_list(struct cli *cli)
 {
 	static const struct column columns[] = {
-		{ "NUMBER", "number", AS_TEXT },	  { "ACCOUNT", "account", AS_TEXT },
-		{ "REGISTERED", "registered", AS_YES },	  { "CONTACT", "contact", AS_TEXT },
-		{ "LINES", "", AS_LINES },		  { "CALLS", "load.calls", AS_NUMBER },
-		{ "ANSWERED", "load.answered", AS_NUMBER }, { "FAILED", "load.failed", AS_NUMBER },
+		{ "NUMBER", "number", AS_TEXT },
+		{ "ACCOUNT", "account", AS_TEXT },
+		{ "REGISTERED", "registered", AS_YES },
+		{ "CONTACT", "contact", AS_TEXT },
+		{ "LINES", "", AS_LINES },
+		{ "CALLS", "load.calls", AS_NUMBER },
+		{ "ANSWERED", "load.answered", AS_NUMBER },
+		{ "FAILED", "load.failed", AS_NUMBER },
 		{ "LOCKED", "locked", AS_YES },
 	};
 
-	return show_list(cli, &LIST(.path = "/phones", .key = "phones", .cursor = "after", COLUMNS(columns), .when_empty = "no phones"),
+	return show_list(cli,
+			 &LIST(.path = "/phones", .key = "phones", .cursor = "after",
+			       COLUMNS(columns), .when_empty = "no phones"),
 			 cli_value(cli, "all"));
 }
 
 int run_account_list(struct cli *cli)
 {
 	static const struct column columns[] = {
-		{ "ACCOUNT", "name", AS_TEXT },	       { "KIND", "kind", AS_TEXT },
-		{ "BALANCE", "balance", AS_TEXT },     { "OVERDRAFT", "overdraft", AS_TEXT },
-		{ "RATE GROUP", "rate_group", AS_TEXT }, { "LOCKED", "locked", AS_YES },
+		{ "ACCOUNT", "name", AS_TEXT },
+		{ "KIND", "kind", AS_TEXT },
+		{ "BALANCE", "balance", AS_TEXT },
+		{ "OVERDRAFT", "overdraft", AS_TEXT },
+		{ "RATE GROUP", "rate_group", AS_TEXT },
+		{ "LOCKED", "locked", AS_YES },
 		{ "MEMO", "memo", AS_TEXT },
 	};
 
-	return show_list(cli, &LIST(.path = "/accounts", .key = "accounts", .cursor = "after", COLUMNS(columns), .when_empty = "no accounts"),
+	return show_list(cli,
+			 &LIST(.path = "/accounts", .key = "accounts", .cursor = "after",
+			       COLUMNS(columns), .when_empty = "no accounts"),
 			 cli_value(cli, "all"));
 }
 
 int run_parameter_list(struct cli *cli)
 {
 	static const struct column columns[] = {
-		{ "PARAMETER", "name", AS_TEXT },      { "VALUE", "value", AS_TEXT },
-		{ "DEFAULT", "default", AS_TEXT },     { "LEAST", "least", AS_TEXT },
-		{ "MOST", "most", AS_TEXT },	       { "VOS3000", "vos3000_name", AS_TEXT },
+		{ "PARAMETER", "name", AS_TEXT },  { "VALUE", "value", AS_TEXT },
+		{ "DEFAULT", "default", AS_TEXT }, { "LEAST", "least", AS_TEXT },
+		{ "MOST", "most", AS_TEXT },       { "VOS3000", "vos3000_name", AS_TEXT },
 		{ "MEANING", "help", AS_TEXT },
 	};
 	struct reply reply;
@@ -211,7 +242,8 @@ int run_parameter_list(struct cli *cli)
 	if (code == EXIT_DONE && cli->json)
 		show_json(&reply);
 	else if (code == EXIT_DONE)
-		show_table(json_object_get(reply.json, "parameters"), columns, ARRAY_SIZE(columns), "no parameter is called so");
+		show_table(json_object_get(reply.json, "parameters"), columns, ARRAY_SIZE(columns),
+			   "no parameter is called so");
 	reply_free(&reply);
 	return code;
 }
@@ -221,27 +253,39 @@ int run_parameter_list(struct cli *cli)
 int run_registration_list(struct cli *cli)
 {
 	static const struct column columns[] = {
-		{ "NUMBER", "number|phone", AS_TEXT },	      { "ACCOUNT", "account", AS_TEXT },
-		{ "CONTACT", "contact", AS_TEXT },	      { "FROM", "source|address", AS_TEXT },
-		{ "PRODUCT", "user_agent|product", AS_TEXT }, { "SINCE", "registered_at|registered", AS_TIME },
+		{ "NUMBER", "number|phone", AS_TEXT },
+		{ "ACCOUNT", "account", AS_TEXT },
+		{ "CONTACT", "contact", AS_TEXT },
+		{ "FROM", "source|address", AS_TEXT },
+		{ "PRODUCT", "user_agent|product", AS_TEXT },
+		{ "SINCE", "registered_at|registered", AS_TIME },
 		{ "EXPIRES IN", "expires_in_s|expires_s", AS_SECONDS },
 	};
 
-	return show_list(cli, &LIST(.path = "/registrations", .key = "registrations", COLUMNS(columns), .when_empty = "no phone is registered"),
+	return show_list(cli,
+			 &LIST(.path = "/registrations", .key = "registrations", COLUMNS(columns),
+			       .when_empty = "no phone is registered"),
 			 false);
 }
 
 int run_call_list(struct cli *cli)
 {
 	static const struct column columns[] = {
-		{ "CALL ID", "call_id|id", AS_TEXT },	     { "STATE", "state|step", AS_TEXT },
-		{ "STARTED", "started", AS_TIME },	     { "CALLER", "caller_in|caller", AS_TEXT },
-		{ "CALLEE", "callee_in|callee", AS_TEXT },   { "FROM", "mapping_gateway|from", AS_TEXT },
-		{ "TO", "routing_gateway|to", AS_TEXT },     { "ACCOUNT", "account", AS_TEXT },
-		{ "ATTEMPT", "attempt|attempts", AS_NUMBER }, { "TALK", "talk_s", AS_SECONDS },
+		{ "CALL ID", "call_id|id", AS_TEXT },
+		{ "STATE", "state|step", AS_TEXT },
+		{ "STARTED", "started", AS_TIME },
+		{ "CALLER", "caller_in|caller", AS_TEXT },
+		{ "CALLEE", "callee_in|callee", AS_TEXT },
+		{ "FROM", "mapping_gateway|from", AS_TEXT },
+		{ "TO", "routing_gateway|to", AS_TEXT },
+		{ "ACCOUNT", "account", AS_TEXT },
+		{ "ATTEMPT", "attempt|attempts", AS_NUMBER },
+		{ "TALK", "talk_s", AS_SECONDS },
 	};
 
-	return show_list(cli, &LIST(.path = "/calls", .key = "calls", .cursor = "before", COLUMNS(columns), .when_empty = "no live calls"),
+	return show_list(cli,
+			 &LIST(.path = "/calls", .key = "calls", .cursor = "before",
+			       COLUMNS(columns), .when_empty = "no live calls"),
 			 cli_value(cli, "all"));
 }
 
@@ -270,21 +314,31 @@ int run_call_hangup(struct cli *cli)
 int run_cdr_list(struct cli *cli)
 {
 	static const struct column columns[] = {
-		{ "CALL ID", "call_id", AS_TEXT },	  { "STARTED", "started", AS_TIME },
-		{ "CALLER", "caller_in|caller", AS_TEXT }, { "CALLEE", "callee_in|callee", AS_TEXT },
-		{ "FROM", "mapping_gateway", AS_TEXT },	  { "TO", "routing_gateway", AS_TEXT },
-		{ "ACCOUNT", "account", AS_TEXT },	  { "TRIES", "attempts", AS_NUMBER },
-		{ "TALK", "talk_s", AS_SECONDS },	  { "SIP", "sip_status", AS_NUMBER },
+		{ "CALL ID", "call_id", AS_TEXT },
+		{ "STARTED", "started", AS_TIME },
+		{ "CALLER", "caller_in|caller", AS_TEXT },
+		{ "CALLEE", "callee_in|callee", AS_TEXT },
+		{ "FROM", "mapping_gateway", AS_TEXT },
+		{ "TO", "routing_gateway", AS_TEXT },
+		{ "ACCOUNT", "account", AS_TEXT },
+		{ "TRIES", "attempts", AS_NUMBER },
+		{ "TALK", "talk_s", AS_SECONDS },
+		{ "SIP", "sip_status", AS_NUMBER },
 		{ "END CODE", "end_code", AS_TEXT },
 	};
 	const char *answered = cli_value(cli, "answered"), *failed = cli_value(cli, "failed");
 
 	if (answered && failed) {
-		cli_error("--answered and --failed exclude each other; without either all calls are listed");
+		cli_error("--answered and --failed exclude each other; without either all calls "
+			  "are listed");
 		return EXIT_USAGE;
 	}
-	return show_list(cli, &LIST(.path = "/cdrs", .key = "cdrs", .cursor = "before", COLUMNS(columns), .when_empty = "no such records",
-				    .answered = answered ? "1" : failed ? "0" : NULL),
+	return show_list(cli,
+			 &LIST(.path = "/cdrs", .key = "cdrs", .cursor = "before", COLUMNS(columns),
+			       .when_empty = "no such records",
+			       .answered = answered ? "1"
+					   : failed ? "0"
+						    : NULL),
 			 cli_value(cli, "all"));
 }
 

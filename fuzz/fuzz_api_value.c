@@ -21,7 +21,9 @@ static void check_time(uint64_t us)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct api_param param = { .name = "x", .least = 1, .most = 40, .choices = "mapping|routing" };
+	struct api_param param = {
+		.name = "x", .least = 1, .most = 40, .choices = "mapping|routing"
+	};
 	struct api_value value;
 	char text[256], why[160];
 

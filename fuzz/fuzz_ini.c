@@ -12,7 +12,8 @@ static void same(bool yes)
 		abort();
 }
 
-static const char *print_entry(void *arg, struct span section, struct span key, struct span value, unsigned line)
+static const char *print_entry(void *arg, struct span section, struct span key, struct span value,
+			       unsigned line)
 {
 	struct buf *out = arg;
 

@@ -86,7 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buf out = BUF_INIT(1 << 20);
 	char why[100];
 
-	if (edge_desc_read(arena, (struct span){ (const char *)data, size }, &first, why, sizeof(why)))
+	if (edge_desc_read(arena, (struct span){ (const char *)data, size }, &first, why,
+			   sizeof(why)))
 		goto out;
 	copy = media_desc_dup(arena, first);
 	same_desc(first, copy);

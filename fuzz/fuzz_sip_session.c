@@ -23,10 +23,16 @@ static struct user users[2];
 static uint8_t mood;
 static char names[7][64];
 static const struct sip_timers timers = { 500 * MSEC, 4 * SEC, 5 * SEC };
-static const struct sip_session_config session_config = { .rel100 = SIP_100REL_SUPPORTED, .update = true, .timer = true,
-							  .session_expires_s = 90, .min_se_s = 90,
-							  .refresh_segment = 2, .request_address = 0, .keep_udp = true,
-							  .user = "u", .password = "p" };
+static const struct sip_session_config session_config = { .rel100 = SIP_100REL_SUPPORTED,
+							  .update = true,
+							  .timer = true,
+							  .session_expires_s = 90,
+							  .min_se_s = 90,
+							  .refresh_segment = 2,
+							  .request_address = 0,
+							  .keep_udp = true,
+							  .user = "u",
+							  .password = "p" };
 #define SDP "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nt=0 0\r\n"
 
 static int check_sent(struct net *net, const struct net_flow *to, struct net_buf *msg)
@@ -54,23 +60,46 @@ static void act(struct user *u, unsigned what)
 	if (!s)
 		return;
 	switch (what % 13) {
-	case 0: sip_session_progress(s, 180, NULL, SPAN_NONE); break;
-	case 1: sip_session_progress(s, 183, "p", sdp); break;
-	case 2: sip_session_answer(s, sdp, extra); break;
-	case 3: sip_session_refuse(s, 486, NULL, extra); break;
-	case 4: sip_session_end(s, extra); break;
-	case 5: sip_session_ack(s, sdp); break;
-	case 6: sip_session_offer(s, what & 0x40 ? SPAN_NONE : sdp); break;
-	case 7: sip_session_accept(s, sdp); break;
-	case 8: sip_session_reject(s, 488, extra); break;
-	case 9: sip_session_request(s, SPAN("INFO"), extra, "a/b", SPAN("x"), NULL); break;
+	case 0:
+		sip_session_progress(s, 180, NULL, SPAN_NONE);
+		break;
+	case 1:
+		sip_session_progress(s, 183, "p", sdp);
+		break;
+	case 2:
+		sip_session_answer(s, sdp, extra);
+		break;
+	case 3:
+		sip_session_refuse(s, 486, NULL, extra);
+		break;
+	case 4:
+		sip_session_end(s, extra);
+		break;
+	case 5:
+		sip_session_ack(s, sdp);
+		break;
+	case 6:
+		sip_session_offer(s, what & 0x40 ? SPAN_NONE : sdp);
+		break;
+	case 7:
+		sip_session_accept(s, sdp);
+		break;
+	case 8:
+		sip_session_reject(s, 488, extra);
+		break;
+	case 9:
+		sip_session_request(s, SPAN("INFO"), extra, "a/b", SPAN("x"), NULL);
+		break;
 	case 10:
 		if (u->tx)
 			sip_session_respond(s, u->tx, NULL, 200, extra, NULL, SPAN_NONE);
 		u->tx = NULL;
 		break;
-	case 11: sip_session_release(&u->s); break;
-	default: break;
+	case 11:
+		sip_session_release(&u->s);
+		break;
+	default:
+		break;
 	}
 }
 
@@ -84,27 +113,35 @@ static void told(void *arg, bool end)
 		act(u, mood);
 }
 
-static void on_trying(void *arg, struct sip_session *s) { told(arg, false); }
+static void on_trying(void *arg, struct sip_session *s)
+{
+	told(arg, false);
+}
 static void on_event(void *arg, struct sip_session *s, const struct sip_event *ev)
 {
 	assert(ev->msg || ev->err || ev->end);
 	told(arg, false);
 }
-static void on_over(void *arg, struct sip_session *s, const struct sip_event *ev) { told(arg, true); }
-static void on_request(void *arg, struct sip_session *s, struct sip_stx *tx, const struct sip_event *ev)
+static void on_over(void *arg, struct sip_session *s, const struct sip_event *ev)
+{
+	told(arg, true);
+}
+static void on_request(void *arg, struct sip_session *s, struct sip_stx *tx,
+		       const struct sip_event *ev)
 {
 	((struct user *)arg)->tx = tx;
 	told(arg, false);
 }
-static void on_request_result(void *arg, struct sip_session *s, void *cookie, const struct sip_event *ev)
+static void on_request_result(void *arg, struct sip_session *s, void *cookie,
+			      const struct sip_event *ev)
 {
 	told(arg, false);
 }
 
-static const struct sip_session_ops session_ops = {
-	on_trying, on_event, on_event, on_over, on_over, on_event, on_event, on_event, on_request, on_request_result,
-	on_over, on_over
-};
+static const struct sip_session_ops session_ops = { on_trying,         on_event, on_event,
+						    on_over,           on_over,  on_event,
+						    on_event,          on_event, on_request,
+						    on_request_result, on_over,  on_over };
 
 static void name_it(unsigned tag, unsigned call_id, const struct sip_session *s)
 {
@@ -112,18 +149,21 @@ static void name_it(unsigned tag, unsigned call_id, const struct sip_session *s)
 	span_copy(s->call_id, names[call_id], sizeof(names[0]));
 }
 
-static void on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *from)
+static void on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
+		      const struct net_flow *from)
 {
 	struct user *u = &users[1];
 	int status;
 
 	if (u->s || u->over)
 		sip_stx_reply(tx, msg, 486, NULL, NULL);
-	else if (sip_session_incoming(&u->s, stack, tx, msg, from, &session_config, &session_ops, u, &status) == 0)
+	else if (sip_session_incoming(&u->s, stack, tx, msg, from, &session_config, &session_ops, u,
+				      &status) == 0)
 		name_it(5, 6, u->s);
 }
 
-static void on_other(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *from)
+static void on_other(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
+		     const struct net_flow *from)
 {
 	sip_stx_reply(tx, msg, 405, NULL, NULL);
 }
@@ -132,8 +172,12 @@ static const struct sip_stack_ops ops = { on_invite, on_other, NULL, NULL };
 
 static void dial(bool late)
 {
-	struct sip_dial d = { .flow = flow, .uri = SPAN("sip:b@example.com"), .from = SPAN("<sip:a@h>"), .to = SPAN("<sip:b@h>"),
-			      .sdp = late ? SPAN_NONE : SPAN(SDP), .max_forwards = 70 };
+	struct sip_dial d = { .flow = flow,
+			      .uri = SPAN("sip:b@example.com"),
+			      .from = SPAN("<sip:a@h>"),
+			      .to = SPAN("<sip:b@h>"),
+			      .sdp = late ? SPAN_NONE : SPAN(SDP),
+			      .max_forwards = 70 };
 
 	if (sip_session_dial(&users[0].s, stack, &d, &session_config, &session_ops, &users[0]) == 0)
 		name_it(3, 4, users[0].s);
@@ -181,8 +225,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct sip_stack_config config = { .workers = 1, .loop = &loop, .timers = &timers, .product = "p",
-					   .max_transactions = 64, .max_sessions = 4, .ops = &ops };
+	struct sip_stack_config config = { .workers = 1,
+					   .loop = &loop,
+					   .timers = &timers,
+					   .product = "p",
+					   .max_transactions = 64,
+					   .max_sessions = 4,
+					   .ops = &ops };
 
 	if (loop.epoll_fd == 0) {
 		assert(loop_init(&loop) == 0);

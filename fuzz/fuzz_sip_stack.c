@@ -40,7 +40,8 @@ static void on_cancel(void *arg, struct sip_stx *tx, const struct sip_msg *cance
 
 static const struct sip_stx_ops stx_ops = { on_cancel, NULL };
 
-static void on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *from)
+static void on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
+		      const struct net_flow *from)
 {
 	sip_stx_user(tx, &stx_ops, NULL);
 	sip_stx_response_address(tx, (int)(msg->cseq % 3));
@@ -52,7 +53,8 @@ static void on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, 
 		sip_stx_reply(tx, msg, 200, NULL, NULL);
 }
 
-static void on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *from)
+static void on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
+		       const struct net_flow *from)
 {
 	if (tx && msg->cseq % 2)
 		sip_stx_reply(tx, msg, 200, NULL, NULL);
@@ -89,7 +91,8 @@ static void feed(struct sip_stack *stack, const uint8_t *data, size_t size)
 	}
 	buf = net_buf_copy(text.p, text.len);
 	if (text.len && data[0] == 0xff)
-		sip_stack_on_undelivered(stack, span_skip(buf_span(&text), 1), &flow, ECONNREFUSED, "refused");
+		sip_stack_on_undelivered(stack, span_skip(buf_span(&text), 1), &flow, ECONNREFUSED,
+					 "refused");
 	else if (buf)
 		sip_stack_on_message(stack, buf, &flow);
 	net_buf_unref(&buf);
@@ -98,8 +101,13 @@ static void feed(struct sip_stack *stack, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct sip_stack_config config = { .workers = 1, .loop = &loop, .timers = &timers, .product = "p",
-					   .max_transactions = 64, .max_sessions = 4, .ops = &ops };
+	struct sip_stack_config config = { .workers = 1,
+					   .loop = &loop,
+					   .timers = &timers,
+					   .product = "p",
+					   .max_transactions = 64,
+					   .max_sessions = 4,
+					   .ops = &ops };
 	struct sip_stack *stack;
 	char tag[SIP_TAG_LEN + 1];
 

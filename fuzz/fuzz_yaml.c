@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	model_write_yaml(&first, m, true);
 	n = model_read_yaml(&again, buf_span(&first), errors, 8);
 	if (n) {
-		fprintf(stderr, "%s\nline %u %s: %s\n", buf_cstr(&first), errors[0].line, errors[0].object, errors[0].text);
+		fprintf(stderr, "%s\nline %u %s: %s\n", buf_cstr(&first), errors[0].line,
+			errors[0].object, errors[0].text);
 		abort();
 	}
 	model_write_yaml(&second, again, true);

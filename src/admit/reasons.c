@@ -15,7 +15,8 @@ static const struct {
 	[REASON_LOCKED] = { "locked", "locked" },
 	[REASON_ACCOUNT_LOCKED] = { "account_locked", "the account is locked" },
 	[REASON_NEEDS_DIGEST] = { "needs_digest", "credentials are needed" },
-	[REASON_WRONG_DIGEST_SOURCE] = { "wrong_digest_source", "credentials are right, but the source is not listed" },
+	[REASON_WRONG_DIGEST_SOURCE] = { "wrong_digest_source",
+					 "credentials are right, but the source is not listed" },
 	[REASON_NO_NUMBER] = { "no_number", "the request names no number" },
 	[REASON_LINE_LIMIT] = { "line_limit", "line limit reached, %V of %L in use" },
 	[REASON_RATE_LIMIT] = { "rate_limit", "rate limit reached, %L calls a second" },
@@ -24,12 +25,14 @@ static const struct {
 	[REASON_PREFIX] = { "prefix", "no prefix of it begins the number" },
 	[REASON_PROTECT] = { "protect", "kept for when all others have failed" },
 	[REASON_SAME_PEER] = { "same_peer", "is the peer that the call comes from" },
-	[REASON_ATTEMPT_LIMIT] = { "attempt_limit", "not tried after %V attempts, the limit is %L" },
+	[REASON_ATTEMPT_LIMIT] = { "attempt_limit",
+				   "not tried after %V attempts, the limit is %L" },
 	[REASON_NOT_REGISTERED] = { "not_registered", "not registered" },
 	[REASON_NO_CODEC] = { "no_codec", "no codec in common" },
 };
 
-void reasons_add(struct reasons *why, enum reason_code code, const char *object, int64_t value, int64_t limit)
+void reasons_add(struct reasons *why, enum reason_code code, const char *object, int64_t value,
+		 int64_t limit)
 {
 	if (!why)
 		return;

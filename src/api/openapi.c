@@ -11,19 +11,29 @@
 #endif
 
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
-#define LIST_OF(key, name) \
-	"{\"type\":\"object\",\"required\":[\"" key "\"],\"properties\":{\"" key "\":{\"type\":\"array\",\"items\":" REF(name) "}}}"
-#define NEXT_ID "\"next\":{\"type\":[\"string\",\"null\"],\"description\":\"`before` of the next page; null: this is the last.\"}"
-#define NEXT_NAME "\"next\":{\"type\":[\"string\",\"null\"],\"description\":\"`after` of the next page; null: this is the last.\"}"
-#define PAGE_OF(key, name, next) \
-	"{\"type\":\"object\",\"required\":[\"" key "\",\"next\"],\"properties\":{\"" key "\":{\"type\":\"array\",\"items\":" REF(name) "}," next "}}"
-#define OPEN_OBJECT(text) "{\"type\":\"object\",\"description\":\"" text "\",\"additionalProperties\":true}"
+#define LIST_OF(key, name)                                                                         \
+	"{\"type\":\"object\",\"required\":[\"" key "\"],\"properties\":{\"" key                   \
+	"\":{\"type\":\"array\",\"items\":" REF(name) "}}}"
+#define NEXT_ID                                                                                    \
+	"\"next\":{\"type\":[\"string\",\"null\"],\"description\":\"`before` of the next page; "   \
+	"null: this is the last.\"}"
+#define NEXT_NAME                                                                                  \
+	"\"next\":{\"type\":[\"string\",\"null\"],\"description\":\"`after` of the next page; "    \
+	"null: this is the last.\"}"
+#define PAGE_OF(key, name, next)                                                                   \
+	"{\"type\":\"object\",\"required\":[\"" key "\",\"next\"],\"properties\":{\"" key          \
+	"\":{\"type\":\"array\",\"items\":" REF(name) "}," next "}}"
+#define OPEN_OBJECT(text)                                                                          \
+	"{\"type\":\"object\",\"description\":\"" text "\",\"additionalProperties\":true}"
 #define STRING "{\"type\":\"string\"}"
 #define INTEGER "{\"type\":\"integer\"}"
 #define BOOLEAN "{\"type\":\"boolean\"}"
-#define REASONS_PART \
-	"\"reasons\":{\"type\":\"array\",\"items\":" REF("Reason") "},\"considered\":{\"type\":\"integer\",\"description\":\"Reasons in all; the first 64 are listed.\"}"
+#define REASONS_PART                                                                               \
+	"\"reasons\":{\"type\":\"array\",\"items\":" REF(                                          \
+		"Reason") "},\"considered\":{\"type\":\"integer\",\"description\":\"Reasons in "   \
+			  "all; the first 64 are listed.\"}"
 
+/* clang-format off */
 static const struct {
 	const char *name, *json;
 } written[] = {
@@ -76,6 +86,7 @@ static const struct {
 		     ",\"value\":" STRING ",\"limit\":" STRING ",\"remedy\":" STRING
 		     ",\"near\":{\"type\":\"array\",\"items\":" STRING "},\"errors\":{\"type\":\"array\",\"items\":" REF("ConfigError") "}}}" },
 };
+/* clang-format on */
 
 /* ---- objects from their tables --------------------------------------------------------------- */
 
@@ -162,7 +173,8 @@ static void write_kind(struct buf *out, const char *schema, const char *kind, bo
 	}
 	if (strcmp(kind, "phone") == 0) {
 		api_json_key(out, "registered");
-		buf_add_str(out, "{\"type\":\"boolean\",\"readOnly\":true,\"description\":\"Then contact, user_agent, expires_in_s and "
+		buf_add_str(out, "{\"type\":\"boolean\",\"readOnly\":true,\"description\":\"Then "
+				 "contact, user_agent, expires_in_s and "
 				 "registered_at are there too.\"}");
 	}
 	api_json_close(out, '}');
@@ -210,8 +222,14 @@ static void write_parameter_names(struct buf *out)
 	for (size_t i = 0; i < param_count; i++) {
 		const struct param_info *info = &param_table[i];
 
-		open_schema(out, info->name, info->type == PARAM_TYPE_COUNT ? "integer" : info->type == PARAM_TYPE_BOOL ? "boolean" : "string");
-		api_json_text(out, "default", info->type == PARAM_TYPE_COUNT || info->type == PARAM_TYPE_BOOL ? NULL : info->def);
+		open_schema(out, info->name,
+			    info->type == PARAM_TYPE_COUNT  ? "integer"
+			    : info->type == PARAM_TYPE_BOOL ? "boolean"
+							    : "string");
+		api_json_text(out, "default",
+			      info->type == PARAM_TYPE_COUNT || info->type == PARAM_TYPE_BOOL
+				      ? NULL
+				      : info->def);
 		api_json_text(out, "description", info->help);
 		api_json_text(out, "x-vos3000-name", info->vos[0] ? info->vos : NULL);
 		api_json_close(out, '}');
@@ -246,7 +264,7 @@ static void write_schemas(struct buf *out)
 static void write_param_schema(struct buf *out, const struct api_param *param)
 {
 	static const char *const types[] = {
-		[API_TEXT] = "string", [API_COUNT] = "integer",	 [API_BOOL] = "boolean",
+		[API_TEXT] = "string", [API_COUNT] = "integer",  [API_BOOL] = "boolean",
 		[API_TIME] = "string", [API_CALL_ID] = "string", [API_CHOICE] = "string",
 	};
 
@@ -301,7 +319,8 @@ static void write_content(struct buf *out, const char *media, const char *schema
 	api_json_close(out, '}');
 }
 
-static void write_response(struct buf *out, const char *status, const char *text, const char *media, const char *schema)
+static void write_response(struct buf *out, const char *status, const char *text, const char *media,
+			   const char *schema)
 {
 	api_json_open(out, status, '{');
 	api_json_text(out, "description", text);
@@ -329,7 +348,8 @@ static void write_route(struct buf *out, const struct api_route *route)
 	api_json_open(out, "responses", '{');
 	write_response(out, strcmp(route->method, "DELETE") == 0 ? "202" : "200", "Done.",
 		       route->reply_type ? route->reply_type : "application/json", route->reply);
-	write_response(out, "default", "What was wrong, and what to do.", "application/problem+json", "Problem");
+	write_response(out, "default", "What was wrong, and what to do.",
+		       "application/problem+json", "Problem");
 	api_json_close(out, '}');
 	api_json_close(out, '}');
 }
@@ -339,7 +359,8 @@ void api_write_openapi(struct buf *out)
 	api_json_open(out, NULL, '{');
 	api_json_text(out, "openapi", "3.1.0");
 	api_json_key(out, "info");
-	buf_add_str(out, "{\"title\":\"Causeway\",\"version\":\"" CAUSEWAY_VERSION "\",\"license\":{\"name\":\"GPL-3.0-or-later\","
+	buf_add_str(out, "{\"title\":\"Causeway\",\"version\":\"" CAUSEWAY_VERSION
+			 "\",\"license\":{\"name\":\"GPL-3.0-or-later\","
 			 "\"identifier\":\"GPL-3.0-or-later\"}}");
 	api_json_key(out, "servers");
 	buf_add_str(out, "[{\"url\":\"" API_ROOT "\"}]");
@@ -349,7 +370,8 @@ void api_write_openapi(struct buf *out)
 		if (i == 0 || strcmp(api_routes[i].path, api_routes[i - 1].path) != 0)
 			api_json_open(out, api_routes[i].path, '{');
 		write_route(out, &api_routes[i]);
-		if (i + 1 == api_route_count || strcmp(api_routes[i].path, api_routes[i + 1].path) != 0)
+		if (i + 1 == api_route_count ||
+		    strcmp(api_routes[i].path, api_routes[i + 1].path) != 0)
 			api_json_close(out, '}');
 	}
 	api_json_close(out, '}');

@@ -25,7 +25,7 @@ struct arena {
 #define SPARE_SIZE 4096
 #define SPARE_MAX 4
 #ifdef CAUSEWAY_SANITIZED
-#define SPARING false	/* a use after free must show */
+#define SPARING false /* a use after free must show */
 #else
 #define SPARING true
 #endif

@@ -5,7 +5,7 @@
 
 struct out {
 	char *p;
-	size_t size, len;		/* len may pass size: then only counted */
+	size_t size, len; /* len may pass size: then only counted */
 };
 
 static void put(struct out *out, const char *text, size_t len)
@@ -73,7 +73,8 @@ static size_t fmt_hex(char *dst, uint64_t value)
 	return n;
 }
 
-static void put_number(struct out *out, char conversion, unsigned width, uint64_t value, bool negative)
+static void put_number(struct out *out, char conversion, unsigned width, uint64_t value,
+		       bool negative)
 {
 	char digits[20];
 	size_t n = conversion == 'x' ? fmt_hex(digits, value) : fmt_u64(digits, value);
@@ -86,9 +87,11 @@ static void put_number(struct out *out, char conversion, unsigned width, uint64_
 }
 
 /* One number argument of the length that `longs` says (0 int, 1 long, 2 long long, 3 size_t). */
-#define TAKE(type0, type1, type2, type3) \
-	(longs == 0 ? (uint64_t)va_arg(*args, type0) : longs == 1 ? (uint64_t)va_arg(*args, type1) : \
-	 longs == 2 ? (uint64_t)va_arg(*args, type2) : (uint64_t)va_arg(*args, type3))
+#define TAKE(type0, type1, type2, type3)                                                           \
+	(longs == 0   ? (uint64_t)va_arg(*args, type0)                                             \
+	 : longs == 1 ? (uint64_t)va_arg(*args, type1)                                             \
+	 : longs == 2 ? (uint64_t)va_arg(*args, type2)                                             \
+		      : (uint64_t)va_arg(*args, type3))
 
 /* What follows a '%'. Returns what follows the conversion, or NULL if it is none of ours. */
 static const char *convert(struct out *out, const char *f, va_list *args)
@@ -132,8 +135,11 @@ static const char *convert(struct out *out, const char *f, va_list *args)
 		put_number(out, *f, width, value, false);
 		break;
 	case 'd':
-		value = (uint64_t)(longs == 0 ? va_arg(*args, int) : longs == 1 ? va_arg(*args, long) : va_arg(*args, long long));
-		put_number(out, 'd', width, (int64_t)value < 0 ? 0 - value : value, (int64_t)value < 0);
+		value = (uint64_t)(longs == 0   ? va_arg(*args, int)
+				   : longs == 1 ? va_arg(*args, long)
+						: va_arg(*args, long long));
+		put_number(out, 'd', width, (int64_t)value < 0 ? 0 - value : value,
+			   (int64_t)value < 0);
 		break;
 	case '%':
 		put(out, "%", 1);

@@ -23,7 +23,8 @@ static bool is_name(struct span s)
 	return s.len > 0;
 }
 
-static const char *ini_line(struct span line, struct span *section, ini_entry *entry, void *arg, unsigned number)
+static const char *ini_line(struct span line, struct span *section, ini_entry *entry, void *arg,
+			    unsigned number)
 {
 	struct span key, value;
 
@@ -31,7 +32,9 @@ static const char *ini_line(struct span line, struct span *section, ini_entry *e
 		if (line.p[line.len - 1] != ']')
 			return "section without its closing bracket";
 		*section = span_trim((struct span){ line.p + 1, line.len - 2 });
-		return is_name(*section) ? NULL : "section name may hold letters, digits, '_', '-' and '.' only";
+		return is_name(*section)
+			       ? NULL
+			       : "section name may hold letters, digits, '_', '-' and '.' only";
 	}
 	if (!span_cut(line, '=', &key, &value))
 		return "expected key = value";

@@ -68,7 +68,7 @@ void loop_hook_add(struct loop *loop, struct loop_hook *hook)
 
 static void loop_run_hooks(struct loop *loop)
 {
-	list_for_each_safe(pos, tmp, &loop->hooks) {
+	list_for_each_safe (pos, tmp, &loop->hooks) {
 		struct loop_hook *hook = list_entry(pos, struct loop_hook, node);
 
 		hook->run(hook);

@@ -15,9 +15,9 @@ struct cell {
 struct ring {
 	size_t mask;
 	int fd;
-	_Alignas(64) atomic_size_t head;	/* producers claim here */
-	_Alignas(64) size_t tail;		/* consumer only */
-	_Alignas(64) atomic_bool signalled;	/* eventfd written and not yet read */
+	_Alignas(64) atomic_size_t head; /* producers claim here */
+	_Alignas(64) size_t tail; /* consumer only */
+	_Alignas(64) atomic_bool signalled; /* eventfd written and not yet read */
 	struct cell cells[];
 };
 
@@ -64,7 +64,8 @@ bool ring_push(struct ring *ring, int tag, void *item)
 		sequence = atomic_load_explicit(&cell->sequence, memory_order_acquire);
 		if (sequence == at) {
 			if (atomic_compare_exchange_weak_explicit(&ring->head, &at, at + 1,
-								  memory_order_relaxed, memory_order_relaxed))
+								  memory_order_relaxed,
+								  memory_order_relaxed))
 				break;
 		} else if ((intptr_t)(sequence - at) < 0) {
 			return false;

@@ -14,12 +14,20 @@ struct rng {
 static _Thread_local struct rng rng;
 
 #define ROTL32(x, n) (((x) << (n)) | ((x) >> (32 - (n))))
-#define QUARTER(a, b, c, d) \
-	do { \
-		a += b; d ^= a; d = ROTL32(d, 16); \
-		c += d; b ^= c; b = ROTL32(b, 12); \
-		a += b; d ^= a; d = ROTL32(d, 8); \
-		c += d; b ^= c; b = ROTL32(b, 7); \
+#define QUARTER(a, b, c, d)                                                                        \
+	do {                                                                                       \
+		a += b;                                                                            \
+		d ^= a;                                                                            \
+		d = ROTL32(d, 16);                                                                 \
+		c += d;                                                                            \
+		b ^= c;                                                                            \
+		b = ROTL32(b, 12);                                                                 \
+		a += b;                                                                            \
+		d ^= a;                                                                            \
+		d = ROTL32(d, 8);                                                                  \
+		c += d;                                                                            \
+		b ^= c;                                                                            \
+		b = ROTL32(b, 7);                                                                  \
 	} while (0)
 
 /* RFC 8439 2.3, 20 rounds. */

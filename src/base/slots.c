@@ -7,7 +7,7 @@
 
 /* Before each object. */
 struct slot {
-	uint32_t next_free;	/* + 1 */
+	uint32_t next_free; /* + 1 */
 	uint16_t generation;
 	bool live;
 	max_align_t object[];
@@ -22,7 +22,8 @@ static size_t slot_size(const struct slots *s)
 
 static struct slot *slot_at(const struct slots *s, uint32_t index)
 {
-	return (struct slot *)(void *)(s->chunks[index / PER_CHUNK] + index % PER_CHUNK * slot_size(s));
+	return (struct slot *)(void *)(s->chunks[index / PER_CHUNK] +
+				       index % PER_CHUNK * slot_size(s));
 }
 
 void slots_init(struct slots *s, size_t size, uint32_t limit)

@@ -29,9 +29,10 @@ static void wheel_place(struct wheel *w, struct timer *timer)
 
 	while (level < WHEEL_LEVELS - 1 && distance >> (SLOT_BITS * (level + 1)))
 		level++;
-	if (distance >> (SLOT_BITS * WHEEL_LEVELS))	/* beyond 497 days: park at the far end */
+	if (distance >> (SLOT_BITS * WHEEL_LEVELS)) /* beyond 497 days: park at the far end */
 		tick = w->tick + (1ull << (SLOT_BITS * WHEEL_LEVELS)) - 1;
-	list_add_tail(&w->slots[level][tick >> (SLOT_BITS * level) & (WHEEL_SLOTS - 1)], &timer->node);
+	list_add_tail(&w->slots[level][tick >> (SLOT_BITS * level) & (WHEEL_SLOTS - 1)],
+		      &timer->node);
 	if (level == 0)
 		w->marked[(tick & (WHEEL_SLOTS - 1)) / 64] |= 1ull << (tick & 63);
 }
@@ -128,7 +129,8 @@ uint64_t wheel_wait(struct wheel *w, uint64_t now_us, uint64_t most)
 		return most;
 	/* Up to the next cascade: what lies in the levels above may come down then. */
 	if (tick & (WHEEL_SLOTS - 1))
-		tick = (tick & ~(uint64_t)(WHEEL_SLOTS - 1)) + next_used(w, tick & (WHEEL_SLOTS - 1));
+		tick = (tick & ~(uint64_t)(WHEEL_SLOTS - 1)) +
+		       next_used(w, tick & (WHEEL_SLOTS - 1));
 	if (tick * WHEEL_TICK_US <= now_us)
 		return 0;
 	return tick * WHEEL_TICK_US - now_us < most ? tick * WHEEL_TICK_US - now_us : most;

@@ -17,8 +17,17 @@
 #define SETUP_ARENA 3072
 #define CALL_ARENA 960
 
-enum step_timer { TIMER_NONE, TIMER_INVITE, TIMER_TRYING, TIMER_PROGRESS, TIMER_PROGRESS_SDP, TIMER_RINGING, TIMER_MAX_TALK };
+enum step_timer {
+	TIMER_NONE,
+	TIMER_INVITE,
+	TIMER_TRYING,
+	TIMER_PROGRESS,
+	TIMER_PROGRESS_SDP,
+	TIMER_RINGING,
+	TIMER_MAX_TALK
+};
 
+/* clang-format off */
 static const struct step_info {
 	const char *name;
 	enum step_timer timer;
@@ -34,6 +43,7 @@ static const struct step_info {
 	[STEP_TALK]           = { "talking",        TIMER_MAX_TALK,     END_MAX_DURATION, "longest permitted talk time reached" },
 	[STEP_OVER]           = { "over",           TIMER_NONE,         END_NONE, NULL },
 };
+/* clang-format on */
 
 /* ---- the host ----------------------------------------------------------------------- */
 
@@ -86,7 +96,8 @@ static uint64_t smaller_limit(uint64_t a, uint64_t b)
 /* The tightest of system, both gateways and what the legs themselves demand; 0 = none. */
 static uint64_t talk_limit(const struct call *call)
 {
-	uint64_t limit = smaller_limit(call->model->params.max_call_duration, call->from.max_duration_us);
+	uint64_t limit =
+		smaller_limit(call->model->params.max_call_duration, call->from.max_duration_us);
 
 	if (call->current.gateway)
 		limit = smaller_limit(limit, call->current.gateway->max_duration_us);
@@ -98,7 +109,8 @@ static uint64_t step_timeout(const struct call *call, enum step_timer timer)
 {
 	static const struct model_timeouts none;
 	const struct model_params *params = &call->model->params;
-	const struct model_timeouts *own = call->current.gateway ? &call->current.gateway->timeouts : &none;
+	const struct model_timeouts *own =
+		call->current.gateway ? &call->current.gateway->timeouts : &none;
 
 	switch (timer) {
 	case TIMER_INVITE:
@@ -212,7 +224,9 @@ static void call_keep_arrival(struct call *call, const struct call_arrival *arri
 static void call_refuse(struct call *call, enum end_code code, const char *text)
 {
 	const struct end_code_info *info = end_code_info(code);
-	struct call_end end = { .code = code, .status = info->sip, .q850 = info->q850, .text = text };
+	struct call_end end = {
+		.code = code, .status = info->sip, .q850 = info->q850, .text = text
+	};
 
 	if (info->sip == 503)
 		end.retry_after_s = (uint32_t)(call->model->params.retry_after / SEC);
@@ -274,11 +288,14 @@ static bool call_route(struct call *call, const struct call_arrival *arrival, st
 		const char *text;
 	} refusals[] = {
 		[ROUTE_NONE] = { END_NO_ROUTE, "no routing gateway serves this number" },
-		[ROUTE_ALL_BUSY] = { END_LINE_LIMIT, "every routing gateway for this number is full or locked" },
-		[ROUTE_NOT_REGISTERED] = { END_CALLEE_NOT_REGISTERED, "the called phone is not registered" },
+		[ROUTE_ALL_BUSY] = { END_LINE_LIMIT,
+				     "every routing gateway for this number is full or locked" },
+		[ROUTE_NOT_REGISTERED] = { END_CALLEE_NOT_REGISTERED,
+					   "the called phone is not registered" },
 	};
 	struct route_plan plan = { 0 };
-	enum route_verdict verdict = route_plan(call->model, &arrival->request, &call->from, &plan, why);
+	enum route_verdict verdict =
+		route_plan(call->model, &arrival->request, &call->from, &plan, why);
 
 	call->candidates_text = call_reasons_text(call->arena, why);
 	if (verdict != ROUTE_OK) {
@@ -298,7 +315,9 @@ static bool call_route(struct call *call, const struct call_arrival *arrival, st
 /* A challenge is no call: the caller comes back with the same INVITE and credentials. */
 void call_incoming(struct call_host *host, struct leg *leg, const struct call_arrival *arrival)
 {
-	static const struct call_end overload = { .code = END_SWITCH_OVERLOAD, .status = 503, .q850 = 42, .retry_after_s = 5 };
+	static const struct call_end overload = {
+		.code = END_SWITCH_OVERLOAD, .status = 503, .q850 = 42, .retry_after_s = 5
+	};
 	struct admit_result result = { .verdict = ADMIT_REFUSED };
 	struct reasons why;
 	struct call *call;
@@ -345,10 +364,13 @@ static void leg_drop(struct leg **leg, const struct call_end *end)
 
 static void count_for_caller(const struct call *call)
 {
-	struct load *load = call->from.mapping ? call->from.mapping->load : call->from.phone ? call->from.phone->load : NULL;
+	struct load *load = call->from.mapping ? call->from.mapping->load
+			    : call->from.phone ? call->from.phone->load
+					       : NULL;
 
 	if (load && call->caller_taken)
-		atomic_fetch_add_explicit(call->answered_us ? &load->answered : &load->failed, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(call->answered_us ? &load->answered : &load->failed, 1,
+					  memory_order_relaxed);
 }
 
 void call_finish(struct call *call, const struct call_end *end)
@@ -431,7 +453,9 @@ void call_on_progress(struct leg *leg, int status, const struct media_desc *earl
 		call_note_media(call, true, early);
 	}
 	/* Each stage is timed from its beginning: repeats of the same do not prolong it. */
-	next = status == 180 ? STEP_RING : call->attempt.had_sdp ? STEP_PROGRESS_MEDIA : STEP_PROGRESS;
+	next = status == 180           ? STEP_RING
+	       : call->attempt.had_sdp ? STEP_PROGRESS_MEDIA
+				       : STEP_PROGRESS;
 	if (next > call->step)
 		call_enter(call, next);
 	call->a->ops->ring(call->a, status, early);
@@ -439,7 +463,9 @@ void call_on_progress(struct leg *leg, int status, const struct media_desc *earl
 
 static void answer_failed(struct call *call, const char *text)
 {
-	struct call_end end = { .code = END_INTERNAL_ERROR, .status = 500, .q850 = 41, .text = text };
+	struct call_end end = {
+		.code = END_INTERNAL_ERROR, .status = 500, .q850 = 41, .text = text
+	};
 
 	call_finish(call, &end);
 }
@@ -456,7 +482,11 @@ void call_on_answer(struct leg *leg, const struct media_desc *media)
 	if (!media)
 		media = call->early;
 	if (!media) {
-		answered = (struct call_end){ .code = END_SDP_MALFORMED, .q850 = -1, .text = "the gateway answered without a session description" };
+		answered = (struct call_end){
+			.code = END_SDP_MALFORMED,
+			.q850 = -1,
+			.text = "the gateway answered without a session description"
+		};
 		call_attempt_failed(call, &answered);
 		return;
 	}
@@ -472,7 +502,8 @@ void call_on_answer(struct leg *leg, const struct media_desc *media)
 	call_enter(call, STEP_TALK);
 	call->candidates = NULL;
 	call->offer = call->early = NULL;
-	call->numbers.display = call->numbers.identity = call->numbers.privacy = call->numbers.headers = NULL;
+	call->numbers.display = call->numbers.identity = call->numbers.privacy =
+		call->numbers.headers = NULL;
 	arena_free(&call->setup);
 }
 

@@ -33,6 +33,7 @@ static enum end_code classify_q850(int q850)
 	return END_NONE;
 }
 
+/* clang-format off */
 static const struct {
 	int status;
 	enum end_code code;
@@ -46,6 +47,7 @@ static const struct {
 	{ 513, END_PEER_SERVER_ERROR },	 { 580, END_PEER_SERVER_ERROR },	 { 600, END_USER_BUSY },
 	{ 603, END_USER_DECLINED },	 { 604, END_NUMBER_UNALLOCATED }, { 606, END_CODEC_MISMATCH },
 };
+/* clang-format on */
 
 static enum end_code classify_error(int err)
 {
@@ -124,7 +126,8 @@ static void call_tell(struct call *call, const struct call_end *end)
 	call->told = *end;
 	call->told.status = tell_status(end);
 	if (end->q850 < 0)
-		call->told.q850 = end_code_info(end->code)->q850 ? end_code_info(end->code)->q850 : -1;
+		call->told.q850 =
+			end_code_info(end->code)->q850 ? end_code_info(end->code)->q850 : -1;
 	call->told.text = end->text ? arena_dup(call->arena, span_of(end->text)) : NULL;
 	call->told.reason.p = end->reason.len ? arena_dup(call->arena, end->reason) : NULL;
 }
@@ -133,8 +136,10 @@ static void call_give_up(struct call *call)
 {
 	struct call_end end = call->told;
 
-	if (call->told_rank == 0)	/* every candidate filled up between plan and dial */
-		end = (struct call_end){ .code = END_LINE_LIMIT, .status = 503, .q850 = 34,
+	if (call->told_rank == 0) /* every candidate filled up between plan and dial */
+		end = (struct call_end){ .code = END_LINE_LIMIT,
+					 .status = 503,
+					 .q850 = 34,
 					 .text = "every routing gateway for this number is full" };
 	else if (call->told_rank == 1 && call->attempt.number > 1)
 		end.code = END_ROUTES_EXHAUSTED;
@@ -150,9 +155,12 @@ static void attempt_begin(struct call *call, const struct route_candidate *candi
 {
 	unsigned number = call->attempt.number + 1;
 
-	call->attempt = (struct attempt){ .number = number, .started_us = call->host->loop->utc_us, .line_taken = true };
+	call->attempt = (struct attempt){ .number = number,
+					  .started_us = call->host->loop->utc_us,
+					  .line_taken = true };
 	call->current = *candidate;
-	call->last_gateway = candidate->gateway ? candidate->gateway->name : candidate->phone->number;
+	call->last_gateway =
+		candidate->gateway ? candidate->gateway->name : candidate->phone->number;
 	call->early = NULL;
 }
 
@@ -185,12 +193,22 @@ static bool attempt_dial(struct call *call, struct call_end *end)
 		return true;
 	*end = (struct call_end){ .q850 = -1, .err = -err };
 	if (err == -EOPNOTSUPP)
-		*end = (struct call_end){ .code = END_CODEC_MISMATCH, .status = 488, .q850 = 65,
-					  .text = "none of the offered codecs is in the gateway's codec list" };
+		*end = (struct call_end){
+			.code = END_CODEC_MISMATCH,
+			.status = 488,
+			.q850 = 65,
+			.text = "none of the offered codecs is in the gateway's codec list"
+		};
 	else if (err == -ENOENT)
-		*end = (struct call_end){ .code = END_DNS_FAILED, .q850 = 3, .err = ENOENT, .text = "the gateway's name does not resolve" };
+		*end = (struct call_end){ .code = END_DNS_FAILED,
+					  .q850 = 3,
+					  .err = ENOENT,
+					  .text = "the gateway's name does not resolve" };
 	else if (err == -ENOMEM || err == -ENOSPC)
-		*end = (struct call_end){ .code = END_SWITCH_OVERLOAD, .status = 503, .q850 = 42, .text = "no room for another leg" };
+		*end = (struct call_end){ .code = END_SWITCH_OVERLOAD,
+					  .status = 503,
+					  .q850 = 42,
+					  .text = "no room for another leg" };
 	else
 		end->code = call_classify(0, -1, -err);
 	return false;
@@ -231,7 +249,9 @@ static void count_outcome(const struct call *call)
 
 	if (!gateway)
 		return;
-	atomic_fetch_add_explicit(call->answered_us ? &gateway->load->answered : &gateway->load->failed, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(call->answered_us ? &gateway->load->answered
+						    : &gateway->load->failed,
+				  1, memory_order_relaxed);
 }
 
 void call_attempt_record(struct call *call, const struct call_end *end)
@@ -246,14 +266,18 @@ void call_attempt_record(struct call *call, const struct call_end *end)
 void call_attempt_failed(struct call *call, const struct call_end *end)
 {
 	struct route_outcome outcome = {
-		.end = end->code, .status = end->status, .q850 = end->q850,
-		.rang = call->attempt.ringing_us != 0, .had_sdp = call->attempt.had_sdp,
+		.end = end->code,
+		.status = end->status,
+		.q850 = end->q850,
+		.rang = call->attempt.ringing_us != 0,
+		.had_sdp = call->attempt.had_sdp,
 		.attempts = call->attempt.number,
 	};
 
 	call_attempt_record(call, end);
 	call_tell(call, end);
-	if (call->next_candidate >= call->n_candidates || !route_may_go_on(call->model, &call->current, &outcome)) {
+	if (call->next_candidate >= call->n_candidates ||
+	    !route_may_go_on(call->model, &call->current, &outcome)) {
 		call_give_up(call);
 		return;
 	}

@@ -10,7 +10,8 @@ static const char *copy_media_address(struct arena *arena, const struct media_de
 		const struct media_stream *stream = &media->streams[i];
 
 		if (stream->kind == MEDIA_AUDIO && stream->port)
-			return arena_printf(arena, strchr(stream->host, ':') ? "[%s]:%u" : "%s:%u", stream->host, stream->port);
+			return arena_printf(arena, strchr(stream->host, ':') ? "[%s]:%u" : "%s:%u",
+					    stream->host, stream->port);
 	}
 	return NULL;
 }
@@ -29,7 +30,8 @@ void call_note_media(struct call *call, bool callee_side, const struct media_des
 	call->callee_media = copy_media_address(call->arena, media);
 	codec = media_desc_codec(media);
 	if (codec)
-		call->caller_codec = call->callee_codec = arena_dup(call->arena, span_of(codec->name));
+		call->caller_codec = call->callee_codec =
+			arena_dup(call->arena, span_of(codec->name));
 }
 
 const char *call_reasons_text(struct arena *arena, const struct reasons *why)
@@ -68,15 +70,16 @@ static void record_end(struct cdr *cdr, const struct call_end *end, bool of_atte
 	cdr->end_side = end_side_name(end->by ? (enum end_side)(end->by - 1) : info->side);
 	cdr->sip_status = end->status > 0 ? (uint64_t)end->status : 0;
 	if (of_attempt && end->err)
-		cdr->sip_status = 0;	/* nothing was received */
+		cdr->sip_status = 0; /* nothing was received */
 	cdr->q850 = end->q850;
 	cdr->end_text = end->text ? end->text : info->sentence;
 }
 
 static const char *candidate_account(const struct route_candidate *candidate)
 {
-	const struct model_account *account = candidate->gateway ? candidate->gateway->account :
-					      candidate->phone	 ? candidate->phone->account : NULL;
+	const struct model_account *account = candidate->gateway ? candidate->gateway->account
+					      : candidate->phone ? candidate->phone->account
+								 : NULL;
 
 	return account ? account->name : NULL;
 }
@@ -92,7 +95,9 @@ static void record_call_fields(const struct call *call, struct cdr *cdr, uint64_
 	cdr->callee = call->numbers.callee;
 	cdr->caller_media = call->caller_media;
 	cdr->caller_codec = call->caller_codec;
-	cdr->mapping_gateway = mapping ? mapping->name : call->from.phone ? call->from.phone->number : NULL;
+	cdr->mapping_gateway = mapping            ? mapping->name
+			       : call->from.phone ? call->from.phone->number
+						  : NULL;
 	cdr->account = call->from.account ? call->from.account->name : NULL;
 	cdr->started = call->started_us;
 	cdr->first_response = call->first_response_us;
@@ -108,7 +113,8 @@ static void record_call_fields(const struct call *call, struct cdr *cdr, uint64_
 
 static void record_attempt_fields(const struct call *call, struct cdr *cdr)
 {
-	uint64_t heard = first_of(call->attempt.ringing_us, call->attempt.media_us, call->answered_us);
+	uint64_t heard =
+		first_of(call->attempt.ringing_us, call->attempt.media_us, call->answered_us);
 
 	cdr->attempt = call->attempt.number;
 	cdr->started = call->attempt.started_us;
@@ -146,7 +152,8 @@ void call_record(struct call *call, enum cdr_kind kind, const struct call_end *e
 	}
 	entry = cdr_encode(kind, &cdr);
 	if (!entry) {
-		log_error("call %016llx: no memory for its record (%s)", (unsigned long long)call->id, cdr.end_code ? cdr.end_code : "answer");
+		log_error("call %016llx: no memory for its record (%s)",
+			  (unsigned long long)call->id, cdr.end_code ? cdr.end_code : "answer");
 		return;
 	}
 	journal_add(call->host->journal, entry);
@@ -155,8 +162,10 @@ void call_record(struct call *call, enum cdr_kind kind, const struct call_end *e
 /* Whose call it would have been. */
 static void refusal_side(const struct model *m, const struct call_refusal *refusal, struct cdr *cdr)
 {
-	const struct model_mapping *mapping = refusal->gateway.len ? model_mapping(m, refusal->gateway) : NULL;
-	const struct model_phone *phone = refusal->gateway.len && !mapping ? model_phone(m, refusal->gateway) : NULL;
+	const struct model_mapping *mapping =
+		refusal->gateway.len ? model_mapping(m, refusal->gateway) : NULL;
+	const struct model_phone *phone =
+		refusal->gateway.len && !mapping ? model_phone(m, refusal->gateway) : NULL;
 	const struct model_account *account;
 
 	if (!refusal->gateway.len && refusal->source_addr)
@@ -243,8 +252,8 @@ void call_write_json(const struct call *call, struct buf *out)
 	json_time(out, "started", call->started_us);
 	json_time(out, "ringing", call->ringing_us);
 	json_time(out, "answered", call->answered_us);
-	buf_addf(out, ",\"talk_s\":%llu,\"attempt\":%u,\"worker\":%u", (unsigned long long)(cdr.talk_us / SEC),
-		 call->attempt.number, call->host->worker);
+	buf_addf(out, ",\"talk_s\":%llu,\"attempt\":%u,\"worker\":%u",
+		 (unsigned long long)(cdr.talk_us / SEC), call->attempt.number, call->host->worker);
 	json_text(out, "candidates", call->candidates_text);
 	buf_add_char(out, '}');
 }
@@ -267,7 +276,8 @@ bool call_matches(const struct call *call, const char *filter)
 	record_call_fields(call, &cdr, call->host->loop->utc_us);
 	if (call->b)
 		call->b->ops->describe(call->b, &cdr, true);
-	return holds(cdr.caller, filter) || holds(cdr.callee, filter) || holds(cdr.mapping_gateway, filter) ||
-	       holds(call->last_gateway, filter) || holds(cdr.account, filter) || holds(cdr.caller_call_id, filter) ||
+	return holds(cdr.caller, filter) || holds(cdr.callee, filter) ||
+	       holds(cdr.mapping_gateway, filter) || holds(call->last_gateway, filter) ||
+	       holds(cdr.account, filter) || holds(cdr.caller_call_id, filter) ||
 	       holds(cdr.callee_call_id, filter);
 }

@@ -75,7 +75,8 @@ static size_t field_size(const struct cdr *cdr, const struct cdr_field_info *fie
 	return field->type == CDR_TYPE_I64 ? 8 : bytes_needed(value);
 }
 
-static unsigned char *put_field(unsigned char *to, const struct cdr *cdr, const struct cdr_field_info *field, size_t size)
+static unsigned char *put_field(unsigned char *to, const struct cdr *cdr,
+				const struct cdr_field_info *field, size_t size)
 {
 	uint64_t number;
 

@@ -260,7 +260,8 @@ static void note_tried(struct answered_call *call, const struct frame *frame)
 	struct arena *arena = call->has_attempt ? NULL : arena_new(2048);
 	struct cdr cdr;
 
-	if (arena && cdr_decode(&cdr, arena, frame->data, frame->len) == 0 && cdr.ended > call->tried_until_us)
+	if (arena && cdr_decode(&cdr, arena, frame->data, frame->len) == 0 &&
+	    cdr.ended > call->tried_until_us)
 		call->tried_until_us = cdr.ended;
 	arena_free(&arena);
 }

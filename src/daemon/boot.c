@@ -62,9 +62,11 @@ static const char *read_level(struct boot *boot, struct span value, void *to)
 
 static const char *read_bool(struct boot *boot, struct span value, void *to)
 {
-	bool on = span_ieq(value, SPAN("on")) || span_ieq(value, SPAN("yes")) || span_ieq(value, SPAN("true"));
+	bool on = span_ieq(value, SPAN("on")) || span_ieq(value, SPAN("yes")) ||
+		  span_ieq(value, SPAN("true"));
 
-	if (!on && !span_ieq(value, SPAN("off")) && !span_ieq(value, SPAN("no")) && !span_ieq(value, SPAN("false")))
+	if (!on && !span_ieq(value, SPAN("off")) && !span_ieq(value, SPAN("no")) &&
+	    !span_ieq(value, SPAN("false")))
 		return "must be on or off";
 	*(bool *)to = on;
 	return NULL;
@@ -74,7 +76,8 @@ static const char *read_tos(struct boot *boot, struct span value, void *to)
 {
 	uint64_t n;
 
-	if (span_istarts(value, SPAN("0x")) ? span_hex_to_u64(span_skip(value, 2), &n) : span_to_u64(value, &n))
+	if (span_istarts(value, SPAN("0x")) ? span_hex_to_u64(span_skip(value, 2), &n)
+					    : span_to_u64(value, &n))
 		return "must be a TOS byte such as 0xa0";
 	if (n > 255)
 		return "must be a TOS byte, 0 to 255";
@@ -88,7 +91,9 @@ static const char *read_listen_one(struct boot *boot, struct span one)
 		const char *name;
 		enum net_proto proto;
 		uint16_t port;
-	} protos[] = { { "udp", NET_UDP, 5060 }, { "tcp", NET_TCP, 5060 }, { "tls", NET_TLS, 5061 } };
+	} protos[] = { { "udp", NET_UDP, 5060 },
+		       { "tcp", NET_TCP, 5060 },
+		       { "tls", NET_TLS, 5061 } };
 	struct net_config *net = &boot->net;
 	struct span proto, address;
 
@@ -103,7 +108,8 @@ static const char *read_listen_one(struct boot *boot, struct span one)
 			continue;
 		listen->proto = protos[i].proto;
 		if (net_addr_parse(&listen->addr, span_trim(address), protos[i].port))
-			return "the address is not a literal such as 192.0.2.1:5060 or [2001:db8::1]:5060";
+			return "the address is not a literal such as 192.0.2.1:5060 or "
+			       "[2001:db8::1]:5060";
 		net->n_listen++;
 		return NULL;
 	}
@@ -130,6 +136,7 @@ static const char *read_later(struct boot *boot, struct span value, void *to)
 }
 
 #define TO(member) offsetof(struct boot, member)
+/* clang-format off */
 static const struct boot_key {
 	const char *section, *key;
 	read_value *read;
@@ -158,19 +165,22 @@ static const struct boot_key {
 	{ "h323", "listen", read_later, 0 },
 	{ "store", "shared", read_later, 0 },
 };
+/* clang-format on */
 
-static const char *complain(struct boot_reader *r, unsigned line, struct span section, struct span key, struct span value, const char *what)
+static const char *complain(struct boot_reader *r, unsigned line, struct span section,
+			    struct span key, struct span value, const char *what)
 {
 	char place[32] = "";
 
 	if (line)
 		snprintf(place, sizeof(place), ":%u", line);
-	snprintf(r->why, r->why_size, "%s%s: [%.*s] %.*s = %.*s: %s", r->path, place, SPAN_ARG(section), SPAN_ARG(key),
-		 SPAN_ARG(value), what);
+	snprintf(r->why, r->why_size, "%s%s: [%.*s] %.*s = %.*s: %s", r->path, place,
+		 SPAN_ARG(section), SPAN_ARG(key), SPAN_ARG(value), what);
 	return r->why;
 }
 
-static const char *boot_entry(void *arg, struct span section, struct span key, struct span value, unsigned line)
+static const char *boot_entry(void *arg, struct span section, struct span key, struct span value,
+			      unsigned line)
 {
 	struct boot_reader *r = arg;
 	bool section_known = false;
@@ -186,7 +196,8 @@ static const char *boot_entry(void *arg, struct span section, struct span key, s
 		error = keys[i].read(r->boot, value, (char *)r->boot + keys[i].offset);
 		return error ? complain(r, line, section, key, value, error) : NULL;
 	}
-	return complain(r, line, section, key, value, section_known ? "unknown key in this section" : "unknown section");
+	return complain(r, line, section, key, value,
+			section_known ? "unknown key in this section" : "unknown section");
 }
 
 static bool read_file(struct boot_reader *r, const char *path)
@@ -256,9 +267,15 @@ static bool read_set(struct boot_reader *r, const char *set)
 static bool defaults(struct boot_reader *r)
 {
 	static const char *const sets[] = {
-		"sip.listen=udp:0.0.0.0:5060, tcp:0.0.0.0:5060", "sip.tos=0xa0", "store.url=sqlite:causeway.db",
-		"data.folder=/var/lib/causeway", "api.socket=/run/causeway/api.sock", "api.listen=127.0.0.1:8080",
-		"run.max_calls=200000", "log.level=info", "log.target=stderr",
+		"sip.listen=udp:0.0.0.0:5060, tcp:0.0.0.0:5060",
+		"sip.tos=0xa0",
+		"store.url=sqlite:causeway.db",
+		"data.folder=/var/lib/causeway",
+		"api.socket=/run/causeway/api.sock",
+		"api.listen=127.0.0.1:8080",
+		"run.max_calls=200000",
+		"log.level=info",
+		"log.target=stderr",
 	};
 	char host[64] = "causeway";
 	bool good = true;
@@ -280,24 +297,31 @@ static bool check(struct boot_reader *r)
 	net->tls.ca = boot->ca;
 	for (unsigned i = 0; i < net->n_listen; i++) {
 		if (net->listen[i].proto == NET_TLS && (!boot->certificate || !boot->key)) {
-			snprintf(r->why, r->why_size, "[sip] listens on tls, but [tls] certificate and key are not both set");
+			snprintf(r->why, r->why_size,
+				 "[sip] listens on tls, but [tls] certificate and key are not both "
+				 "set");
 			return false;
 		}
 	}
 	if (net->tls.verify_peer && !boot->ca) {
-		snprintf(r->why, r->why_size, "[tls] verify = on needs [tls] ca: the authorities to check clients against");
+		snprintf(r->why, r->why_size,
+			 "[tls] verify = on needs [tls] ca: the authorities to check clients "
+			 "against");
 		return false;
 	}
 	return true;
 }
 
-bool boot_read(struct boot *boot, const char *path, const char *const *sets, unsigned n_sets, char *why, size_t why_size)
+bool boot_read(struct boot *boot, const char *path, const char *const *sets, unsigned n_sets,
+	       char *why, size_t why_size)
 {
 	struct boot_reader r = { .boot = boot, .why = why, .why_size = why_size };
 	bool good;
 
 	*boot = (struct boot){
-		.net = { .max_connections = 20000, .idle_timeout_us = 3600 * SEC, .connect_timeout_us = 5 * SEC },
+		.net = { .max_connections = 20000,
+			 .idle_timeout_us = 3600 * SEC,
+			 .connect_timeout_us = 5 * SEC },
 	};
 	good = defaults(&r);
 	if (good && path)
@@ -309,8 +333,10 @@ bool boot_read(struct boot *boot, const char *path, const char *const *sets, uns
 
 void boot_free(struct boot *boot)
 {
-	char **texts[] = { &boot->certificate, &boot->key, &boot->ca, &boot->store_url, &boot->data_folder, &boot->api_listen,
-			   &boot->api_socket, &boot->node, &boot->user, &boot->log_target, &boot->dns_servers };
+	char **texts[] = { &boot->certificate, &boot->key,         &boot->ca,
+			   &boot->store_url,   &boot->data_folder, &boot->api_listen,
+			   &boot->api_socket,  &boot->node,        &boot->user,
+			   &boot->log_target,  &boot->dns_servers };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		free(*texts[i]);

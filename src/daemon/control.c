@@ -68,7 +68,8 @@ static bool show_call(void *arg, uint64_t id, struct buf *out)
 	return found;
 }
 
-static void list_calls(void *arg, const char *filter, uint64_t before_id, unsigned limit, struct buf *out)
+static void list_calls(void *arg, const char *filter, uint64_t before_id, unsigned limit,
+		       struct buf *out)
 {
 	struct process *p = arg;
 	struct list_query query = { filter, before_id, limit };
@@ -96,7 +97,7 @@ static void list_calls(void *arg, const char *filter, uint64_t before_id, unsign
 		if (show_call(p, id[i], out))
 			written++;
 		else
-			out->len = before;	/* ended meanwhile */
+			out->len = before; /* ended meanwhile */
 	}
 	buf_add_str(out, "],\"next\":");
 	if (n > limit && limit)
@@ -147,21 +148,34 @@ static void write_worker(struct worker *w, struct ask *ask)
 
 	net_stats(w->net, &net);
 	*out = BUF_INIT(65536);
-	buf_addf(out, "{\"worker\":%u,\"calls\":%u,\"incoming\":%llu,\"answered\":%llu,\"refused\":%llu,\"failed\":%llu", w->index,
-		 call_host_live(&w->host), (unsigned long long)count->incoming, (unsigned long long)count->answered,
-		 (unsigned long long)count->refused, (unsigned long long)count->failed);
-	buf_addf(out, ",\"net\":{\"rx_messages\":%llu,\"tx_messages\":%llu,\"rx_dropped\":%llu,\"handed_over\":%llu,\"hand_over_full\":%llu,"
+	buf_addf(out,
+		 "{\"worker\":%u,\"calls\":%u,\"incoming\":%llu,\"answered\":%llu,\"refused\":%llu,"
+		 "\"failed\":%llu",
+		 w->index, call_host_live(&w->host), (unsigned long long)count->incoming,
+		 (unsigned long long)count->answered, (unsigned long long)count->refused,
+		 (unsigned long long)count->failed);
+	buf_addf(out,
+		 ",\"net\":{\"rx_messages\":%llu,\"tx_messages\":%llu,\"rx_dropped\":%llu,\"handed_"
+		 "over\":%llu,\"hand_over_full\":%llu,"
 		 "\"tx_errors\":%llu,\"icmp_errors\":%llu,\"connections\":%u,\"tls_failed\":%llu}",
-		 (unsigned long long)net.rx_messages, (unsigned long long)net.tx_messages, (unsigned long long)net.rx_dropped,
-		 (unsigned long long)net.handed_over, (unsigned long long)net.hand_over_full, (unsigned long long)net.tx_errors,
-		 (unsigned long long)net.icmp_errors, net.conns_now, (unsigned long long)net.tls_failed);
-	buf_addf(out, ",\"sip\":{\"server_transactions\":%u,\"client_transactions\":%u,\"sessions\":%u,\"retransmits_in\":%llu,"
-		 "\"retransmits_out\":%llu,\"malformed_refused\":%llu,\"malformed_dropped\":%llu,\"stray_responses\":%llu,"
-		 "\"stray_acks\":%llu,\"merged\":%llu,\"loops\":%llu,\"timeouts\":%llu,\"transport_errors\":%llu}}",
-		 sip->stx_now, sip->ctx_now, sip->sessions_now, (unsigned long long)sip->retransmits_in,
-		 (unsigned long long)sip->retransmits_out, (unsigned long long)sip->malformed_refused,
-		 (unsigned long long)sip->malformed_dropped, (unsigned long long)sip->stray_responses,
-		 (unsigned long long)sip->stray_acks, (unsigned long long)sip->merged, (unsigned long long)sip->loops,
+		 (unsigned long long)net.rx_messages, (unsigned long long)net.tx_messages,
+		 (unsigned long long)net.rx_dropped, (unsigned long long)net.handed_over,
+		 (unsigned long long)net.hand_over_full, (unsigned long long)net.tx_errors,
+		 (unsigned long long)net.icmp_errors, net.conns_now,
+		 (unsigned long long)net.tls_failed);
+	buf_addf(out,
+		 ",\"sip\":{\"server_transactions\":%u,\"client_transactions\":%u,\"sessions\":%u,"
+		 "\"retransmits_in\":%llu,"
+		 "\"retransmits_out\":%llu,\"malformed_refused\":%llu,\"malformed_dropped\":%llu,"
+		 "\"stray_responses\":%llu,"
+		 "\"stray_acks\":%llu,\"merged\":%llu,\"loops\":%llu,\"timeouts\":%llu,\"transport_"
+		 "errors\":%llu}}",
+		 sip->stx_now, sip->ctx_now, sip->sessions_now,
+		 (unsigned long long)sip->retransmits_in, (unsigned long long)sip->retransmits_out,
+		 (unsigned long long)sip->malformed_refused,
+		 (unsigned long long)sip->malformed_dropped,
+		 (unsigned long long)sip->stray_responses, (unsigned long long)sip->stray_acks,
+		 (unsigned long long)sip->merged, (unsigned long long)sip->loops,
 		 (unsigned long long)sip->timeouts, (unsigned long long)sip->transport_errors);
 	totals->calls += call_host_live(&w->host);
 	totals->incoming += count->incoming;
@@ -180,9 +194,12 @@ static void status(void *arg, struct buf *out)
 	journal_stats(p->journal, &journal);
 	buf_addf(out, "{\"version\":\"%s\",\"node\":", CAUSEWAY_VERSION);
 	buf_add_json(out, span_of(p->boot.node));
-	buf_addf(out, ",\"uptime_s\":%llu,\"draining\":%s,\"config_version\":%llu,\"mapping_gateways\":%u,\"routing_gateways\":%u,\"phones\":%u",
-		 (unsigned long long)((clock_mono_us() - p->started_us) / SEC), atomic_load(&p->draining) ? "true" : "false",
-		 (unsigned long long)m->version, m->n_mappings, m->n_routings, m->n_phones);
+	buf_addf(out,
+		 ",\"uptime_s\":%llu,\"draining\":%s,\"config_version\":%llu,\"mapping_gateways\":%"
+		 "u,\"routing_gateways\":%u,\"phones\":%u",
+		 (unsigned long long)((clock_mono_us() - p->started_us) / SEC),
+		 atomic_load(&p->draining) ? "true" : "false", (unsigned long long)m->version,
+		 m->n_mappings, m->n_routings, m->n_phones);
 	buf_add_str(out, ",\"workers\":[");
 	for (unsigned i = 0; i < p->n_workers; i++) {
 		struct ask ask = { .fn = write_worker, .in = &totals };
@@ -193,18 +210,25 @@ static void status(void *arg, struct buf *out)
 		}
 		buf_free(&ask.out);
 	}
-	buf_addf(out, "],\"calls\":%llu,\"incoming\":%llu,\"answered\":%llu,\"refused\":%llu,\"failed\":%llu", (unsigned long long)totals.calls,
-		 (unsigned long long)totals.incoming, (unsigned long long)totals.answered, (unsigned long long)totals.refused,
+	buf_addf(out,
+		 "],\"calls\":%llu,\"incoming\":%llu,\"answered\":%llu,\"refused\":%llu,\"failed\":"
+		 "%llu",
+		 (unsigned long long)totals.calls, (unsigned long long)totals.incoming,
+		 (unsigned long long)totals.answered, (unsigned long long)totals.refused,
 		 (unsigned long long)totals.failed);
-	buf_addf(out, ",\"journal\":{\"entries\":%llu,\"syncs\":%llu,\"waiting\":%llu,\"unsettled\":%llu,\"sync_us_max\":%llu,\"disk_error\":%d}",
-		 (unsigned long long)journal.entries, (unsigned long long)journal.syncs, (unsigned long long)journal.waiting,
-		 (unsigned long long)journal.unsettled, (unsigned long long)journal.sync_us_max, journal.disk_error);
+	buf_addf(out,
+		 ",\"journal\":{\"entries\":%llu,\"syncs\":%llu,\"waiting\":%llu,\"unsettled\":%"
+		 "llu,\"sync_us_max\":%llu,\"disk_error\":%d}",
+		 (unsigned long long)journal.entries, (unsigned long long)journal.syncs,
+		 (unsigned long long)journal.waiting, (unsigned long long)journal.unsettled,
+		 (unsigned long long)journal.sync_us_max, journal.disk_error);
 	buf_add_str(out, ",\"listen\":[");
 	for (unsigned i = 0; i < p->boot.net.n_listen; i++) {
 		const struct net_listen *listen = &p->boot.net.listen[i];
 		char addr[NET_ADDR_TEXT];
 
-		buf_addf(out, "%s\"%s:%s\"", i ? "," : "", net_proto_name(listen->proto), net_addr_format(&listen->addr, addr));
+		buf_addf(out, "%s\"%s:%s\"", i ? "," : "", net_proto_name(listen->proto),
+			 net_addr_format(&listen->addr, addr));
 	}
 	buf_add_str(out, "]}");
 	model_unref(&m);
@@ -230,8 +254,15 @@ static void apply_model(void *arg, struct model *m)
 void control_init(struct process *p)
 {
 	p->api_switch = (struct api_switch){
-		.arg = p, .hub = p->hub, .store = p->store, .journal = p->journal,
-		.status = status, .list_calls = list_calls, .show_call = show_call, .hangup_call = hangup_call,
-		.list_registrations = list_registrations, .apply_model = apply_model,
+		.arg = p,
+		.hub = p->hub,
+		.store = p->store,
+		.journal = p->journal,
+		.status = status,
+		.list_calls = list_calls,
+		.show_call = show_call,
+		.hangup_call = hangup_call,
+		.list_registrations = list_registrations,
+		.apply_model = apply_model,
 	};
 }

@@ -36,7 +36,8 @@ static const char usage[] =
 	"  -h, --help           this text\n"
 	"\n"
 	"Gateways, accounts and routes are configured while it runs: causeway config import FILE\n"
-	"SIGTERM drains (a second one ends live calls with records), SIGHUP reads the configuration again.\n";
+	"SIGTERM drains (a second one ends live calls with records), SIGHUP reads the "
+	"configuration again.\n";
 
 struct options {
 	const char *config;
@@ -51,7 +52,7 @@ static int read_options(int argc, char **argv, struct options *o, int *exit_out)
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' }, { "set", required_argument, NULL, 's' },
 		{ "check-config", no_argument, NULL, 'k' }, { "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -143,7 +144,8 @@ static bool drop_privileges(const struct boot *boot, char *why, size_t why_size)
 		snprintf(why, why_size, "[run] user = %s: no such user", boot->user);
 		return false;
 	}
-	if (initgroups(user->pw_name, user->pw_gid) || setgid(user->pw_gid) || setuid(user->pw_uid)) {
+	if (initgroups(user->pw_name, user->pw_gid) || setgid(user->pw_gid) ||
+	    setuid(user->pw_uid)) {
 		snprintf(why, why_size, "[run] user = %s: %s", boot->user, strerror(errno));
 		return false;
 	}
@@ -152,7 +154,9 @@ static bool drop_privileges(const struct boot *boot, char *why, size_t why_size)
 
 static bool open_records(struct process *p, char *why, size_t why_size)
 {
-	struct journal_config config = { .segment_bytes = 64u << 20, .sync_us = 20000, .sink = store_sink };
+	struct journal_config config = { .segment_bytes = 64u << 20,
+					 .sync_us = 20000,
+					 .sink = store_sink };
 	char folder[4096];
 	unsigned settled = 0;
 	struct model *m;
@@ -172,7 +176,9 @@ static bool open_records(struct process *p, char *why, size_t why_size)
 	if (journal_open(&p->journal, &config, &settled, why, why_size))
 		return false;
 	if (settled)
-		log_warn("%u calls were up when the switch stopped; their records are settled as SWITCH_RESTARTED", settled);
+		log_warn("%u calls were up when the switch stopped; their records are settled as "
+			 "SWITCH_RESTARTED",
+			 settled);
 	return true;
 }
 
@@ -192,7 +198,9 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 		return false;
 	control_init(p);
 	api.socket = p->boot.api_socket[0] ? p->boot.api_socket : NULL;
-	api.listen = p->boot.api_listen[0] && strcmp(p->boot.api_listen, "none") != 0 ? p->boot.api_listen : NULL;
+	api.listen = p->boot.api_listen[0] && strcmp(p->boot.api_listen, "none") != 0
+			     ? p->boot.api_listen
+			     : NULL;
 	if (workers_start(p)) {
 		snprintf(why, why_size, "threads cannot be started");
 		return false;
@@ -204,13 +212,18 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 
 static void close_all(struct process *p)
 {
-	static const struct call_end restarted = { .code = END_SWITCH_RESTARTED, .status = 503, .q850 = 41,
-						   .text = "the switch was stopped while the call was up" };
+	static const struct call_end restarted = {
+		.code = END_SWITCH_RESTARTED,
+		.status = 503,
+		.q850 = 41,
+		.text = "the switch was stopped while the call was up"
+	};
 
 	api_close(&p->api);
 	workers_stop(p, &restarted);
 	if (p->journal && !journal_flush(p->journal, 10 * SEC))
-		log_warn("the database does not take records; they stay in the journal and follow at the next start");
+		log_warn("the database does not take records; they stay in the journal and follow "
+			 "at the next start");
 	journal_close(&p->journal);
 	store_close(&p->store);
 	model_hub_free(&p->hub);
@@ -222,9 +235,11 @@ static void say_listening(const struct process *p)
 	for (unsigned i = 0; i < p->boot.net.n_listen; i++) {
 		char addr[NET_ADDR_TEXT];
 
-		log_info("listening on %s %s", net_proto_name(p->boot.net.listen[i].proto), net_addr_format(&p->boot.net.listen[i].addr, addr));
+		log_info("listening on %s %s", net_proto_name(p->boot.net.listen[i].proto),
+			 net_addr_format(&p->boot.net.listen[i].addr, addr));
 	}
-	log_info("causeway %s: %u workers, data in %s, API on %s", CAUSEWAY_VERSION, p->n_workers, p->boot.data_folder,
+	log_info("causeway %s: %u workers, data in %s, API on %s", CAUSEWAY_VERSION, p->n_workers,
+		 p->boot.data_folder,
 		 p->boot.api_socket[0] ? p->boot.api_socket : p->boot.api_listen);
 }
 
@@ -273,7 +288,8 @@ static void wait_for_signals(struct process *p, const struct options *o, int fd)
 		struct pollfd poller = { .fd = fd, .events = POLLIN };
 		struct signalfd_siginfo info;
 		bool draining = atomic_load(&p->draining);
-		bool got = poll(&poller, 1, draining ? 100 : -1) > 0 && read(fd, &info, sizeof(info)) == sizeof(info);
+		bool got = poll(&poller, 1, draining ? 100 : -1) > 0 &&
+			   read(fd, &info, sizeof(info)) == sizeof(info);
 
 		if (got && info.ssi_signo == SIGHUP) {
 			reload(p, o);
@@ -340,7 +356,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (log_open(process.boot.log_target, process.boot.log_level)) {
-		fprintf(stderr, "causewayd: [log] target = %s: %s\n", process.boot.log_target, strerror(errno));
+		fprintf(stderr, "causewayd: [log] target = %s: %s\n", process.boot.log_target,
+			strerror(errno));
 		boot_free(&process.boot);
 		return 1;
 	}

@@ -16,7 +16,8 @@ static void on_message(void *arg, struct net_buf *msg, const struct net_flow *fl
 	edge_on_message(w->edge, msg, flow);
 }
 
-static void on_undelivered(void *arg, struct span message, const struct net_flow *flow, int err, const char *text)
+static void on_undelivered(void *arg, struct span message, const struct net_flow *flow, int err,
+			   const char *text)
 {
 	struct worker *w = arg;
 
@@ -45,7 +46,8 @@ static void each_turn(struct loop_hook *hook)
 	adopt_model(container_of(hook, struct worker, hook));
 }
 
-static int worker_open(struct process *p, struct worker *w, unsigned index, char *why, size_t why_size)
+static int worker_open(struct process *p, struct worker *w, unsigned index, char *why,
+		       size_t why_size)
 {
 	int err;
 
@@ -63,8 +65,12 @@ static int worker_open(struct process *p, struct worker *w, unsigned index, char
 		return err;
 	}
 	w->host = (struct call_host){
-		.loop = &w->loop, .hub = p->hub, .journal = p->journal, .worker = index,
-		.node = p->boot.node, .draining = &p->draining,
+		.loop = &w->loop,
+		.hub = p->hub,
+		.journal = p->journal,
+		.worker = index,
+		.node = p->boot.node,
+		.draining = &p->draining,
 	};
 	err = call_host_init(&w->host, (uint32_t)p->boot.max_calls);
 	return err;
@@ -73,9 +79,16 @@ static int worker_open(struct process *p, struct worker *w, unsigned index, char
 static int worker_open_edge(struct process *p, struct worker *w)
 {
 	struct edge_config config = {
-		.worker = w->index, .workers = p->n_workers, .loop = &w->loop, .net = w->net, .dns = w->dns, .host = &w->host,
-		.digest_key = p->digest_key, .product = PRODUCT,
-		.max_transactions = (uint32_t)p->boot.max_calls * 2, .max_sessions = (uint32_t)p->boot.max_calls * 2,
+		.worker = w->index,
+		.workers = p->n_workers,
+		.loop = &w->loop,
+		.net = w->net,
+		.dns = w->dns,
+		.host = &w->host,
+		.digest_key = p->digest_key,
+		.product = PRODUCT,
+		.max_transactions = (uint32_t)p->boot.max_calls * 2,
+		.max_sessions = (uint32_t)p->boot.max_calls * 2,
 	};
 	int err = edge_open(&w->edge, &config);
 
@@ -93,7 +106,9 @@ int workers_open(struct process *p, char *why, size_t why_size)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int err = 0;
 
-	p->n_workers = p->boot.workers ? (unsigned)p->boot.workers : cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)(cores > 0 ? cores : 1);
+	p->n_workers = p->boot.workers       ? (unsigned)p->boot.workers
+		       : cores > WORKERS_MAX ? WORKERS_MAX
+					     : (unsigned)(cores > 0 ? cores : 1);
 	p->boot.net.workers = p->n_workers;
 	snprintf(why, why_size, "out of memory");
 	for (unsigned i = 0; i < p->n_workers && !err; i++) {
@@ -137,7 +152,7 @@ int workers_start(struct process *p)
 
 /* Shared by asker and worker; whoever comes last frees it. */
 struct question {
-	struct ask ask;			/* the worker's copy */
+	struct ask ask; /* the worker's copy */
 	struct worker *worker;
 	sem_t done;
 	atomic_uint refs;
@@ -156,7 +171,7 @@ static void question_run(void *arg)
 {
 	struct question *q = arg;
 
-	if (atomic_load(&q->refs) > 1)	/* the asker still waits: what it lent is there */
+	if (atomic_load(&q->refs) > 1) /* the asker still waits: what it lent is there */
 		q->ask.fn(q->worker, &q->ask);
 	sem_post(&q->done);
 	question_drop(q);

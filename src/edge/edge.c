@@ -7,7 +7,8 @@
 #define SCRATCH_SIZE 8192
 #define NONCES_MAX 65536
 
-static void on_refused(void *arg, const struct sip_msg *msg, const struct net_flow *flow, int status, const char *why);
+static void on_refused(void *arg, const struct sip_msg *msg, const struct net_flow *flow,
+		       int status, const char *why);
 static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flow *flow);
 
 static const struct sip_stack_ops stack_ops = {
@@ -52,7 +53,8 @@ void edge_refresh(struct edge *edge)
 	edge->timers = (struct sip_timers){ params->sip_t1, params->sip_t2, params->sip_t4 };
 	renew_digest(edge, params);
 	if (edge->digest)
-		sip_digest_server_offer(edge->digest, params->auth_md5, params->auth_sha256 || !params->auth_md5);
+		sip_digest_server_offer(edge->digest, params->auth_md5,
+					params->auth_sha256 || !params->auth_md5);
 }
 
 int edge_open(struct edge **edge_out, const struct edge_config *config)
@@ -72,11 +74,17 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 		return err;
 	}
 	stack_config = (struct sip_stack_config){
-		.worker = config->worker, .workers = config->workers,
-		.loop = config->loop, .net = config->net, .dns = config->dns,
-		.timers = &edge->timers, .product = config->product,
-		.max_transactions = config->max_transactions, .max_sessions = config->max_sessions,
-		.ops = &stack_ops, .arg = edge,
+		.worker = config->worker,
+		.workers = config->workers,
+		.loop = config->loop,
+		.net = config->net,
+		.dns = config->dns,
+		.timers = &edge->timers,
+		.product = config->product,
+		.max_transactions = config->max_transactions,
+		.max_sessions = config->max_sessions,
+		.ops = &stack_ops,
+		.arg = edge,
 	};
 	err = sip_stack_new(&edge->stack, &stack_config);
 	if (err) {
@@ -114,7 +122,8 @@ void edge_on_message(void *arg, struct net_buf *msg, const struct net_flow *flow
 	sip_stack_on_message(edge->stack, msg, flow);
 }
 
-void edge_on_undelivered(void *arg, struct span message, const struct net_flow *flow, int err, const char *text)
+void edge_on_undelivered(void *arg, struct span message, const struct net_flow *flow, int err,
+			 const char *text)
 {
 	struct edge *edge = arg;
 
@@ -148,15 +157,19 @@ static enum end_code refusal_code(int status)
 	}
 }
 
-static void record_refusal(struct edge *edge, const struct sip_msg *msg, const struct net_flow *flow, enum end_code code,
-			   int status, const char *text)
+static void record_refusal(struct edge *edge, const struct sip_msg *msg,
+			   const struct net_flow *flow, enum end_code code, int status,
+			   const char *text)
 {
 	struct sip_name_addr from;
 	struct sip_uri uri;
 	char source[NET_ADDR_TEXT], proto[16];
-	struct call_refusal refusal = { .code = code, .status = status, .text = text, .source_addr = &flow->peer.sa };
+	struct call_refusal refusal = {
+		.code = code, .status = status, .text = text, .source_addr = &flow->peer.sa
+	};
 
-	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0 && sip_uri_decode(&uri, from.uri) == 0)
+	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0 &&
+	    sip_uri_decode(&uri, from.uri) == 0)
 		refusal.caller = uri.user;
 	if (sip_uri_decode(&uri, sip_str(msg, msg->uri)) == 0)
 		refusal.callee = uri.user;
@@ -169,7 +182,8 @@ static void record_refusal(struct edge *edge, const struct sip_msg *msg, const s
 }
 
 /* Refused INVITEs leave a record like any call; merged requests are copies of a call that has one. */
-static void on_refused(void *arg, const struct sip_msg *msg, const struct net_flow *flow, int status, const char *why)
+static void on_refused(void *arg, const struct sip_msg *msg, const struct net_flow *flow,
+		       int status, const char *why)
 {
 	if (!msg || !msg->request || msg->method != SIP_INVITE || msg->to_tag.len || !status)
 		return;
@@ -189,7 +203,8 @@ static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flo
 	if (m->params.reply_unauthorized)
 		return true;
 	memcpy(&req.source, &flow->peer, sizeof(flow->peer));
-	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0 && sip_uri_decode(&uri, from.uri) == 0)
+	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0 &&
+	    sip_uri_decode(&uri, from.uri) == 0)
 		req.caller = uri.user;
 	sip_digest_user(msg, m->params.auth_realm, false, &req.digest_claim);
 	admit_decide(m, &req, &result, NULL);

@@ -15,14 +15,14 @@
 #define PRODUCT_KEPT 64
 
 struct challenge {
-	struct hash_node node;		/* by Call-ID */
-	struct list age;		/* oldest first */
+	struct hash_node node; /* by Call-ID */
+	struct list age; /* oldest first */
 	struct timer timer;
 	struct challenges *owner;
-	uint64_t since_us;		/* UTC */
+	uint64_t since_us; /* UTC */
 	struct net_flow flow;
-	char gateway[NUMBER_KEPT];	/* or phone: who was asked */
-	char user[NUMBER_KEPT];		/* as he is known; "" = not known yet */
+	char gateway[NUMBER_KEPT]; /* or phone: who was asked */
+	char user[NUMBER_KEPT]; /* as he is known; "" = not known yet */
 	char caller[NUMBER_KEPT], callee[NUMBER_KEPT], product[PRODUCT_KEPT];
 	size_t call_id_len;
 	char call_id[];
@@ -79,15 +79,18 @@ void edge_challenges_free(struct challenges **challenges)
 
 static void record_and_forget(struct challenge *c, const char *why)
 {
-	struct call_refusal refusal = { .code = END_NO_CREDENTIALS, .status = 401, .started_us = c->since_us };
+	struct call_refusal refusal = { .code = END_NO_CREDENTIALS,
+					.status = 401,
+					.started_us = c->since_us };
 	char source[NET_ADDR_TEXT], proto[16], text[320];
 
 	refusal.source = net_addr_format(&c->flow.peer, source);
 	refusal.source_addr = &c->flow.peer.sa;
 	fmt_print(proto, sizeof(proto), "sip/%s", net_proto_name(c->flow.proto));
 	refusal.proto = proto;
-	fmt_print(text, sizeof(text), "%s was challenged as %s%s%s%s and %s", source, c->gateway[0] ? c->gateway : "nobody known",
-		  c->user[0] ? " (user " : "", c->user, c->user[0] ? ")" : "", why);
+	fmt_print(text, sizeof(text), "%s was challenged as %s%s%s%s and %s", source,
+		  c->gateway[0] ? c->gateway : "nobody known", c->user[0] ? " (user " : "", c->user,
+		  c->user[0] ? ")" : "", why);
 	refusal.text = text;
 	refusal.gateway = span_of(c->gateway);
 	refusal.caller = span_of(c->caller);
@@ -100,13 +103,15 @@ static void record_and_forget(struct challenge *c, const char *why)
 
 static void on_timeout(struct timer *timer)
 {
-	record_and_forget(container_of(timer, struct challenge, timer), "sent no credentials within the authentication timeout");
+	record_and_forget(container_of(timer, struct challenge, timer),
+			  "sent no credentials within the authentication timeout");
 }
 
 void edge_challenges_settle(struct challenges *all)
 {
 	while (!list_empty(&all->age))
-		record_and_forget(list_entry(all->age.next, struct challenge, age), "had sent no credentials when the switch stopped");
+		record_and_forget(list_entry(all->age.next, struct challenge, age),
+				  "had sent no credentials when the switch stopped");
 }
 
 /* ---- coming and going ------------------------------------------------------------------------- */
@@ -142,7 +147,8 @@ static void note_message(struct challenge *c, const struct sip_msg *msg)
 	struct sip_name_addr from;
 	struct sip_uri uri;
 
-	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0 && sip_uri_decode(&uri, from.uri) == 0)
+	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0 &&
+	    sip_uri_decode(&uri, from.uri) == 0)
 		span_copy(uri.user, c->caller, sizeof(c->caller));
 	if (sip_uri_decode(&uri, sip_str(msg, msg->uri)) == 0)
 		span_copy(uri.user, c->callee, sizeof(c->callee));
@@ -160,8 +166,8 @@ static void note_asked(struct challenge *c, const struct admit_result *asked)
 }
 
 /* One that is challenged again without having tried credentials keeps its first time. */
-void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg, const struct net_flow *flow,
-			 const struct admit_result *asked)
+void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg,
+			 const struct net_flow *flow, const struct admit_result *asked)
 {
 	struct edge *edge = all->edge;
 	struct span call_id = span_head(msg->call_id, CALL_ID_KEPT);
@@ -170,7 +176,8 @@ void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg, cons
 	if (find(all, call_id))
 		return;
 	if (all->by_call_id.count >= CHALLENGES_MAX)
-		record_and_forget(list_entry(all->age.next, struct challenge, age), "the table of challenged calls is full");
+		record_and_forget(list_entry(all->age.next, struct challenge, age),
+				  "the table of challenged calls is full");
 	c = calloc(1, sizeof(*c) + call_id.len);
 	if (!c) {
 		log_error("no memory to remember a challenged call");

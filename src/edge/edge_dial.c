@@ -14,18 +14,18 @@
 struct dial {
 	struct sip_leg *leg;
 	struct sip_resolve *resolve;
-	bool at_once;			/* resolving within edge_dial: failures are returned, not told */
-	int err;			/* outcome of resolving at once */
+	bool at_once; /* resolving within edge_dial: failures are returned, not told */
+	int err; /* outcome of resolving at once */
 	struct sip_targets targets;
-	unsigned next;			/* target to try next */
+	unsigned next; /* target to try next */
 	unsigned redirects;
-	const struct model_routing *gateway;	/* or */
+	const struct model_routing *gateway; /* or */
 	const struct model_phone *phone;
-	const struct media_desc *offer;	/* in the call's setup arena */
-	char host[256];			/* of the Request-URI */
+	const struct media_desc *offer; /* in the call's setup arena */
+	char host[256]; /* of the Request-URI */
 	uint16_t port;
-	int proto;			/* -1 = not said */
-	char user[160];			/* escaped */
+	int proto; /* -1 = not said */
+	char user[160]; /* escaped */
 };
 
 /* RFC 3261 25.1: user = 1*( unreserved / escaped / user-unreserved ). */
@@ -36,7 +36,8 @@ size_t edge_escape_user(const char *user, char *dst, size_t size)
 
 	for (; *user && used + 4 < size; user++) {
 		unsigned char c = (unsigned char)*user;
-		bool letter = (ascii_lower(*user) >= 'a' && ascii_lower(*user) <= 'z') || ascii_digit(*user);
+		bool letter = (ascii_lower(*user) >= 'a' && ascii_lower(*user) <= 'z') ||
+			      ascii_digit(*user);
 
 		if (letter || strchr(plain, c))
 			dst[used++] = (char)c;
@@ -90,18 +91,21 @@ static void add_display(struct buf *out, const char *display)
 	buf_add_str(out, "\" ");
 }
 
-static void write_from(const struct dial *d, const struct call_numbers *numbers, const char *local_host, struct buf *out)
+static void write_from(const struct dial *d, const struct call_numbers *numbers,
+		       const char *local_host, struct buf *out)
 {
 	char user[160];
 
 	edge_escape_user(numbers->caller[0] ? numbers->caller : "anonymous", user, sizeof(user));
 	if (numbers->display)
 		add_display(out, numbers->display);
-	buf_addf(out, "<sip:%s@%s>", user, d->gateway && d->gateway->from_host ? d->gateway->from_host : local_host);
+	buf_addf(out, "<sip:%s@%s>", user,
+		 d->gateway && d->gateway->from_host ? d->gateway->from_host : local_host);
 }
 
 /* Identity goes on under our own host, and only to those who are trusted with it (RFC 3325 5). */
-static void write_identity(const struct dial *d, const struct call_numbers *numbers, const char *local_host, struct buf *out)
+static void write_identity(const struct dial *d, const struct call_numbers *numbers,
+			   const char *local_host, struct buf *out)
 {
 	struct sip_uri uri;
 	struct span user;
@@ -116,13 +120,17 @@ static void write_identity(const struct dial *d, const struct call_numbers *numb
 		buf_addf(out, "Privacy: %s\r\n", numbers->privacy);
 }
 
-static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow *flow, struct span uri)
+static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow *flow,
+		     struct span uri)
 {
 	const struct call_numbers *numbers = call_numbers(leg->base.call);
-	struct buf from = BUF_INIT(URI_MAX), to = BUF_INIT(URI_MAX), extra = BUF_INIT(EXTRA_MAX), sdp = BUF_INIT(SDP_MAX);
+	struct buf from = BUF_INIT(URI_MAX), to = BUF_INIT(URI_MAX), extra = BUF_INIT(EXTRA_MAX),
+		   sdp = BUF_INIT(SDP_MAX);
 	struct sip_session_config config;
 	char local[NET_ADDR_TEXT];
-	struct sip_dial dial = { .flow = *flow, .uri = uri, .max_forwards = numbers->max_forwards - 1 };
+	struct sip_dial dial = { .flow = *flow,
+				 .uri = uri,
+				 .max_forwards = numbers->max_forwards - 1 };
 	int err = -ENOMEM;
 
 	leg->flow = *flow;
@@ -139,7 +147,8 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 	dial.extra = buf_span(&extra);
 	edge_session_config(leg, &call_model(leg->base.call)->params, d->gateway, &config);
 	if (!from.failed && !to.failed && !extra.failed && !sdp.failed)
-		err = sip_session_dial(&leg->session, leg->edge->stack, &dial, &config, &edge_session_ops, leg);
+		err = sip_session_dial(&leg->session, leg->edge->stack, &dial, &config,
+				       &edge_session_ops, leg);
 	buf_free(&from);
 	buf_free(&to);
 	buf_free(&extra);
@@ -161,7 +170,8 @@ static int dial_target(struct sip_leg *leg, struct dial *d, const struct sip_tar
 		return -EADDRNOTAVAIL;
 	if (pinned && net_addr_parse(&local, span_of(d->gateway->local_address), 0))
 		return -EADDRNOTAVAIL;
-	err = net_flow_to(leg->edge->config.net, &flow, target->proto, &target->addr, pinned ? &local : NULL, d->host);
+	err = net_flow_to(leg->edge->config.net, &flow, target->proto, &target->addr,
+			  pinned ? &local : NULL, d->host);
 	if (err)
 		return err;
 	write_request_uri(d, &uri, target->proto);
@@ -186,7 +196,9 @@ static int dial_next_target(struct sip_leg *leg)
 
 static void fail_resolving(struct sip_leg *leg, const struct dial *d)
 {
-	struct call_end end = { .code = END_DNS_FAILED, .q850 = -1, .err = d->targets.err, .text = d->targets.text };
+	struct call_end end = {
+		.code = END_DNS_FAILED, .q850 = -1, .err = d->targets.err, .text = d->targets.text
+	};
 
 	call_on_failed(&leg->base, &end);
 }
@@ -220,7 +232,8 @@ static int resolve_and_dial(struct sip_leg *leg, struct dial *d)
 {
 	d->at_once = true;
 	d->err = -EINPROGRESS;
-	d->resolve = sip_resolve_start(leg->edge->config.dns, span_of(d->host), d->port, d->proto, true, true, on_resolved, d);
+	d->resolve = sip_resolve_start(leg->edge->config.dns, span_of(d->host), d->port, d->proto,
+				       true, true, on_resolved, d);
 	d->at_once = false;
 	if (d->err == -EINPROGRESS)
 		return d->resolve ? 0 : -ENOMEM;
@@ -242,7 +255,8 @@ static int dial_phone(struct sip_leg *leg, struct dial *d)
 	return dial_flow(leg, d, &flow, span_of(binding.contact));
 }
 
-int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate, const struct media_desc *offer)
+int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate,
+	      const struct media_desc *offer)
 {
 	const struct call_numbers *numbers = call_numbers(leg->base.call);
 	struct dial *d = calloc(1, sizeof(*d));
@@ -279,8 +293,10 @@ static void blame_dns(struct sip_leg *leg, struct call_end *end)
 	char asked[300];
 
 	end->code = END_DNS_FAILED;
-	end->text = arena_printf(call_setup_arena(leg->base.call), "the name servers have not answered within the invite timeout (%s)",
-				 sip_resolve_waiting(leg->dial->resolve, asked, sizeof(asked)));
+	end->text =
+		arena_printf(call_setup_arena(leg->base.call),
+			     "the name servers have not answered within the invite timeout (%s)",
+			     sip_resolve_waiting(leg->dial->resolve, asked, sizeof(asked)));
 }
 
 bool edge_retarget(struct sip_leg *leg, struct call_end *end)
@@ -304,7 +320,9 @@ static bool may_follow(const struct sip_leg *leg, const struct dial *d)
 {
 	if (!d->gateway || d->redirects >= EDGE_REDIRECTS_MAX)
 		return false;
-	return d->gateway->follow_redirects < 0 ? call_model(leg->base.call)->params.follow_redirects : d->gateway->follow_redirects == 1;
+	return d->gateway->follow_redirects < 0
+		       ? call_model(leg->base.call)->params.follow_redirects
+		       : d->gateway->follow_redirects == 1;
 }
 
 static int redirect_proto(const struct sip_uri *uri)
@@ -313,7 +331,9 @@ static int redirect_proto(const struct sip_uri *uri)
 
 	if (!sip_param(uri->params, "transport", &transport))
 		return -1;
-	return span_ieq(transport, SPAN("tcp")) ? NET_TCP : span_ieq(transport, SPAN("tls")) ? NET_TLS : NET_UDP;
+	return span_ieq(transport, SPAN("tcp"))   ? NET_TCP
+	       : span_ieq(transport, SPAN("tls")) ? NET_TLS
+						  : NET_UDP;
 }
 
 static bool follow_redirect(struct sip_leg *leg, struct dial *d, const struct sip_msg *msg)
@@ -324,7 +344,8 @@ static bool follow_redirect(struct sip_leg *leg, struct dial *d, const struct si
 	char *number;
 
 	if (!sip_next_value(msg, SIP_H_CONTACT, &it) || sip_name_addr_decode(&contact, it.value) ||
-	    sip_uri_decode(&uri, contact.uri) || !span_ieq(uri.scheme, SPAN("sip")) || !uri.host.len)
+	    sip_uri_decode(&uri, contact.uri) || !span_ieq(uri.scheme, SPAN("sip")) ||
+	    !uri.host.len)
 		return false;
 	if (span_copy(uri.host, d->host, sizeof(d->host)) >= sizeof(d->host) ||
 	    (uri.user.len && span_copy(uri.user, d->user, sizeof(d->user)) >= sizeof(d->user)))

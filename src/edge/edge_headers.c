@@ -23,7 +23,8 @@ static bool may_pass(const struct sip_msg *msg, const struct sip_hdr *header)
 /* Its long name, so that compact forms need no entry of their own in the lists. */
 static struct span name_of(const struct sip_msg *msg, const struct sip_hdr *header)
 {
-	return header->id == SIP_H_OTHER ? sip_str(msg, header->name) : span_of(sip_header_name(header->id));
+	return header->id == SIP_H_OTHER ? sip_str(msg, header->name)
+					 : span_of(sip_header_name(header->id));
 }
 
 /* What is passed on must stand in a message of ours as one line. */
@@ -35,7 +36,8 @@ static bool is_clean(struct span value)
 	return value.len > 0;
 }
 
-struct span edge_headers_collect(struct arena *arena, const struct sip_msg *invite, const char *list)
+struct span edge_headers_collect(struct arena *arena, const struct sip_msg *invite,
+				 const char *list)
 {
 	struct buf lines = BUF_INIT(EDGE_HEADERS_MAX);
 	struct span out = SPAN_NONE;
@@ -44,7 +46,8 @@ struct span edge_headers_collect(struct arena *arena, const struct sip_msg *invi
 		const struct sip_hdr *header = &invite->headers[i];
 		struct span name = name_of(invite, header), value = sip_str(invite, header->value);
 
-		if (!may_pass(invite, header) || !model_header_listed(list, name) || !is_clean(value))
+		if (!may_pass(invite, header) || !model_header_listed(list, name) ||
+		    !is_clean(value))
 			continue;
 		if (lines.len + name.len + value.len + 4 > EDGE_HEADERS_MAX)
 			break;

@@ -32,7 +32,8 @@ void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, struct
 		out->wrong = true;
 		return;
 	}
-	switch (sip_digest_check(edge->digest, msg, realm, false, user, secret, edge->config.loop->now_us)) {
+	switch (sip_digest_check(edge->digest, msg, realm, false, user, secret,
+				 edge->config.loop->now_us)) {
 	case SIP_DIGEST_OK:
 		out->proven = true;
 		break;
@@ -54,9 +55,10 @@ void edge_challenge(struct edge *edge, struct sip_stx *tx, const struct sip_msg 
 {
 	struct buf lines = BUF_INIT(2048);
 
-	sip_digest_challenge(edge->digest, &lines, edge->config.host->model->params.auth_realm, false, stale,
-			     edge->config.loop->now_us);
-	sip_stx_reply(tx, msg, lines.failed ? 500 : 401, NULL, lines.failed ? NULL : buf_cstr(&lines));
+	sip_digest_challenge(edge->digest, &lines, edge->config.host->model->params.auth_realm,
+			     false, stale, edge->config.loop->now_us);
+	sip_stx_reply(tx, msg, lines.failed ? 500 : 401, NULL,
+		      lines.failed ? NULL : buf_cstr(&lines));
 	buf_free(&lines);
 }
 
@@ -83,13 +85,14 @@ static struct span identity_of(const struct sip_msg *msg)
 	struct sip_values it = { 0 };
 	struct sip_name_addr identity;
 
-	if (!sip_next_value(msg, SIP_H_P_ASSERTED_IDENTITY, &it) || sip_name_addr_decode(&identity, it.value))
+	if (!sip_next_value(msg, SIP_H_P_ASSERTED_IDENTITY, &it) ||
+	    sip_name_addr_decode(&identity, it.value))
 		return SPAN_NONE;
 	return identity.uri;
 }
 
-static void read_offer(struct edge *edge, const struct sip_msg *msg, struct call_arrival *arrival, struct media_desc **offer,
-		       char *why, size_t why_size, int *err)
+static void read_offer(struct edge *edge, const struct sip_msg *msg, struct call_arrival *arrival,
+		       struct media_desc **offer, char *why, size_t why_size, int *err)
 {
 	struct span sdp = sip_body_sdp(msg);
 
@@ -101,20 +104,24 @@ static void read_offer(struct edge *edge, const struct sip_msg *msg, struct call
 		arrival->offer = *offer;
 }
 
-static void refuse_sdp(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow, const char *why)
+static void refuse_sdp(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg,
+		       const struct net_flow *flow, const char *why)
 {
-	struct call_refusal refusal = { .code = END_SDP_MALFORMED, .status = 488, .text = why, .source_addr = &flow->peer.sa };
+	struct call_refusal refusal = {
+		.code = END_SDP_MALFORMED, .status = 488, .text = why, .source_addr = &flow->peer.sa
+	};
 	char source[NET_ADDR_TEXT];
 
-	sip_stx_reply(tx, msg, 488, NULL, "Warning: 399 causeway \"session description cannot be read\"\r\n");
+	sip_stx_reply(tx, msg, 488, NULL,
+		      "Warning: 399 causeway \"session description cannot be read\"\r\n");
 	refusal.source = net_addr_format(&flow->peer, source);
 	refusal.proto = "sip";
 	refusal.sip_call_id = msg->call_id;
 	call_record_refusal(edge->config.host, &refusal);
 }
 
-static struct sip_leg *caller_leg(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow,
-				  struct call_arrival *arrival)
+static struct sip_leg *caller_leg(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg,
+				  const struct net_flow *flow, struct call_arrival *arrival)
 {
 	struct sip_leg *leg = edge_leg_new(edge, false);
 
@@ -128,10 +135,12 @@ static struct sip_leg *caller_leg(struct edge *edge, struct sip_stx *tx, const s
 	return leg;
 }
 
-void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
+		    const struct net_flow *flow)
 {
 	struct edge *edge = arg;
-	struct call_arrival arrival = { .max_forwards = msg->max_forwards < 0 ? 70 : msg->max_forwards };
+	struct call_arrival arrival = { .max_forwards =
+						msg->max_forwards < 0 ? 70 : msg->max_forwards };
 	char caller[NUMBER_MAX], callee[NUMBER_MAX], why[192] = "";
 	struct media_desc *offer = NULL;
 	struct sip_name_addr from = { .display = SPAN_NONE };

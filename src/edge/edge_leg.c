@@ -55,8 +55,8 @@ static void leg_free(struct leg *base)
 
 /* ---- settings ---------------------------------------------------------------------------------- */
 
-void edge_session_config(const struct sip_leg *leg, const struct model_params *params, const struct model_routing *gateway,
-			 struct sip_session_config *out)
+void edge_session_config(const struct sip_leg *leg, const struct model_params *params,
+			 const struct model_routing *gateway, struct sip_session_config *out)
 {
 	const struct model_sip *sip = leg->sip;
 
@@ -130,7 +130,8 @@ struct span edge_write_sdp(struct sip_leg *leg, const struct media_desc *media, 
 }
 
 /* Write `media` and hand it to `send`: the shape of every verb that carries a description. */
-static int with_sdp(struct sip_leg *leg, const struct media_desc *media, int (*send)(struct sip_session *s, struct span sdp))
+static int with_sdp(struct sip_leg *leg, const struct media_desc *media,
+		    int (*send)(struct sip_session *s, struct span sdp))
 {
 	struct buf text = BUF_INIT(SDP_MAX);
 	uint64_t version = leg->sdp_version, hash = leg->sdp_hash;
@@ -160,7 +161,8 @@ static void upcall_begin(struct upcall *up, struct span sdp)
 	if (!sdp.len)
 		return;
 	up->arena = arena_new(SCRATCH_FIRST);
-	up->err = up->arena ? edge_desc_read(up->arena, sdp, &up->media, up->why, sizeof(up->why)) : -ENOMEM;
+	up->err = up->arena ? edge_desc_read(up->arena, sdp, &up->media, up->why, sizeof(up->why))
+			    : -ENOMEM;
 }
 
 static void upcall_end(struct upcall *up)
@@ -189,11 +191,14 @@ void edge_end_of(const struct sip_leg *leg, const struct sip_event *ev, struct c
 	static _Thread_local char said[128];
 	enum end_code code = ev->status || leg->flow.proto == NET_UDP ? END_NONE : stream_error(ev);
 
-	*out = (struct call_end){ .status = ev->status, .err = ev->err, .q850 = -1, .text = ev->text };
+	*out = (struct call_end){
+		.status = ev->status, .err = ev->err, .q850 = -1, .text = ev->text
+	};
 	if (ev->msg && ev->status && !ev->text) {
 		struct span phrase = sip_str(ev->msg, ev->msg->reason);
 
-		fmt_print(said, sizeof(said), "the gateway answered %d %.*s", ev->status, SPAN_ARG(phrase));
+		fmt_print(said, sizeof(said), "the gateway answered %d %.*s", ev->status,
+			  SPAN_ARG(phrase));
 		out->text = said;
 	}
 	if (ev->msg) {
@@ -247,7 +252,8 @@ static void leg_release(struct leg *base, const struct call_end *end)
 {
 	struct sip_leg *leg = sip_leg(base);
 	char lines[384];
-	bool refusal = !leg->callee_side && !(leg->session && sip_session_is_answered(leg->session));
+	bool refusal =
+		!leg->callee_side && !(leg->session && sip_session_is_answered(leg->session));
 	struct span extra = edge_end_headers(end, refusal, lines, sizeof(lines));
 
 	if (base->over)
@@ -289,16 +295,19 @@ bool edge_is_natted(struct span contact, const struct net_flow *flow)
 	union net_addr addr;
 	struct sip_uri uri;
 
-	if (sip_uri_decode(&uri, contact) || net_addr_parse(&addr, uri.host, uri.port ? uri.port : 5060))
+	if (sip_uri_decode(&uri, contact) ||
+	    net_addr_parse(&addr, uri.host, uri.port ? uri.port : 5060))
 		return false;
-	return flow->proto == NET_UDP ? !net_addr_eq(&addr, &flow->peer) : !net_addr_eq_host(&addr, &flow->peer);
+	return flow->proto == NET_UDP ? !net_addr_eq(&addr, &flow->peer)
+				      : !net_addr_eq_host(&addr, &flow->peer);
 }
 
 static bool caller_is_natted(const struct sip_leg *leg)
 {
 	struct sip_name_addr contact;
 
-	return sip_name_addr_decode(&contact, sip_header(leg->invite, SIP_H_CONTACT)) == 0 && edge_is_natted(contact.uri, &leg->flow);
+	return sip_name_addr_decode(&contact, sip_header(leg->invite, SIP_H_CONTACT)) == 0 &&
+	       edge_is_natted(contact.uri, &leg->flow);
 }
 
 /* A caller that does not know session timers may talk for so long and no longer (VOS:
@@ -306,7 +315,8 @@ static bool caller_is_natted(const struct sip_leg *leg)
  * may have been forgotten off the hook all the same. */
 static bool knows_timers(const struct sip_msg *invite)
 {
-	return sip_lists(invite, SIP_H_SUPPORTED, "timer") || sip_lists(invite, SIP_H_REQUIRE, "timer");
+	return sip_lists(invite, SIP_H_SUPPORTED, "timer") ||
+	       sip_lists(invite, SIP_H_REQUIRE, "timer");
 }
 
 static int leg_admitted(struct leg *base, struct call_end *end)
@@ -318,21 +328,24 @@ static int leg_admitted(struct leg *base, struct call_end *end)
 
 	leg->sip = from->mapping ? &from->mapping->sip : &from->phone->sip;
 	if (leg->sip->pass_headers)
-		leg->arrival->headers = edge_headers_collect(leg->edge->scratch, leg->invite, leg->sip->pass_headers);
+		leg->arrival->headers = edge_headers_collect(leg->edge->scratch, leg->invite,
+							     leg->sip->pass_headers);
 	leg->natted = from->phone && caller_is_natted(leg);
 	edge_session_config(leg, &call_model(base->call)->params, NULL, &config);
 	if (!knows_timers(leg->invite))
 		base->max_talk_us = call_model(base->call)->params.no_timer_max_duration;
 	sip_stx_response_address(leg->tx, leg->sip->response_address);
 	leg->invite_pending = false;
-	err = sip_session_incoming(&leg->session, leg->edge->stack, leg->tx, leg->invite, &leg->flow, &config,
-				   &edge_session_ops, leg, &status);
+	err = sip_session_incoming(&leg->session, leg->edge->stack, leg->tx, leg->invite,
+				   &leg->flow, &config, &edge_session_ops, leg, &status);
 	if (!err)
 		return 0;
 	leg->invite_pending = false;
 	end->status = status;
-	end->code = status == 422 ? END_SESSION_INTERVAL_REFUSED : status == 420 || status == 421 ? END_EXTENSION_UNSUPPORTED :
-		    status == 503 ? END_SWITCH_OVERLOAD : END_MALFORMED_MESSAGE;
+	end->code = status == 422                    ? END_SESSION_INTERVAL_REFUSED
+		    : status == 420 || status == 421 ? END_EXTENSION_UNSUPPORTED
+		    : status == 503                  ? END_SWITCH_OVERLOAD
+						     : END_MALFORMED_MESSAGE;
 	return err;
 }
 
@@ -340,7 +353,8 @@ static int leg_ring(struct leg *base, int status, const struct media_desc *early
 {
 	struct sip_leg *leg = sip_leg(base);
 	struct buf text = BUF_INIT(SDP_MAX);
-	int err = sip_session_progress(leg->session, status, NULL, edge_write_sdp(leg, early, &text));
+	int err =
+		sip_session_progress(leg->session, status, NULL, edge_write_sdp(leg, early, &text));
 
 	buf_free(&text);
 	return err;
@@ -421,9 +435,11 @@ static int leg_pass(struct leg *base, const struct leg_message *message, void *c
 
 	if (!leg->session)
 		return -ENOTCONN;
-	if (!may_pass(leg, message->method) || span_copy(message->content_type, type, sizeof(type)) >= sizeof(type))
+	if (!may_pass(leg, message->method) ||
+	    span_copy(message->content_type, type, sizeof(type)) >= sizeof(type))
 		return -EOPNOTSUPP;
-	return sip_session_request(leg->session, message->method, message->headers, type[0] ? type : NULL, message->body, cookie);
+	return sip_session_request(leg->session, message->method, message->headers,
+				   type[0] ? type : NULL, message->body, cookie);
 }
 
 /* The cookie is the transaction to answer; the session knows whether it still waits. */
@@ -432,7 +448,8 @@ static void leg_pass_result(struct leg *base, void *cookie, int status)
 	struct sip_leg *leg = sip_leg(base);
 
 	if (leg->session)
-		sip_session_respond(leg->session, cookie, NULL, status >= 200 ? status : 408, SPAN_NONE, NULL, SPAN_NONE);
+		sip_session_respond(leg->session, cookie, NULL, status >= 200 ? status : 408,
+				    SPAN_NONE, NULL, SPAN_NONE);
 }
 
 /* ---- records ------------------------------------------------------------------------------------------------ */
@@ -567,7 +584,9 @@ static void on_offer(void *arg, struct sip_session *s, const struct sip_event *e
 
 	upcall_begin(&up, ev->sdp);
 	if (up.err)
-		sip_session_reject(s, 488, SPAN("Warning: 399 causeway \"session description cannot be read\"\r\n"));
+		sip_session_reject(
+			s, 488,
+			SPAN("Warning: 399 causeway \"session description cannot be read\"\r\n"));
 	else
 		call_on_offer(&leg->base, up.media);
 	upcall_end(&up);
@@ -583,7 +602,8 @@ static void on_offer_result(void *arg, struct sip_session *s, const struct sip_e
 	upcall_end(&up);
 }
 
-static void on_request(void *arg, struct sip_session *s, struct sip_stx *tx, const struct sip_event *ev)
+static void on_request(void *arg, struct sip_session *s, struct sip_stx *tx,
+		       const struct sip_event *ev)
 {
 	struct sip_leg *leg = arg;
 	const struct sip_msg *msg = ev->msg;
@@ -594,14 +614,17 @@ static void on_request(void *arg, struct sip_session *s, struct sip_stx *tx, con
 	};
 
 	if (!leg->base.call || !may_pass(leg, message.method)) {
-		sip_session_respond(s, tx, msg, msg->method == SIP_METHOD_OTHER ? 501 : 405,
-				    SPAN("Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO\r\n"), NULL, SPAN_NONE);
+		sip_session_respond(
+			s, tx, msg, msg->method == SIP_METHOD_OTHER ? 501 : 405,
+			SPAN("Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO\r\n"),
+			NULL, SPAN_NONE);
 		return;
 	}
 	call_on_message(&leg->base, &message, tx);
 }
 
-static void on_request_result(void *arg, struct sip_session *s, void *cookie, const struct sip_event *ev)
+static void on_request_result(void *arg, struct sip_session *s, void *cookie,
+			      const struct sip_event *ev)
 {
 	struct sip_leg *leg = arg;
 
@@ -643,7 +666,11 @@ static const enum end_code end_codes[] = {
 static void on_ended(void *arg, struct sip_session *s, const struct sip_event *ev)
 {
 	struct sip_leg *leg = arg;
-	struct call_end end = { .code = end_codes[ev->end], .by = leg_side(leg), .status = ev->status, .q850 = -1, .text = ev->text };
+	struct call_end end = { .code = end_codes[ev->end],
+				.by = leg_side(leg),
+				.status = ev->status,
+				.q850 = -1,
+				.text = ev->text };
 
 	if (end.code == END_PRACK_MISSING)
 		end.status = 504;

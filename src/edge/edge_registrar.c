@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-_Static_assert(sizeof(struct net_flow) <= sizeof(((struct binding *)NULL)->flow), "a flow fits a binding");
+_Static_assert(sizeof(struct net_flow) <= sizeof(((struct binding *)NULL)->flow),
+	       "a flow fits a binding");
 
 struct registration {
 	struct edge *edge;
@@ -41,7 +42,8 @@ static void reply_ok(const struct registration *reg)
 /* Order of one client's requests (10.3 item 7): same Call-ID needs a higher CSeq. */
 static bool is_out_of_order(const struct registration *reg)
 {
-	return span_eq(reg->msg->call_id, span_of(reg->now.call_id)) && reg->msg->cseq <= reg->now.cseq;
+	return span_eq(reg->msg->call_id, span_of(reg->now.call_id)) &&
+	       reg->msg->cseq <= reg->now.cseq;
 }
 
 static uint64_t asked_expiry(const struct registration *reg, struct span contact_params)
@@ -74,7 +76,8 @@ static void binding_store(struct registration *reg, struct span uri, uint64_t ex
 	}
 	span_copy(uri, fresh.contact, sizeof(fresh.contact));
 	span_copy(reg->msg->call_id, fresh.call_id, sizeof(fresh.call_id));
-	span_copy(sip_header(reg->msg, SIP_H_USER_AGENT), fresh.user_agent, sizeof(fresh.user_agent));
+	span_copy(sip_header(reg->msg, SIP_H_USER_AGENT), fresh.user_agent,
+		  sizeof(fresh.user_agent));
 	memcpy(fresh.flow, reg->flow, sizeof(*reg->flow));
 	fresh.expires_us = loop->now_us + expiry_us;
 	fresh.registered_utc_us = loop->utc_us;
@@ -109,14 +112,17 @@ static void take_contact(struct registration *reg, struct span value)
 	if (expiry == 0) {
 		binding_remove(reg);
 	} else if (expiry < params->endpoint_min_expire) {
-		snprintf(extra, sizeof(extra), "Min-Expires: %llu\r\n", (unsigned long long)(params->endpoint_min_expire / SEC));
+		snprintf(extra, sizeof(extra), "Min-Expires: %llu\r\n",
+			 (unsigned long long)(params->endpoint_min_expire / SEC));
 		reply(reg, 423, extra);
 	} else {
-		binding_store(reg, contact.uri, expiry > params->endpoint_expire ? params->endpoint_expire : expiry);
+		binding_store(reg, contact.uri,
+			      expiry > params->endpoint_expire ? params->endpoint_expire : expiry);
 	}
 }
 
-void edge_register(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+void edge_register(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg,
+		   const struct net_flow *flow)
 {
 	struct registration reg = { .edge = edge, .tx = tx, .msg = msg, .flow = flow };
 	struct sip_values contacts = { 0 };
@@ -176,7 +182,9 @@ void edge_write_registrations(const struct model *m, uint64_t mono_us, struct bu
 		buf_add_json(out, span_of(binding.contact));
 		buf_add_str(out, ",\"user_agent\":");
 		buf_add_json(out, span_of(binding.user_agent));
-		buf_addf(out, ",\"source\":\"%s\",\"transport\":\"%s\",\"registered\":\"%s\",\"expires_s\":%llu}",
+		buf_addf(out,
+			 ",\"source\":\"%s\",\"transport\":\"%s\",\"registered\":\"%s\",\"expires_"
+			 "s\":%llu}",
 			 net_addr_format(&flow.peer, addr), net_proto_name(flow.proto),
 			 clock_format(binding.registered_utc_us, when, sizeof(when)),
 			 (unsigned long long)((binding.expires_us - mono_us) / SEC));

@@ -10,11 +10,14 @@ static void answer_options(struct edge *edge, struct sip_stx *tx, const struct s
 {
 	bool draining = atomic_load_explicit(edge->config.host->draining, memory_order_relaxed);
 
-	sip_stx_reply(tx, msg, draining ? 503 : 200, NULL,
-		      ALLOWED "Accept: application/sdp\r\nSupported: timer, 100rel\r\nAccept-Language: en\r\n");
+	sip_stx_reply(
+		tx, msg, draining ? 503 : 200, NULL,
+		ALLOWED
+		"Accept: application/sdp\r\nSupported: timer, 100rel\r\nAccept-Language: en\r\n");
 }
 
-void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow)
+void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
+		     const struct net_flow *flow)
 {
 	switch (msg->method) {
 	case SIP_OPTIONS:

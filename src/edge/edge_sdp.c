@@ -16,19 +16,28 @@
 /* ---- what becomes of an a= line --------------------------------------------------- */
 
 enum attr_use {
-	USE_RTPMAP, USE_FMTP, USE_PTIME, USE_MAXPTIME, USE_DIRECTION, USE_RTCP, USE_RTCP_MUX,
-	USE_PASS,		/* means the same to the other side: handed over as it is */
-	USE_PASS_SSRC,		/* handed over, but not the CNAME, which names a host (RFC 5576 6.1) */
+	USE_RTPMAP,
+	USE_FMTP,
+	USE_PTIME,
+	USE_MAXPTIME,
+	USE_DIRECTION,
+	USE_RTCP,
+	USE_RTCP_MUX,
+	USE_PASS, /* means the same to the other side: handed over as it is */
+	USE_PASS_SSRC, /* handed over, but not the CNAME, which names a host (RFC 5576 6.1) */
 	USE_DROP,
 };
 
 struct attr_rule {
-	struct span name;	/* without regard to case; a trailing "*" stands for any ending */
+	struct span name; /* without regard to case; a trailing "*" stands for any ending */
 	enum attr_use use;
 	uint8_t arg;
 };
 
-#define RULE(name, ...) { { (name), sizeof(name) - 1 }, __VA_ARGS__ }
+#define RULE(name, ...)                                                                            \
+	{                                                                                          \
+		{ (name), sizeof(name) - 1 }, __VA_ARGS__                                          \
+	}
 
 /* An attribute that is not in here is dropped. Among those left out on purpose:
  *   candidate, remote-candidates, ice-*, end-of-candidates, altc, source-filter, path:
@@ -36,6 +45,7 @@ struct attr_rule {
  *   tool, cat, keywds, charset, msid, cname, X-*, nortpproxy: the sender's software and network
  *   acap, tcap, pcfg, acfg, ccap, csup, creq: may carry addresses (RFC 7006), and offer what
  *     the description on the other leg could not be changed for; the actual one stands. */
+/* clang-format off */
 static const struct attr_rule attr_rules[] = {
 	RULE("rtpmap", USE_RTPMAP),
 	RULE("fmtp", USE_FMTP),
@@ -107,6 +117,7 @@ static const struct attr_rule attr_rules[] = {
 	RULE("accept-wrapped-types", USE_PASS),
 	RULE("max-size", USE_PASS),
 };
+/* clang-format on */
 
 static const struct attr_rule drop_rule = RULE("", USE_DROP);
 
@@ -119,8 +130,8 @@ static const struct attr_rule *rule_of(struct span name)
 		if (!name.len || ascii_lower(name.p[0]) != ascii_lower(known.p[0]))
 			continue;
 		open_ended = known.p[known.len - 1] == '*';
-		if (open_ended ? span_istarts(name, span_head(known, known.len - 1)) :
-				 span_ieq(name, known))
+		if (open_ended ? span_istarts(name, span_head(known, known.len - 1))
+			       : span_ieq(name, known))
 			return &attr_rules[i];
 	}
 	return &drop_rule;
@@ -137,6 +148,7 @@ static bool is_text(struct span s)
 
 /* ---- payload types that need no rtpmap: RFC 3551 6 -------------------------------- */
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	uint32_t clock;
@@ -168,6 +180,7 @@ static const struct {
 	[33] = { "MP2T", 90000, 1 },
 	[34] = { "H263", 90000, 1 },
 };
+/* clang-format on */
 
 static void format_fill_static(struct media_format *format, enum media_kind kind)
 {
@@ -183,10 +196,10 @@ static void format_fill_static(struct media_format *format, enum media_kind kind
 struct reader {
 	struct arena *arena;
 	const struct sdp *sdp;
-	unsigned number;			/* of the m= line, from 1 */
+	unsigned number; /* of the m= line, from 1 */
 	struct media_stream *stream;
 	bool rtp;
-	uint8_t place[PT_MAX + 1];		/* format of a payload type, + 1 */
+	uint8_t place[PT_MAX + 1]; /* format of a payload type, + 1 */
 	struct media_extra **extra_end;
 	char *why;
 	size_t why_size;

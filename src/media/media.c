@@ -8,15 +8,22 @@
 
 #include <stdio.h>
 
-#define WORD(literal) { (literal), sizeof(literal) - 1 }
+#define WORD(literal)                                                                              \
+	{                                                                                          \
+		(literal), sizeof(literal) - 1                                                     \
+	}
 
 static const struct span common_words[] = {
-	WORD("PCMA"), WORD("PCMU"), WORD("telephone-event"), WORD("G729"), WORD("GSM"),
-	WORD("G722"), WORD("G723"), WORD("CN"), WORD("opus"), WORD("iLBC"), WORD("G726-32"),
-	WORD("speex"), WORD("AMR"), WORD("AMR-WB"), WORD("H264"), WORD("VP8"), WORD("H263"),
-	WORD("H261"), WORD("t38"), WORD("RTP/AVP"), WORD("RTP/SAVP"), WORD("RTP/AVPF"),
-	WORD("RTP/SAVPF"), WORD("UDP/TLS/RTP/SAVPF"), WORD("udptl"), WORD("0-15"),
-	WORD("0-16"), WORD("annexb=no"), WORD("annexb=yes"), WORD("0.0.0.0"),
+	WORD("PCMA"),      WORD("PCMU"),       WORD("telephone-event"),
+	WORD("G729"),      WORD("GSM"),        WORD("G722"),
+	WORD("G723"),      WORD("CN"),         WORD("opus"),
+	WORD("iLBC"),      WORD("G726-32"),    WORD("speex"),
+	WORD("AMR"),       WORD("AMR-WB"),     WORD("H264"),
+	WORD("VP8"),       WORD("H263"),       WORD("H261"),
+	WORD("t38"),       WORD("RTP/AVP"),    WORD("RTP/SAVP"),
+	WORD("RTP/AVPF"),  WORD("RTP/SAVPF"),  WORD("UDP/TLS/RTP/SAVPF"),
+	WORD("udptl"),     WORD("0-15"),       WORD("0-16"),
+	WORD("annexb=no"), WORD("annexb=yes"), WORD("0.0.0.0"),
 };
 
 const char *media_word(struct arena *arena, struct span text)

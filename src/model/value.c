@@ -335,7 +335,8 @@ static bool set_prefixes(const struct setting *s)
 }
 
 /* A list of names that are kept as one text, "PCMA,PCMU", each once. */
-static bool set_names(const struct setting *s, bool (*is_good)(const struct setting *s, unsigned item))
+static bool set_names(const struct setting *s,
+		      bool (*is_good)(const struct setting *s, unsigned item))
 {
 	struct buf list = BUF_INIT(1024);
 	bool good = true;
@@ -346,7 +347,8 @@ static bool set_names(const struct setting *s, bool (*is_good)(const struct sett
 		good = is_good(s, i);
 		for (unsigned j = 0; j < i && good; j++)
 			if (span_ieq(name, s->items[j].text))
-				good = fault(s, i, "name each once", "`%.*s` is listed twice", SHOWN(name));
+				good = fault(s, i, "name each once", "`%.*s` is listed twice",
+					     SHOWN(name));
 		if (i)
 			buf_add_char(&list, ',');
 		buf_add_span(&list, name);
@@ -364,7 +366,8 @@ static bool codec_is_good(const struct setting *s, unsigned item)
 	struct span name = s->items[item].text;
 
 	return (name.len > 0 && name.len <= 31 && text_of(name, ".-_", false)) ||
-	       fault(s, item, "write names such as PCMA, PCMU, G729, opus", "`%.*s` is no codec's name", SHOWN(name));
+	       fault(s, item, "write names such as PCMA, PCMU, G729, opus",
+		     "`%.*s` is no codec's name", SHOWN(name));
 }
 
 static bool set_codecs(const struct setting *s)
@@ -381,11 +384,13 @@ static bool header_is_good(const struct setting *s, unsigned item)
 	const char *never;
 
 	if (!name.len || name.len > 63 || !text_of(name, "-_.", false) || (wild && name.len < 2))
-		return fault(s, item, "write names such as User-to-User, or X-* for all that begin with X-",
+		return fault(s, item,
+			     "write names such as User-to-User, or X-* for all that begin with X-",
 			     "`%.*s` is no header's name", SHOWN(entry));
 	never = pass_entry_refused(entry);
-	return !never || fault(s, item, "each side of a call has its own; identities pass by trust_identity",
-			       "`%.*s` never passes (%s)", SHOWN(entry), never);
+	return !never ||
+	       fault(s, item, "each side of a call has its own; identities pass by trust_identity",
+		     "`%.*s` never passes (%s)", SHOWN(entry), never);
 }
 
 static bool set_headers(const struct setting *s)

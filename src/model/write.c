@@ -166,7 +166,7 @@ static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_f
 	[FIELD_WORD] = write_text,       [FIELD_TRANSPORT] = write_choice,
 	[FIELD_ACCOUNT] = write_account, [FIELD_RATE_GROUP] = write_text,
 	[FIELD_PREFIX] = write_text,     [FIELD_PREFIXES] = write_prefixes,
-	[FIELD_CODECS] = write_names,   [FIELD_ADDRESSES] = write_addresses,
+	[FIELD_CODECS] = write_names,    [FIELD_ADDRESSES] = write_addresses,
 	[FIELD_PEER] = write_peer,       [FIELD_RATES] = write_rates,
 	[FIELD_HEADERS] = write_names,
 };

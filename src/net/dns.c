@@ -87,7 +87,7 @@ static void on_socket(struct loop_fd *watch, uint32_t events)
 
 static struct dns_socket *socket_find(struct net_dns *dns, int fd)
 {
-	list_for_each(pos, &dns->sockets) {
+	list_for_each (pos, &dns->sockets) {
 		struct dns_socket *s = list_entry(pos, struct dns_socket, node);
 
 		if (s->watch.fd == fd)

@@ -212,8 +212,9 @@ static bool next_line(struct span *text, struct span *line_out)
 {
 	size_t at = 0;
 
-	while (at < text->len && ((unsigned char)text->p[at] > '\r' ||
-				  (text->p[at] != '\n' && text->p[at] != '\r' && text->p[at] != '\0')))
+	while (at < text->len &&
+	       ((unsigned char)text->p[at] > '\r' ||
+		(text->p[at] != '\n' && text->p[at] != '\r' && text->p[at] != '\0')))
 		at++;
 	*line_out = span_head(*text, at);
 	if (at < text->len && text->p[at] == '\0')

@@ -34,20 +34,20 @@ struct sip_ctx {
 	const struct sip_ctx_ops *ops;
 	void *arg;
 	struct timer timer;
-	uint64_t deadline_us;		/* 0 = none */
-	uint64_t repeat_us;		/* when to repeat, if interval_us */
-	uint32_t interval_us;		/* 0 = no repetition */
+	uint64_t deadline_us; /* 0 = none */
+	uint64_t repeat_us; /* when to repeat, if interval_us */
+	uint32_t interval_us; /* 0 = no repetition */
 	uint32_t index, random;
 	uint16_t generation;
 	uint8_t method, state;
 	bool cancel_wanted;
 	struct net_flow flow;
-	struct net_buf *request;	/* until the final response */
-	struct net_buf *ack;		/* INVITE in COMPLETED */
-	char *reason;			/* for the CANCEL that waits for a provisional */
-	struct sip_ctx *cancel;		/* of an INVITE: its CANCEL, while that lives */
-	struct sip_ctx *invite;		/* of a CANCEL */
-	struct ctx_udp *udp;		/* while TCP is being tried */
+	struct net_buf *request; /* until the final response */
+	struct net_buf *ack; /* INVITE in COMPLETED */
+	char *reason; /* for the CANCEL that waits for a provisional */
+	struct sip_ctx *cancel; /* of an INVITE: its CANCEL, while that lives */
+	struct sip_ctx *invite; /* of a CANCEL */
+	struct ctx_udp *udp; /* while TCP is being tried */
 };
 
 size_t ctx_size(void)
@@ -258,7 +258,8 @@ bool ctx_is_loop(const struct sip_ctx *ctx, const struct sip_msg *msg)
 		return false;
 	span_cut((struct span){ ctx->request->data, ctx->request->len }, ' ', &method, &rest);
 	span_cut(rest, ' ', &uri, &rest);
-	return span_eq(method, sip_str(msg, msg->method_name)) && is_same_number(uri, sip_str(msg, msg->uri));
+	return span_eq(method, sip_str(msg, msg->method_name)) &&
+	       is_same_number(uri, sip_str(msg, msg->uri));
 }
 
 static struct sip_id ctx_id(const struct sip_ctx *ctx)

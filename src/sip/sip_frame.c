@@ -235,7 +235,8 @@ static int classify_request(struct sip_cursor *c, unsigned workers)
 	return call_id.len ? worker_of_call_id(call_id, workers) : 0;
 }
 
-static int by_start_line(struct span message, unsigned workers, int (*request)(struct sip_cursor *c, unsigned workers),
+static int by_start_line(struct span message, unsigned workers,
+			 int (*request)(struct sip_cursor *c, unsigned workers),
 			 int (*response)(struct sip_cursor *c, unsigned workers))
 {
 	struct sip_cursor c = sip_cursor_of(message);

@@ -108,7 +108,9 @@ static bool cut_odd_line(struct parse *ps, struct line *line)
 static bool cut_line(struct parse *ps, struct line *line)
 {
 	char *at = find_line_end(ps->p, ps->end);
-	size_t ending = ps->end - at >= 2 && at[0] == '\r' && at[1] == '\n' ? 2 : ps->end > at && *at == '\n';
+	size_t ending = ps->end - at >= 2 && at[0] == '\r' && at[1] == '\n'
+				? 2
+				: ps->end > at && *at == '\n';
 
 	if (!ending)
 		return cut_odd_line(ps, line);

@@ -28,21 +28,21 @@ struct sip_resolve {
 	void (*done)(void *arg, const struct sip_targets *targets);
 	void *arg;
 	char host[256];
-	uint16_t port;			/* 0 = none */
-	int proto;			/* -1 = none */
+	uint16_t port; /* 0 = none */
+	int proto; /* -1 = none */
 	bool want_ip4, want_ip6;
 
 	/* What is left to ask. */
 	bool naptr;
-	bool guessed;			/* the SRV names come from our transports, not from NAPTR */
-	struct hop srv[SRV_NAMES_MAX];	/* names of SRV records; port unused */
+	bool guessed; /* the SRV names come from our transports, not from NAPTR */
+	struct hop srv[SRV_NAMES_MAX]; /* names of SRV records; port unused */
 	unsigned n_srv, next_srv;
 	struct hop hops[SIP_TARGETS_MAX];
 	unsigned n_hops, next_hop;
-	bool aaaa_next;			/* this hop's A has been asked */
-	bool plain;			/* A/AAAA of the host itself is still an option */
+	bool aaaa_next; /* this hop's A has been asked */
+	bool plain; /* A/AAAA of the host itself is still an option */
 
-	struct hop asked;		/* the question under way */
+	struct hop asked; /* the question under way */
 	enum net_rr asked_type;
 	unsigned questions;
 	bool asking, answered;

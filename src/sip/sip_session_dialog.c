@@ -213,7 +213,8 @@ static bool take_literal(struct sip_dlg *d, const struct hop *hop)
 		return false;
 	/* A colon in a bare host is IPv6's; the parser may have taken a port off it otherwise. */
 	net_addr_set_port(&addr, hop_port(hop, proto));
-	if ((hop->proto < 0 || proto == d->flow.proto) && d->flow.proto != NET_UDP && net_addr_eq_host(&addr, &d->flow.peer))
+	if ((hop->proto < 0 || proto == d->flow.proto) && d->flow.proto != NET_UDP &&
+	    net_addr_eq_host(&addr, &d->flow.peer))
 		return true;
 	take_flow(d, proto, &addr);
 	return true;

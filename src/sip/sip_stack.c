@@ -30,9 +30,10 @@ struct place {
 
 /* + 1; 0 = no digit. */
 static const uint8_t hex_digits[256] = {
-	['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
-	['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
 
 /* `n` digits at *p, which moves past them; what is no digit leaves its mark in *bad. */
@@ -367,9 +368,11 @@ static void hand_up(struct sip_stack *stack, struct place *place, const struct s
 	stack->current_msg = NULL;
 }
 
-static bool is_screened_out(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow)
+static bool is_screened_out(struct sip_stack *stack, const struct sip_msg *msg,
+			    const struct net_flow *flow)
 {
-	return stack->config.ops->on_screen && !stack->config.ops->on_screen(stack->config.arg, msg, flow);
+	return stack->config.ops->on_screen &&
+	       !stack->config.ops->on_screen(stack->config.arg, msg, flow);
 }
 
 static void dispatch_new(struct sip_stack *stack, const struct sip_msg *msg,

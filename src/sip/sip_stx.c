@@ -27,20 +27,20 @@ struct sip_stx {
 	uint64_t deadline_us, repeat_us;
 	uint32_t interval_us;
 	uint32_t slot;
-	char *key;			/* transaction key, then merge key */
+	char *key; /* transaction key, then merge key */
 	uint32_t key_len, merge_len;
-	struct net_buf *request;	/* until the final response */
-	struct sip_msg *index;		/* of `request`, with only as many headers as it has */
-	struct net_buf *response;	/* to be repeated */
-	union net_addr *reply_to;	/* NULL: the source */
+	struct net_buf *request; /* until the final response */
+	struct sip_msg *index; /* of `request`, with only as many headers as it has */
+	struct net_buf *response; /* to be repeated */
+	union net_addr *reply_to; /* NULL: the source */
 	struct net_flow flow;
 	uint16_t via_port;
 	uint8_t state;
 	bool invite;
 	bool reliable;
-	bool cancelled;			/* on_cancel has been told */
-	bool done;			/* ACCEPTED: sip_stx_done was called */
-	bool outlived;			/* ACCEPTED: Timer L has fired */
+	bool cancelled; /* on_cancel has been told */
+	bool done; /* ACCEPTED: sip_stx_done was called */
+	bool outlived; /* ACCEPTED: Timer L has fired */
 };
 
 size_t stx_size(void)
@@ -465,7 +465,8 @@ void stx_undelivered(struct sip_stx *tx, int status, int err)
 {
 	/* Another worker's connection was gone when the response came to him. A 2xx is the user's: its next
 	 * repetition takes the new way. */
-	if (err == EPIPE && tx->reliable && tx->flow.worker != tx->stack->config.worker && stx_reconnect(tx) == 0 &&
+	if (err == EPIPE && tx->reliable && tx->flow.worker != tx->stack->config.worker &&
+	    stx_reconnect(tx) == 0 &&
 	    (!tx->response || stack_transmit(tx->stack, &tx->flow, tx->response) == 0))
 		return;
 	if (status >= 200 && (tx->state == STX_ACCEPTED || tx->state == STX_COMPLETED))

@@ -11,13 +11,16 @@ static const char config[] =
 	"parameters: { max_call_duration: 30m }\n"
 	"accounts: [ { name: acme }, { name: broke, locked: true } ]\n"
 	"mapping_gateways:\n"
-	"  - { name: acme-in, account: acme, addresses: [ 203.0.113.8 ], line_limit: 2, rate_limit: 5, max_duration: 10m }\n"
-	"  - { name: acme-alt, auth: address_port, addresses: [ \"203.0.113.8:5070\" ], max_duration: 2h }\n"
+	"  - { name: acme-in, account: acme, addresses: [ 203.0.113.8 ], line_limit: 2, "
+	"rate_limit: 5, max_duration: 10m }\n"
+	"  - { name: acme-alt, auth: address_port, addresses: [ \"203.0.113.8:5070\" ], "
+	"max_duration: 2h }\n"
 	"  - { name: shut, locked: true, addresses: [ 198.51.100.1 ] }\n"
 	"  - { name: wide, addresses: [ 198.51.100.0/24 ] }\n"
 	"  - { name: poor, account: broke, addresses: [ 192.0.2.1 ] }\n"
 	"  - { name: only-port, auth: address_port, addresses: [ \"192.0.2.9:5060\" ] }\n"
-	"  - { name: pbx, auth: digest, user: pbx-user, password: p, addresses: [ 192.0.2.64/26, 203.0.113.8 ] }\n"
+	"  - { name: pbx, auth: digest, user: pbx-user, password: p, addresses: [ 192.0.2.64/26, "
+	"203.0.113.8 ] }\n"
 	"phones:\n"
 	"  - { number: \"1001\", account: acme, password: p, line_limit: 1 }\n"
 	"  - { number: \"1002\", locked: true, password: p }\n";
@@ -41,7 +44,9 @@ static struct model *model_of(const char *text)
 
 static struct call_request request(const char *host, uint16_t port)
 {
-	struct call_request req = { .callee = SPAN("8801"), .caller = SPAN("44"), .mono_us = 50 * SEC, .utc_us = 7 };
+	struct call_request req = {
+		.callee = SPAN("8801"), .caller = SPAN("44"), .mono_us = 50 * SEC, .utc_us = 7
+	};
 	struct sockaddr_in *in = (struct sockaddr_in *)&req.source;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&req.source;
 
@@ -67,51 +72,64 @@ static const struct {
 	const char *proven, *claim, *caller, *callee;
 	enum admit_verdict verdict;
 	enum end_code end;
-	const char *who;		/* gateway or phone */
+	const char *who; /* gateway or phone */
 	enum reason_code reason;
 	const char *text;
 } cases[] = {
 	{ "203.0.113.8", 5060, "", "", "44", "880", OK, END_NONE, "acme-in", REASON_MATCHED, "" },
-	{ "::ffff:203.0.113.8", 5060, "", "", "44", "880", OK, END_NONE, "acme-in", REASON_MATCHED, "" },
+	{ "::ffff:203.0.113.8", 5060, "", "", "44", "880", OK, END_NONE, "acme-in", REASON_MATCHED,
+	  "" },
 	{ "203.0.113.8", 5070, "", "", "44", "880", OK, END_NONE, "acme-alt", REASON_MATCHED, "" },
 	/* an offered user does not take a call away from the address, a proven one does */
-	{ "203.0.113.8", 5060, "", "pbx-user", "44", "880", OK, END_NONE, "acme-in", REASON_MATCHED, "" },
-	{ "203.0.113.8", 5060, "pbx-user", "", "44", "880", OK, END_NONE, "pbx", REASON_MATCHED, "" },
+	{ "203.0.113.8", 5060, "", "pbx-user", "44", "880", OK, END_NONE, "acme-in", REASON_MATCHED,
+	  "" },
+	{ "203.0.113.8", 5060, "pbx-user", "", "44", "880", OK, END_NONE, "pbx", REASON_MATCHED,
+	  "" },
 	{ "203.0.113.8", 5060, "1001", "", "44", "880", OK, END_NONE, "1001", REASON_MATCHED, "" },
-	{ "203.0.113.9", 5060, "", "", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "", REASON_UNKNOWN_SOURCE,
-	  "203.0.113.9 is not listed; acme-in lists 203.0.113.8" },
-	{ "192.0.2.9", 5061, "", "", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "", REASON_UNKNOWN_SOURCE,
+	{ "203.0.113.9", 5060, "", "", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "",
+	  REASON_UNKNOWN_SOURCE, "203.0.113.9 is not listed; acme-in lists 203.0.113.8" },
+	{ "192.0.2.9", 5061, "", "", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "",
+	  REASON_UNKNOWN_SOURCE,
 	  "192.0.2.9 is not listed; only-port lists it with port 5060, not 5061" },
 	{ "192.0.2.9", 5060, "", "", "44", "880", OK, END_NONE, "only-port", REASON_MATCHED, "" },
-	{ "192.0.2.70", 5060, "", "guess", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "", REASON_UNKNOWN_SOURCE,
-	  "192.0.2.70 is not listed and user `guess` may not call from there; pbx lists 192.0.2.64/26" },
-	{ "8.8.8.8", 5060, "", "", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "", REASON_UNKNOWN_SOURCE,
-	  "8.8.8.8 is not listed" },
-	{ "8.8.8.8", 5060, "", "nobody\r\n", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "", REASON_UNKNOWN_SOURCE,
+	{ "192.0.2.70", 5060, "", "guess", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "",
+	  REASON_UNKNOWN_SOURCE,
+	  "192.0.2.70 is not listed and user `guess` may not call from there; pbx lists "
+	  "192.0.2.64/26" },
+	{ "8.8.8.8", 5060, "", "", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "",
+	  REASON_UNKNOWN_SOURCE, "8.8.8.8 is not listed" },
+	{ "8.8.8.8", 5060, "", "nobody\r\n", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "",
+	  REASON_UNKNOWN_SOURCE,
 	  "8.8.8.8 is not listed and user `nobody??` may not call from there" },
-	{ "8.8.8.8", 5060, "gone", "", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "", REASON_UNKNOWN_SOURCE,
-	  "8.8.8.8 is not listed and user `gone` may not call from there" },
-	{ "198.51.100.1", 5060, "", "", "44", "880", NO, END_GATEWAY_LOCKED, "shut", REASON_LOCKED, "shut: locked" },
+	{ "8.8.8.8", 5060, "gone", "", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "",
+	  REASON_UNKNOWN_SOURCE, "8.8.8.8 is not listed and user `gone` may not call from there" },
+	{ "198.51.100.1", 5060, "", "", "44", "880", NO, END_GATEWAY_LOCKED, "shut", REASON_LOCKED,
+	  "shut: locked" },
 	{ "198.51.100.2", 5060, "", "", "44", "880", OK, END_NONE, "wide", REASON_MATCHED, "" },
-	{ "192.0.2.1", 5060, "", "", "44", "880", NO, END_ACCOUNT_LOCKED, "poor", REASON_ACCOUNT_LOCKED,
-	  "poor: account broke is locked" },
+	{ "192.0.2.1", 5060, "", "", "44", "880", NO, END_ACCOUNT_LOCKED, "poor",
+	  REASON_ACCOUNT_LOCKED, "poor: account broke is locked" },
 	{ "203.0.113.8", 5060, "", "", "44", "", NO, END_NO_NUMBER, "acme-in", REASON_NO_NUMBER,
 	  "acme-in: the request names no number to call" },
-	{ "192.0.2.70", 5060, "", "", "44", "880", ASK, END_NO_CREDENTIALS, "pbx", REASON_NEEDS_DIGEST,
-	  "pbx: credentials are needed" },
-	{ "192.0.2.70", 5060, "", "pbx-user", "44", "880", ASK, END_NO_CREDENTIALS, "pbx", REASON_NEEDS_DIGEST,
-	  "pbx: credentials are needed" },
-	{ "192.0.2.70", 5060, "pbx-user", "", "44", "880", OK, END_NONE, "pbx", REASON_MATCHED, "" },
-	{ "8.8.8.8", 5060, "pbx-user", "", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "", REASON_WRONG_DIGEST_SOURCE,
+	{ "192.0.2.70", 5060, "", "", "44", "880", ASK, END_NO_CREDENTIALS, "pbx",
+	  REASON_NEEDS_DIGEST, "pbx: credentials are needed" },
+	{ "192.0.2.70", 5060, "", "pbx-user", "44", "880", ASK, END_NO_CREDENTIALS, "pbx",
+	  REASON_NEEDS_DIGEST, "pbx: credentials are needed" },
+	{ "192.0.2.70", 5060, "pbx-user", "", "44", "880", OK, END_NONE, "pbx", REASON_MATCHED,
+	  "" },
+	{ "8.8.8.8", 5060, "pbx-user", "", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "",
+	  REASON_WRONG_DIGEST_SOURCE,
 	  "pbx: credentials are right, but 8.8.8.8 is not among its addresses" },
-	{ "8.8.8.8", 5060, "", "pbx-user", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "", REASON_UNKNOWN_SOURCE,
+	{ "8.8.8.8", 5060, "", "pbx-user", "44", "880", NO, END_SOURCE_NOT_AUTHORISED, "",
+	  REASON_UNKNOWN_SOURCE,
 	  "8.8.8.8 is not listed and user `pbx-user` may not call from there" },
-	{ "8.8.8.8", 5060, "", "1001", "44", "880", ASK, END_NO_CREDENTIALS, "1001", REASON_NEEDS_DIGEST,
-	  "1001: credentials are needed" },
-	{ "8.8.8.8", 5060, "", "", "1001", "880", ASK, END_NO_CREDENTIALS, "1001", REASON_NEEDS_DIGEST,
-	  "1001: credentials are needed" },
-	{ "2001:db8::1", 5060, "1001", "", "1001", "880", OK, END_NONE, "1001", REASON_MATCHED, "" },
-	{ "8.8.8.8", 5060, "1002", "", "1002", "880", NO, END_GATEWAY_LOCKED, "1002", REASON_LOCKED, "1002: locked" },
+	{ "8.8.8.8", 5060, "", "1001", "44", "880", ASK, END_NO_CREDENTIALS, "1001",
+	  REASON_NEEDS_DIGEST, "1001: credentials are needed" },
+	{ "8.8.8.8", 5060, "", "", "1001", "880", ASK, END_NO_CREDENTIALS, "1001",
+	  REASON_NEEDS_DIGEST, "1001: credentials are needed" },
+	{ "2001:db8::1", 5060, "1001", "", "1001", "880", OK, END_NONE, "1001", REASON_MATCHED,
+	  "" },
+	{ "8.8.8.8", 5060, "1002", "", "1002", "880", NO, END_GATEWAY_LOCKED, "1002", REASON_LOCKED,
+	  "1002: locked" },
 };
 
 static void test_decide(void **state)
@@ -130,10 +148,13 @@ static void test_decide(void **state)
 		req.callee = span_of(cases[i].callee);
 		admit_decide(m, &req, &out, &why);
 		who = out.mapping ? out.mapping->name : out.phone ? out.phone->number : "";
-		if (out.verdict != cases[i].verdict || out.end != cases[i].end || strcmp(who, cases[i].who) != 0 ||
-		    why.n == 0 || why.reason[why.n - 1].code != cases[i].reason || strcmp(out.text, cases[i].text) != 0)
-			fail_msg("case %zu: verdict %d, %s, who `%s`, reason %s, text `%s`", i, out.verdict,
-				 end_code_info(out.end)->name, who, why.n ? reason_name(why.reason[why.n - 1].code) : "-", out.text);
+		if (out.verdict != cases[i].verdict || out.end != cases[i].end ||
+		    strcmp(who, cases[i].who) != 0 || why.n == 0 ||
+		    why.reason[why.n - 1].code != cases[i].reason ||
+		    strcmp(out.text, cases[i].text) != 0)
+			fail_msg("case %zu: verdict %d, %s, who `%s`, reason %s, text `%s`", i,
+				 out.verdict, end_code_info(out.end)->name, who,
+				 why.n ? reason_name(why.reason[why.n - 1].code) : "-", out.text);
 		admit_decide(m, &req, &again, NULL); /* reasons change nothing */
 		assert_memory_equal(&out, &again, sizeof(out));
 	}
@@ -186,7 +207,8 @@ static void test_drop_and_open(void **state)
 	assert_int_equal(out.verdict, ADMIT_DROP);
 	assert_int_equal(out.end, END_SOURCE_NOT_AUTHORISED);
 	model_unref(&m);
-	m = model_of("version: 1\nmapping_gateways: [ { name: anywhere, auth: digest, user: u, password: p } ]\n");
+	m = model_of("version: 1\nmapping_gateways: [ { name: anywhere, auth: digest, user: u, "
+		     "password: p } ]\n");
 	admit_decide(m, &req, &out, NULL);
 	assert_int_equal(out.verdict, ADMIT_CHALLENGE);
 	req.digest_user = SPAN("u");
@@ -295,7 +317,8 @@ static void test_reasons(void **state)
 		reasons_add(&why, REASON_LOCKED, "x", 0, 0);
 	assert_int_equal(why.n, REASONS_MAX + 5);
 	reasons_add(NULL, REASON_LOCKED, "x", 0, 0);
-	assert_string_equal(reason_text(&reason, text, sizeof(text)), "a-1: line limit reached, 100 of 100 in use");
+	assert_string_equal(reason_text(&reason, text, sizeof(text)),
+			    "a-1: line limit reached, 100 of 100 in use");
 	assert_string_equal(reason_text(&reason, tiny, sizeof(tiny)), "a-1: li");
 	for (int i = 0; i < REASONS; i++) {
 		reason = (struct reason){ (enum reason_code)i, NULL, 1, 2 };
@@ -307,8 +330,8 @@ static void test_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decide),	      cmocka_unit_test(test_duration_and_account),
-		cmocka_unit_test(test_by_name),	      cmocka_unit_test(test_drop_and_open),
+		cmocka_unit_test(test_decide),        cmocka_unit_test(test_duration_and_account),
+		cmocka_unit_test(test_by_name),       cmocka_unit_test(test_drop_and_open),
 		cmocka_unit_test(test_line_limit),    cmocka_unit_test(test_rate_limit),
 		cmocka_unit_test(test_system_limits), cmocka_unit_test(test_reasons),
 	};

@@ -105,11 +105,13 @@ static const char *body(void)
 	return at ? at + 4 : "";
 }
 
-static int ask_with(int fd, const char *method, const char *target, const char *headers, const char *content, size_t len)
+static int ask_with(int fd, const char *method, const char *target, const char *headers,
+		    const char *content, size_t len)
 {
 	struct buf head = BUF_INIT(65536);
 
-	buf_addf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s", method, target, headers);
+	buf_addf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s", method,
+		 target, headers);
 	if (content)
 		buf_addf(&head, "Content-Length: %zu\r\n", len);
 	buf_add_str(&head, "\r\n");
@@ -126,7 +128,8 @@ static int ask(const char *method, const char *target)
 
 static int send_config(const char *target, const char *headers, const char *yaml)
 {
-	return ask_with(dial(), strstr(target, "check") ? "POST" : "PUT", target, headers, yaml, strlen(yaml));
+	return ask_with(dial(), strstr(target, "check") ? "POST" : "PUT", target, headers, yaml,
+			strlen(yaml));
 }
 
 static json_t *parse_body(void)
@@ -163,8 +166,10 @@ static void test_requests(void **state)
 		{ "GET", "/api/v1/status", 200, "\"uptime_s\":75" },
 		{ "HEAD", "/api/v1/status", 200, "application/json" },
 		{ "GET", "/api/v1/parameters", 200, "\"name\":\"invite_timeout\"" },
-		{ "GET", "/api/v1/parameters?q=SS_SIP_TIMEOUT_RINGING", 200, "\"default\":\"2m\",\"changed\":true" },
-		{ "GET", "/api/v1/parameters?q=no_timer_max", 200, "\"value\":\"2h\",\"default\":\"2h\",\"changed\":false" },
+		{ "GET", "/api/v1/parameters?q=SS_SIP_TIMEOUT_RINGING", 200,
+		  "\"default\":\"2m\",\"changed\":true" },
+		{ "GET", "/api/v1/parameters?q=no_timer_max", 200,
+		  "\"value\":\"2h\",\"default\":\"2h\",\"changed\":false" },
 		{ "GET", "/api/v1/parameters?q=nothing-like-it", 200, "{\"parameters\":[]}" },
 		{ "GET", "/api/v1/parameters?x=1", 400, "no such parameter" },
 		{ "GET", "/api/v1/parameters?q=a&q=b", 400, "twice" },
@@ -182,7 +187,8 @@ static void test_requests(void **state)
 		{ "GET", "/api/v1/phones?after=1002", 200, "\"next\":null" },
 		{ "GET", "/api/v1/phones?after=9", 400, "does not exist any more" },
 		{ "GET", "/api/v1/phones?limit=0", 400, "a number from 1 to 1000" },
-		{ "GET", "/api/v1/phones?limit=1001", 400, "\"field\":\"limit\",\"value\":\"1001\"" },
+		{ "GET", "/api/v1/phones?limit=1001", 400,
+		  "\"field\":\"limit\",\"value\":\"1001\"" },
 		{ "GET", "/api/v1/phones?limit=99999999999999999999", 400, "limit" },
 		{ "GET", "/api/v1/accounts?q=ACM", 200, "\"acme\"" },
 		{ "GET", "/api/v1/calls", 200, "06a1f3c2d4000002" },
@@ -197,20 +203,30 @@ static void test_requests(void **state)
 		{ "GET", "/api/v1/cdrs", 200, "\"cdrs\":[" },
 		{ "GET", "/api/v1/cdrs?limit=1", 200, "\"next\":\"06a1f3c2d3000002\"" },
 		{ "GET", "/api/v1/cdrs?answered=1", 200, "06a1f3c2d3000001" },
-		{ "GET", "/api/v1/cdrs?code=NO_ANSWER&gateway=a-1&account=acme", 200, "06a1f3c2d3000002" },
+		{ "GET", "/api/v1/cdrs?code=NO_ANSWER&gateway=a-1&account=acme", 200,
+		  "06a1f3c2d3000002" },
 		{ "GET", "/api/v1/cdrs?code=NO_ANSWR", 400, "\"near\":[\"NO_ANSWER\"" },
-		{ "GET", "/api/v1/cdrs?since=2030-01-01T00:00:00Z", 200, "{\"cdrs\":[],\"next\":null}" },
-		{ "GET", "/api/v1/cdrs?since=2025-11-22T09:26:40%2B01:00&until=2025-11-22T08:27:00Z", 200, "06a1f3c2d3000001" },
+		{ "GET", "/api/v1/cdrs?since=2030-01-01T00:00:00Z", 200,
+		  "{\"cdrs\":[],\"next\":null}" },
+		{ "GET",
+		  "/api/v1/cdrs?since=2025-11-22T09:26:40%2B01:00&until=2025-11-22T08:27:00Z", 200,
+		  "06a1f3c2d3000001" },
 		{ "GET", "/api/v1/cdrs?since=yesterday", 400, "a time such as" },
-		{ "GET", "/api/v1/cdrs?since=2026-01-02&until=2026-01-01", 400, "span of time is empty" },
+		{ "GET", "/api/v1/cdrs?since=2026-01-02&until=2026-01-01", 400,
+		  "span of time is empty" },
 		{ "GET", "/api/v1/cdrs?sip_call_id=two@127.0.0.2", 200, "06a1f3c2d3000002" },
 		{ "GET", "/api/v1/cdrs/06A1F3C2D3000001", 200, "\"attempts\":[{" },
 		{ "GET", "/api/v1/cdrs/1", 404, "\"value\":\"0000000000000001\"" },
 		{ "GET", "/api/v1/registrations", 200, "\"1001\"" },
-		{ "GET", "/api/v1/route-test?from=acme-in&caller=3161&callee=8801712345678", 200, "\"routing_gateway\":\"a-1\"" },
-		{ "GET", "/api/v1/route-test?from=127.0.0.2&callee=8801712345678&at=2026-11-22T03:00:00Z", 200, "\"at\":\"2026-11-22T03:00:00" },
-		{ "GET", "/api/v1/route-test?from=127.0.0.5:5060&callee=88017", 200, "SOURCE_NOT_AUTHORISED" },
-		{ "GET", "/api/v1/route-test?from=acme-im&callee=88017", 404, "\"near\":[\"acme-in\"]" },
+		{ "GET", "/api/v1/route-test?from=acme-in&caller=3161&callee=8801712345678", 200,
+		  "\"routing_gateway\":\"a-1\"" },
+		{ "GET",
+		  "/api/v1/route-test?from=127.0.0.2&callee=8801712345678&at=2026-11-22T03:00:00Z",
+		  200, "\"at\":\"2026-11-22T03:00:00" },
+		{ "GET", "/api/v1/route-test?from=127.0.0.5:5060&callee=88017", 200,
+		  "SOURCE_NOT_AUTHORISED" },
+		{ "GET", "/api/v1/route-test?from=acme-im&callee=88017", 404,
+		  "\"near\":[\"acme-in\"]" },
 		{ "GET", "/api/v1/route-test?from=acme-in", 400, "a parameter is missing: callee" },
 		{ "GET", "/api/v1/audit", 200, "{\"audit\":[" },
 		{ "GET", "/api/v1/config?secrets=maybe", 400, "0 or 1" },
@@ -227,8 +243,8 @@ static void test_requests(void **state)
 		int status = ask(cases[i].method, cases[i].target);
 
 		if (status != cases[i].status || !strstr(reply.p, cases[i].has))
-			fail_msg("%s %s: %d, wanted %d with %s: %s", cases[i].method, cases[i].target, status, cases[i].status,
-				 cases[i].has, reply.p);
+			fail_msg("%s %s: %d, wanted %d with %s: %s", cases[i].method,
+				 cases[i].target, status, cases[i].status, cases[i].has, reply.p);
 		assert_lacks("hidden-");
 		if (strcmp(cases[i].method, "HEAD") == 0)
 			continue;
@@ -240,20 +256,35 @@ static void test_requests(void **state)
 
 static void test_times(void **state)
 {
-	static const char *const bad[] = { "", "2026", "2026-13-01", "2026-01-00", "2026-01-01T", "2026-01-01T25:00", "2026-01-01T10:00:00+1",
-					   "2026-01-01T10:00:00X", "2026-01-01T10:00:00.", "2026-01-01T10:00:00.0000000000000000000Z",
-					   "1969-12-31T23:59:59Z", "123456789012" };
-	static const char *const same[] = { "1767261600", "2026-01-01T10:00:00Z", "2026-01-01T10:00Z", "2026-01-01%2010:00:00",
-					    "2026-01-01T12:30:00.000%2B02:30", "2026-01-01t07:00:00.0-0300" };
+	static const char *const bad[] = { "",
+					   "2026",
+					   "2026-13-01",
+					   "2026-01-00",
+					   "2026-01-01T",
+					   "2026-01-01T25:00",
+					   "2026-01-01T10:00:00+1",
+					   "2026-01-01T10:00:00X",
+					   "2026-01-01T10:00:00.",
+					   "2026-01-01T10:00:00.0000000000000000000Z",
+					   "1969-12-31T23:59:59Z",
+					   "123456789012" };
+	static const char *const same[] = { "1767261600",
+					    "2026-01-01T10:00:00Z",
+					    "2026-01-01T10:00Z",
+					    "2026-01-01%2010:00:00",
+					    "2026-01-01T12:30:00.000%2B02:30",
+					    "2026-01-01t07:00:00.0-0300" };
 	char target[160];
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		snprintf(target, sizeof(target), "/api/v1/route-test?from=acme-in&callee=1&at=%s", bad[i]);
+		snprintf(target, sizeof(target), "/api/v1/route-test?from=acme-in&callee=1&at=%s",
+			 bad[i]);
 		if (ask("GET", target) != 400)
 			fail_msg("%s was taken", bad[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
-		snprintf(target, sizeof(target), "/api/v1/route-test?from=acme-in&callee=1&at=%s", same[i]);
+		snprintf(target, sizeof(target), "/api/v1/route-test?from=acme-in&callee=1&at=%s",
+			 same[i]);
 		assert_int_equal(ask("GET", target), 200);
 		assert_has("\"at\":\"2026-01-01T10:00:00");
 	}
@@ -297,8 +328,10 @@ static void test_config_errors(void **state)
 	json_t *json, *error;
 	uint64_t version = model_hub_version(fake.hub);
 
-	assert_int_equal(send_config("/api/v1/config", "",
-				     "version: 1\nmapping_gateways:\n  - { name: x, acount: acme }\n"), 422);
+	assert_int_equal(
+		send_config("/api/v1/config", "",
+			    "version: 1\nmapping_gateways:\n  - { name: x, acount: acme }\n"),
+		422);
 	assert_has("application/problem+json");
 	json = parse_body();
 	error = json_array_get(json_object_get(json, "errors"), 0);
@@ -335,7 +368,9 @@ static void test_config_change(void **state)
 	assert_int_equal(send_config("/api/v1/config", "If-Match: *\r\n", fake_yaml), 200);
 	assert_int_equal(ask("GET", "/api/v1/audit"), 200);
 	assert_has("\"cli:");
-	assert_int_equal(ask_with(dial_tcp(), "PUT", "/api/v1/config", "", fake_yaml, strlen(fake_yaml)), 200);
+	assert_int_equal(
+		ask_with(dial_tcp(), "PUT", "/api/v1/config", "", fake_yaml, strlen(fake_yaml)),
+		200);
 	fake.applied = 0;
 }
 
@@ -344,7 +379,8 @@ static void test_hangup(void **state)
 	assert_int_equal(ask("DELETE", "/api/v1/calls/06a1f3c2d4000001"), 202);
 	assert_int_equal(fake.hung_up, LIVE_A);
 	assert_memory_equal(fake.who, "cli:", 4);
-	assert_int_equal(ask_with(dial_tcp(), "DELETE", "/api/v1/calls/06a1f3c2d4000002", "", NULL, 0), 202);
+	assert_int_equal(
+		ask_with(dial_tcp(), "DELETE", "/api/v1/calls/06a1f3c2d4000002", "", NULL, 0), 202);
 	assert_string_equal(fake.who, "api");
 }
 
@@ -352,13 +388,16 @@ static void test_hangup(void **state)
 
 static void test_large_bodies(void **state)
 {
-	static const char head[] = "PUT /api/v1/config HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+	static const char head[] = "PUT /api/v1/config HTTP/1.1\r\nHost: x\r\nConnection: "
+				   "close\r\nTransfer-Encoding: chunked\r\n\r\n";
 	static char block[1 << 20];
 	char chunk[32];
 	int fd;
 
 	memset(block, '#', sizeof(block));
-	assert_int_equal(ask_with(dial(), "PUT", "/api/v1/config", "Content-Length: 67108865\r\n", NULL, 0), 413);
+	assert_int_equal(
+		ask_with(dial(), "PUT", "/api/v1/config", "Content-Length: 67108865\r\n", NULL, 0),
+		413);
 	assert_has("67108864 bytes");
 	assert_int_equal(ask_with(dial(), "GET", "/api/v1/status", "", block, sizeof(block)), 413);
 	/* Nothing announced: measured as it comes. */
@@ -372,7 +411,8 @@ static void test_large_bodies(void **state)
 	}
 	put(fd, "0\r\n\r\n", 5);
 	assert_int_equal(finish(fd), 413);
-	assert_int_equal(send_config("/api/v1/config/check", "", fake_yaml), 200); /* and the place is free again */
+	assert_int_equal(send_config("/api/v1/config/check", "", fake_yaml),
+			 200); /* and the place is free again */
 }
 
 static void test_large_head(void **state)
@@ -393,7 +433,8 @@ static void test_large_head(void **state)
 /* Some who send half a request and then nothing keep nobody else waiting. */
 static void test_slow_clients(void **state)
 {
-	static const char half[] = "PUT /api/v1/config HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nversion: 1\n";
+	static const char half[] = "PUT /api/v1/config HTTP/1.1\r\nHost: x\r\nContent-Length: "
+				   "1000\r\n\r\nversion: 1\n";
 	uint64_t began = clock_mono_us();
 	int slow[2], idle[16];
 
@@ -418,9 +459,14 @@ static void test_slow_clients(void **state)
 
 static void test_garbage(void **state)
 {
-	static const char *const garbage[] = { "\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\1\2\3\4\r\n\r\n",
-					       "PUT /api/v1/config HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-					       "PUT /api/v1/config HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n" };
+	static const char *const garbage[] = {
+		"\r\n\r\n",
+		"GET\r\n\r\n",
+		"GET / HTTP/9.9\r\n\r\n",
+		"\1\2\3\4\r\n\r\n",
+		"PUT /api/v1/config HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+		"PUT /api/v1/config HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(garbage); i++) {
 		int fd = dial();
@@ -437,7 +483,8 @@ static int ask_tcp_as(const char *host, const char *headers)
 	struct buf head = BUF_INIT(4096);
 	int fd = dial_tcp();
 
-	buf_addf(&head, "GET /api/v1/status HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", host, headers);
+	buf_addf(&head, "GET /api/v1/status HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n",
+		 host, headers);
 	put(fd, head.p, head.len);
 	buf_free(&head);
 	return finish(fd);
@@ -463,11 +510,12 @@ static void assert_refs_resolve(const json_t *value, const json_t *schemas)
 	json_t *member;
 	size_t i;
 
-	json_array_foreach (value, i, member)
-		assert_refs_resolve(member, schemas);
-	json_object_foreach ((json_t *)value, key, member) {
+	json_array_foreach(value, i, member) assert_refs_resolve(member, schemas);
+	json_object_foreach((json_t *)value, key, member)
+	{
 		ref = strcmp(key, "$ref") == 0 ? json_string_value(member) : NULL;
-		if (ref && (strncmp(ref, prefix, sizeof(prefix) - 1) != 0 || !json_object_get(schemas, ref + sizeof(prefix) - 1)))
+		if (ref && (strncmp(ref, prefix, sizeof(prefix) - 1) != 0 ||
+			    !json_object_get(schemas, ref + sizeof(prefix) - 1)))
 			fail_msg("%s leads nowhere", ref);
 		assert_refs_resolve(member, schemas);
 	}
@@ -476,11 +524,24 @@ static void assert_refs_resolve(const json_t *value, const json_t *schemas)
 static void test_openapi(void **state)
 {
 	static const char *const routes[][2] = {
-		{ "/status", "get" }, { "/config", "get" }, { "/config", "put" }, { "/config/check", "post" },
-		{ "/parameters", "get" }, { "/gateways", "get" }, { "/gateways/{name}", "get" }, { "/phones", "get" },
-		{ "/accounts", "get" }, { "/calls", "get" }, { "/calls/{id}", "get" }, { "/calls/{id}", "delete" },
-		{ "/cdrs", "get" }, { "/cdrs/{id}", "get" }, { "/registrations", "get" }, { "/route-test", "get" },
-		{ "/audit", "get" }, { "/openapi.json", "get" },
+		{ "/status", "get" },
+		{ "/config", "get" },
+		{ "/config", "put" },
+		{ "/config/check", "post" },
+		{ "/parameters", "get" },
+		{ "/gateways", "get" },
+		{ "/gateways/{name}", "get" },
+		{ "/phones", "get" },
+		{ "/accounts", "get" },
+		{ "/calls", "get" },
+		{ "/calls/{id}", "get" },
+		{ "/calls/{id}", "delete" },
+		{ "/cdrs", "get" },
+		{ "/cdrs/{id}", "get" },
+		{ "/registrations", "get" },
+		{ "/route-test", "get" },
+		{ "/audit", "get" },
+		{ "/openapi.json", "get" },
 	};
 	struct buf text = BUF_INIT(4u << 20);
 	json_t *json, *paths, *schemas;
@@ -495,8 +556,11 @@ static void test_openapi(void **state)
 			fail_msg("%s %s is missing", routes[i][1], routes[i][0]);
 	schemas = json_object_get(json_object_get(json, "components"), "schemas");
 	assert_refs_resolve(json, schemas);
-	assert_non_null(json_object_get(json_object_get(json_object_get(schemas, "Cdr"), "properties"), "talk_s"));
-	assert_non_null(json_object_get(json_object_get(json_object_get(schemas, "RoutingGateway"), "properties"), "priority"));
+	assert_non_null(json_object_get(
+		json_object_get(json_object_get(schemas, "Cdr"), "properties"), "talk_s"));
+	assert_non_null(json_object_get(
+		json_object_get(json_object_get(schemas, "RoutingGateway"), "properties"),
+		"priority"));
 	json_decref(json);
 	assert_int_equal(ask("GET", "/api/v1/openapi.json"), 200);
 	assert_string_equal(body(), buf_cstr(&text));
@@ -540,8 +604,9 @@ static void test_listen_refusals(void **state)
 	static const struct {
 		const char *listen, *why;
 	} cases[] = {
-		{ "0.0.0.0:18472", "no users yet" },   { "192.0.2.1:18472", "no users yet" }, { "[::]:18472", "no users yet" },
-		{ "localhost:18472", "not an address" }, { "127.0.0.1", "not an address" },   { "127.0.0.1:99999", "not an address" },
+		{ "0.0.0.0:18472", "no users yet" },  { "192.0.2.1:18472", "no users yet" },
+		{ "[::]:18472", "no users yet" },     { "localhost:18472", "not an address" },
+		{ "127.0.0.1", "not an address" },    { "127.0.0.1:99999", "not an address" },
 		{ TCP_ADDRESS, "is the port taken" },
 	};
 	struct api *other = NULL;
@@ -559,11 +624,13 @@ static void test_listen_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),      cmocka_unit_test(test_times),	   cmocka_unit_test(test_config_read),
-		cmocka_unit_test(test_config_errors), cmocka_unit_test(test_config_change), cmocka_unit_test(test_hangup),
-		cmocka_unit_test(test_large_bodies),  cmocka_unit_test(test_large_head),   cmocka_unit_test(test_slow_clients),
-		cmocka_unit_test(test_garbage),	      cmocka_unit_test(test_foreign_pages), cmocka_unit_test(test_openapi),
-		cmocka_unit_test(test_sockets),	      cmocka_unit_test(test_listen_refusals),
+		cmocka_unit_test(test_requests),      cmocka_unit_test(test_times),
+		cmocka_unit_test(test_config_read),   cmocka_unit_test(test_config_errors),
+		cmocka_unit_test(test_config_change), cmocka_unit_test(test_hangup),
+		cmocka_unit_test(test_large_bodies),  cmocka_unit_test(test_large_head),
+		cmocka_unit_test(test_slow_clients),  cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_foreign_pages), cmocka_unit_test(test_openapi),
+		cmocka_unit_test(test_sockets),       cmocka_unit_test(test_listen_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -64,14 +64,16 @@ static void test_random_numbers(void **state)
 	for (int i = 0; i < 20000; i++) {
 		uint64_t v = rng_u64() >> rng_below(64);
 
-		check(100, "%llu %lld %llx %016llx", (unsigned long long)v, (long long)v, (unsigned long long)v,
-		      (unsigned long long)v);
+		check(100, "%llu %lld %llx %016llx", (unsigned long long)v, (long long)v,
+		      (unsigned long long)v, (unsigned long long)v);
 	}
 }
 
 static void test_ip4(void **state)
 {
-	static const unsigned char addresses[][4] = { { 0, 0, 0, 0 }, { 1, 9, 10, 99 }, { 100, 101, 199, 255 }, { 192, 0, 2, 1 } };
+	static const unsigned char addresses[][4] = {
+		{ 0, 0, 0, 0 }, { 1, 9, 10, 99 }, { 100, 101, 199, 255 }, { 192, 0, 2, 1 }
+	};
 	char text[16], wanted[16];
 
 	(void)state;

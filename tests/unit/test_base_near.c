@@ -15,14 +15,19 @@ static void test_distance(void **state)
 		const char *a, *b;
 		unsigned distance;
 	} cases[] = {
-		{ "", "", 0 },		{ "", "abc", 3 },	  { "abc", "", 3 },	   { "abc", "abc", 0 },
-		{ "abc", "ABC", 0 },	{ "abc", "acb", 1 },	  { "abc", "abd", 1 },	   { "abc", "abcd", 1 },
-		{ "abcd", "abd", 1 },	{ "kitten", "sitting", 3 }, { "list", "show", 4 }, { "gatway", "gateway", 1 },
+		{ "", "", 0 },         { "", "abc", 3 },
+		{ "abc", "", 3 },      { "abc", "abc", 0 },
+		{ "abc", "ABC", 0 },   { "abc", "acb", 1 },
+		{ "abc", "abd", 1 },   { "abc", "abcd", 1 },
+		{ "abcd", "abd", 1 },  { "kitten", "sitting", 3 },
+		{ "list", "show", 4 }, { "gatway", "gateway", 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		assert_int_equal(near_distance(span_of(cases[i].a), span_of(cases[i].b)), cases[i].distance);
-		assert_int_equal(near_distance(span_of(cases[i].b), span_of(cases[i].a)), cases[i].distance);
+		assert_int_equal(near_distance(span_of(cases[i].a), span_of(cases[i].b)),
+				 cases[i].distance);
+		assert_int_equal(near_distance(span_of(cases[i].b), span_of(cases[i].a)),
+				 cases[i].distance);
 	}
 }
 
@@ -32,8 +37,11 @@ static void test_long_names(void **state)
 	struct near near;
 
 	memset(name, 'a', sizeof(name));
-	assert_int_equal(near_distance((struct span){ name, NEAR_LEN_MAX }, (struct span){ name, NEAR_LEN_MAX }), 0);
-	assert_int_equal(near_distance((struct span){ name, NEAR_LEN_MAX + 1 }, SPAN("a")), UINT_MAX);
+	assert_int_equal(near_distance((struct span){ name, NEAR_LEN_MAX },
+				       (struct span){ name, NEAR_LEN_MAX }),
+			 0);
+	assert_int_equal(near_distance((struct span){ name, NEAR_LEN_MAX + 1 }, SPAN("a")),
+			 UINT_MAX);
 	near_start(&near, (struct span){ name, NEAR_LEN_MAX + 1 });
 	near_offer(&near, (struct span){ name, NEAR_LEN_MAX + 1 });
 	near_offer(&near, SPAN("a"));
@@ -42,7 +50,8 @@ static void test_long_names(void **state)
 
 static void test_offers(void **state)
 {
-	static const char *const names[] = { "acme-in", "zulu", "acme-it", "acme-out", "acme-in2", "acmd-in", "aacme-in" };
+	static const char *const names[] = { "acme-in",  "zulu",    "acme-it", "acme-out",
+					     "acme-in2", "acmd-in", "aacme-in" };
 	struct near near;
 
 	near_start(&near, SPAN("acme-in"));

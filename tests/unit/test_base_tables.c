@@ -21,8 +21,9 @@ static void test_siphash(void **state)
 		size_t len;
 		uint64_t hash;
 	} cases[] = {
-		{ 0, 0xabac0158050fc4dcull },  { 1, 0xc9f49bf37d57ca93ull },  { 7, 0xd3927d989bb11140ull },
-		{ 8, 0x369095118d299a8eull },  { 15, 0xd320d86d2a519956ull }, { 63, 0x9d199062b7bbb3a8ull },
+		{ 0, 0xabac0158050fc4dcull },  { 1, 0xc9f49bf37d57ca93ull },
+		{ 7, 0xd3927d989bb11140ull },  { 8, 0x369095118d299a8eull },
+		{ 15, 0xd320d86d2a519956ull }, { 63, 0x9d199062b7bbb3a8ull },
 	};
 	unsigned char bytes[64];
 
@@ -32,14 +33,16 @@ static void test_siphash(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_true(hash_bytes(&counting, bytes, cases[i].len) == cases[i].hash);
 	assert_true(hash_bytes(&zero, "abcdefgh", 8) == 0x3f7b849c0b8e35eaull);
-	assert_true(hash_bytes(&zero, "the quick brown fox jumps over the lazy dog", 43) == 0x80a65583f613da2dull);
+	assert_true(hash_bytes(&zero, "the quick brown fox jumps over the lazy dog", 43) ==
+		    0x80a65583f613da2dull);
 }
 
 /* FNV-1a of "foobar" is 85944171f73967e8; the upper half is folded into the lower. */
 static void test_spread(void **state)
 {
 	(void)state;
-	assert_true(hash_spread(SPAN("foobar")) == (0x85944171f73967e8ull ^ 0x85944171f73967e8ull >> 32));
+	assert_true(hash_spread(SPAN("foobar")) ==
+		    (0x85944171f73967e8ull ^ 0x85944171f73967e8ull >> 32));
 }
 
 #define KEYS 512
@@ -170,12 +173,14 @@ static void test_slots_against_naive(void **state)
 		if (n < SLOTS && rng_below(2)) {
 			live[n].object = slots_alloc(&s, &live[n].index, &live[n].generation);
 			assert_non_null(live[n].object);
-			*live[n].object = live[n].index + 1; /* would show two owners of one place */
+			*live[n].object =
+				live[n].index + 1; /* would show two owners of one place */
 			n++;
 		} else if (n) {
 			unsigned which = rng_below(n);
 
-			assert_ptr_equal(slots_get(&s, live[which].index, live[which].generation), live[which].object);
+			assert_ptr_equal(slots_get(&s, live[which].index, live[which].generation),
+					 live[which].object);
 			assert_int_equal(*live[which].object, live[which].index + 1);
 			slots_free(&s, live[which].index);
 			assert_null(slots_get(&s, live[which].index, live[which].generation));

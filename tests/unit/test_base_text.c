@@ -29,8 +29,11 @@ static void test_span_trim_and_clamp(void **state)
 	static const struct {
 		struct span in, out;
 	} cases[] = {
-		{ SPAN(" \t\r\na b\n"), SPAN("a b") }, { SPAN("a"), SPAN("a") }, { SPAN("   "), SPAN("") },
-		{ SPAN(""), SPAN("") },		       { SPAN("\va\f"), SPAN("\va\f") },
+		{ SPAN(" \t\r\na b\n"), SPAN("a b") },
+		{ SPAN("a"), SPAN("a") },
+		{ SPAN("   "), SPAN("") },
+		{ SPAN(""), SPAN("") },
+		{ SPAN("\va\f"), SPAN("\va\f") },
 	};
 
 	(void)state;
@@ -96,7 +99,8 @@ static void test_span_numbers(void **state)
 		uint32_t u32 = 42;
 
 		assert_int_equal(span_to_u64(s, &u64), cases[i].err64);
-		assert_int_equal(u64, cases[i].err64 ? 42 : cases[i].value); /* untouched on failure */
+		assert_int_equal(u64,
+				 cases[i].err64 ? 42 : cases[i].value); /* untouched on failure */
 		assert_int_equal(span_to_u32(s, &u32), cases[i].err32);
 		assert_int_equal(u32, cases[i].err32 ? 42 : cases[i].value);
 		assert_int_equal(span_hex_to_u64(s, &hex), cases[i].hex);
@@ -173,16 +177,18 @@ static void test_buf_json(void **state)
 		{ SPAN("plain"), "\"plain\"" },
 		{ SPAN("\"\\/"), "\"\\\"\\\\/\"" },
 		{ SPAN("\0\x01\r\n\x1f\x7f"), "\"\\u0000\\u0001\\u000d\\u000a\\u001f\\u007f\"" },
-		{ SPAN("\xc3\xa9 \xe4\xb8\xad \xf0\x9f\x93\x9e"), "\"\xc3\xa9 \xe4\xb8\xad \xf0\x9f\x93\x9e\"" },
+		{ SPAN("\xc3\xa9 \xe4\xb8\xad \xf0\x9f\x93\x9e"),
+		  "\"\xc3\xa9 \xe4\xb8\xad \xf0\x9f\x93\x9e\"" },
 		{ SPAN("\xff"), "\"\\ufffd\"" },
 		{ SPAN("\x80x"), "\"\\ufffdx\"" },
-		{ SPAN("\xc3"), "\"\\ufffd\"" },			/* cut short */
-		{ SPAN("\xc0\xaf"), "\"\\ufffd\\ufffd\"" },		/* overlong "/" */
+		{ SPAN("\xc3"), "\"\\ufffd\"" }, /* cut short */
+		{ SPAN("\xc0\xaf"), "\"\\ufffd\\ufffd\"" }, /* overlong "/" */
 		{ SPAN("\xe0\x80\xaf"), "\"\\ufffd\\ufffd\\ufffd\"" },
-		{ SPAN("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\"" },	/* surrogate */
-		{ SPAN("\xf4\x90\x80\x80"), "\"\\ufffd\\ufffd\\ufffd\\ufffd\"" }, /* past U+10FFFF */
+		{ SPAN("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\"" }, /* surrogate */
+		{ SPAN("\xf4\x90\x80\x80"),
+		  "\"\\ufffd\\ufffd\\ufffd\\ufffd\"" }, /* past U+10FFFF */
 		{ SPAN("\xef\xbf\xbf"), "\"\xef\xbf\xbf\"" },
-		{ SPAN("\xc3\"" ), "\"\\ufffd\\\"\"" },			/* the quote is not eaten */
+		{ SPAN("\xc3\""), "\"\\ufffd\\\"\"" }, /* the quote is not eaten */
 	};
 
 	(void)state;
@@ -200,17 +206,19 @@ static void test_buf_json(void **state)
 struct seen {
 	char text[512];
 	size_t len;
-	const char *refuse;	/* this key */
+	const char *refuse; /* this key */
 };
 
-static const char *on_entry(void *arg, struct span section, struct span key, struct span value, unsigned line)
+static const char *on_entry(void *arg, struct span section, struct span key, struct span value,
+			    unsigned line)
 {
 	struct seen *seen = arg;
 
 	if (seen->refuse && span_eq(key, span_of(seen->refuse)))
 		return "unknown key";
 	seen->len += (size_t)snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len,
-				      "%u:%.*s.%.*s=<%.*s>", line, SPAN_ARG(section), SPAN_ARG(key), SPAN_ARG(value));
+				      "%u:%.*s.%.*s=<%.*s>", line, SPAN_ARG(section), SPAN_ARG(key),
+				      SPAN_ARG(value));
 	return NULL;
 }
 
@@ -222,9 +230,11 @@ static void test_ini_reads(void **state)
 		{ "", "" },
 		{ "\n\r\n  \n; only\n# comments", "" },
 		{ "a=1", "1:.a=<1>" },
-		{ "[sip]\nlisten = udp:0.0.0.0:5060, tcp:[::]:5060 ; several\n", "2:sip.listen=<udp:0.0.0.0:5060, tcp:[::]:5060>" },
+		{ "[sip]\nlisten = udp:0.0.0.0:5060, tcp:[::]:5060 ; several\n",
+		  "2:sip.listen=<udp:0.0.0.0:5060, tcp:[::]:5060>" },
 		{ " [ data ] \r\n\tfolder\t=\t/x y/z \r\n", "2:data.folder=</x y/z>" },
-		{ "url = redis://h/0#1;2", "1:.url=<redis://h/0#1;2>" }, /* no blank before: no comment */
+		{ "url = redis://h/0#1;2",
+		  "1:.url=<redis://h/0#1;2>" }, /* no blank before: no comment */
 		{ "a =\nb = x=y", "1:.a=<>2:.b=<x=y>" },
 		{ "[s]\na=1\n[t]\na=2", "2:s.a=<1>4:t.a=<2>" },
 		{ "a.b-c_D9=1", "1:.a.b-c_D9=<1>" },
@@ -252,7 +262,8 @@ static void test_ini_refuses(void **state)
 		{ SPAN("[sip\n"), 1, "section without its closing bracket" },
 		{ SPAN("[\n"), 1, "section without its closing bracket" },
 		{ SPAN("[]\n"), 1, "section name may hold letters, digits, '_', '-' and '.' only" },
-		{ SPAN("\n[a b]"), 2, "section name may hold letters, digits, '_', '-' and '.' only" },
+		{ SPAN("\n[a b]"), 2,
+		  "section name may hold letters, digits, '_', '-' and '.' only" },
 		{ SPAN("a b = 1"), 1, "key may hold letters, digits, '_', '-' and '.' only" },
 		{ SPAN("= 1"), 1, "key may hold letters, digits, '_', '-' and '.' only" },
 		{ SPAN("ok=1\n\n; c\nbad=1\nafter=1"), 4, "unknown key" },

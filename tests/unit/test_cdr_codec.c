@@ -91,8 +91,10 @@ static void test_every_field_survives(void **state)
 		uint64_t want, got;
 
 		if (cdr_fields[i].type == CDR_TYPE_TEXT) {
-			assert_string_equal(*(const char *const *)(const void *)((const char *)from + cdr_fields[i].offset),
-					    cdr_fields[i].name);
+			assert_string_equal(
+				*(const char *const *)(const void *)((const char *)from +
+								     cdr_fields[i].offset),
+				cdr_fields[i].name);
 			continue;
 		}
 		memcpy(&want, (const char *)&in + cdr_fields[i].offset, 8);
@@ -113,11 +115,17 @@ static void test_unknown_tags_and_garbage(void **state)
 	} cases[] = {
 		{ "", 0, 0 },
 		{ "\xfa\x02\x00xy\x01\x01\x00\x07", 9, 0 },
-		{ "\x01\x00\x00", 3, -EBADMSG },		/* a number without bytes */
-		{ "\x01\x09\x00" "123456789", 12, -EBADMSG },	/* too many */
-		{ "\x24\x01\x00\x01", 4, -EBADMSG },		/* signed is eight bytes */
-		{ "\x03\x03\x00" "a\0b", 6, -EBADMSG },		/* NUL within a text */
-		{ "\x03\xff\xff" "a", 4, -EBADMSG },		/* longer than there is */
+		{ "\x01\x00\x00", 3, -EBADMSG }, /* a number without bytes */
+		{ "\x01\x09\x00"
+		  "123456789",
+		  12, -EBADMSG }, /* too many */
+		{ "\x24\x01\x00\x01", 4, -EBADMSG }, /* signed is eight bytes */
+		{ "\x03\x03\x00"
+		  "a\0b",
+		  6, -EBADMSG }, /* NUL within a text */
+		{ "\x03\xff\xff"
+		  "a",
+		  4, -EBADMSG }, /* longer than there is */
 		{ "\x03", 1, -EBADMSG },
 	};
 	struct arena *arena = arena_new(1024);
@@ -125,7 +133,8 @@ static void test_unknown_tags_and_garbage(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct cdr out = { .call_id = 42 };
 
-		assert_int_equal(cdr_decode(&out, arena, (const unsigned char *)cases[i].bytes, cases[i].len),
+		assert_int_equal(cdr_decode(&out, arena, (const unsigned char *)cases[i].bytes,
+					    cases[i].len),
 				 cases[i].result);
 		assert_int_equal(out.call_id, cases[i].result ? 42 : cases[i].len ? 7 : 0);
 	}
@@ -155,7 +164,8 @@ static void test_json(void **state)
 	struct buf out = BUF_INIT(65536);
 
 	cdr_write_json(&out, CDR_END, &sample);
-	assert_non_null(strstr(buf_cstr(&out), "{\"call_id\":\"0123456789abcdef\",\"node\":\"n1\","));
+	assert_non_null(
+		strstr(buf_cstr(&out), "{\"call_id\":\"0123456789abcdef\",\"node\":\"n1\","));
 	assert_non_null(strstr(buf_cstr(&out), "\"callee\":\"880171\\\"2\\u000a\""));
 	assert_non_null(strstr(buf_cstr(&out), "\"started\":\"2023-11-14T22:13:20.123456Z\""));
 	assert_non_null(strstr(buf_cstr(&out), "\"ringing\":null"));

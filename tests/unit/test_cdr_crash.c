@@ -30,7 +30,8 @@ static int file_sink(void *arg, struct cdr_entry *entries, unsigned n)
 	struct cdr cdr;
 
 	for (struct cdr_entry *e = entries; e; e = e->next)
-		if (cdr_decode(&cdr, arena, e->data, e->len) || cdr.call_id >= CALLS || cdr.attempt > 1 ||
+		if (cdr_decode(&cdr, arena, e->data, e->len) || cdr.call_id >= CALLS ||
+		    cdr.attempt > 1 ||
 		    pwrite(fd, &one, 1, (off_t)(cdr.call_id * 2 + cdr.attempt)) != 1)
 			abort();
 	arena_free(&arena);
@@ -40,7 +41,9 @@ static int file_sink(void *arg, struct cdr_entry *entries, unsigned n)
 
 static struct journal *open_journal(unsigned *settled)
 {
-	struct journal_config config = { .folder = folder, .segment_bytes = 8192, .sync_us = 200, .sink = file_sink };
+	struct journal_config config = {
+		.folder = folder, .segment_bytes = 8192, .sync_us = 200, .sink = file_sink
+	};
 	struct journal *j = NULL;
 
 	if (journal_open(&j, &config, settled, why, sizeof(why)) != 0)
@@ -50,7 +53,11 @@ static struct journal *open_journal(unsigned *settled)
 
 static void add(struct journal *j, enum cdr_kind kind, uint64_t id, unsigned attempt)
 {
-	struct cdr cdr = { .call_id = id, .attempt = attempt, .attempts = 1, .answered = clock_utc_us(), .caller = "4930123456" };
+	struct cdr cdr = { .call_id = id,
+			   .attempt = attempt,
+			   .attempts = 1,
+			   .answered = clock_utc_us(),
+			   .caller = "4930123456" };
 
 	journal_add(j, cdr_encode(kind, &cdr));
 }
@@ -182,7 +189,8 @@ static size_t make_segment(unsigned char *bytes, size_t *starts)
 
 	segment_header_write(bytes, 1, 1);
 	for (uint64_t i = 0; i < 3; i++) {
-		struct cdr_entry *entry = cdr_encode(CDR_END, &(struct cdr){ .call_id = i + 1, .caller = "4930123456" });
+		struct cdr_entry *entry = cdr_encode(
+			CDR_END, &(struct cdr){ .call_id = i + 1, .caller = "4930123456" });
 
 		starts[i] = at;
 		entry->sequence = i + 1;
@@ -194,7 +202,8 @@ static size_t make_segment(unsigned char *bytes, size_t *starts)
 	return at;
 }
 
-static void count_entry(void *arg, enum cdr_kind kind, uint64_t sequence, const unsigned char *data, size_t len)
+static void count_entry(void *arg, enum cdr_kind kind, uint64_t sequence, const unsigned char *data,
+			size_t len)
 {
 	unsigned *count = arg;
 
@@ -223,7 +232,8 @@ static void test_torn_at_every_byte(void **state)
 		unsigned char *copy = malloc(cut ? cut : 1);
 
 		memcpy(copy, bytes, cut);
-		assert_int_equal(journal_scan(copy, cut, count_entry, &count), cut < SEGMENT_HEADER ? 0 : starts[want]);
+		assert_int_equal(journal_scan(copy, cut, count_entry, &count),
+				 cut < SEGMENT_HEADER ? 0 : starts[want]);
 		assert_int_equal(count, cut < SEGMENT_HEADER ? 0 : want);
 		free(copy);
 	}
@@ -231,7 +241,8 @@ static void test_torn_at_every_byte(void **state)
 		unsigned count = 0, want = whole_before(starts, bad);
 
 		bytes[bad] ^= (unsigned char)(1u << (bad % 8));
-		assert_int_equal(journal_scan(bytes, len, count_entry, &count), bad < SEGMENT_HEADER ? 0 : starts[want]);
+		assert_int_equal(journal_scan(bytes, len, count_entry, &count),
+				 bad < SEGMENT_HEADER ? 0 : starts[want]);
 		assert_int_equal(count, bad < SEGMENT_HEADER ? 0 : want);
 		bytes[bad] ^= (unsigned char)(1u << (bad % 8));
 	}
@@ -264,7 +275,8 @@ static void test_open_cuts(void **state)
 		assert_non_null(j);
 		assert_true(journal_flush(j, SEC));
 		journal_stats(j, &stats);
-		assert_int_equal(stats.repaired_bytes, cut < SEGMENT_HEADER ? cut : cut - starts[want]);
+		assert_int_equal(stats.repaired_bytes,
+				 cut < SEGMENT_HEADER ? cut : cut - starts[want]);
 		journal_close(&j);
 		read_sink();
 		for (unsigned i = 1; i <= 3; i++)

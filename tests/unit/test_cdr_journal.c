@@ -101,7 +101,10 @@ static int teardown(void **state)
 
 static struct journal *open_with(uint64_t segment_bytes, unsigned *settled)
 {
-	struct journal_config config = { .folder = folder, .segment_bytes = segment_bytes, .sync_us = 1000, .sink = take,
+	struct journal_config config = { .folder = folder,
+					 .segment_bytes = segment_bytes,
+					 .sync_us = 1000,
+					 .sink = take,
 					 .arg = &sink };
 	struct journal *j = NULL;
 
@@ -112,7 +115,10 @@ static struct journal *open_with(uint64_t segment_bytes, unsigned *settled)
 
 static void add(struct journal *j, enum cdr_kind kind, uint64_t id, unsigned attempt)
 {
-	struct cdr cdr = { .call_id = id, .attempt = attempt, .answered = clock_utc_us(), .caller = "4930123456",
+	struct cdr cdr = { .call_id = id,
+			   .attempt = attempt,
+			   .answered = clock_utc_us(),
+			   .caller = "4930123456",
 			   .end_text = "something of ordinary length that happened" };
 
 	journal_add(j, cdr_encode(kind, &cdr));

@@ -52,9 +52,13 @@ static void send_challenge(const char *call_id)
 	struct net_buf *buf;
 	const char *why;
 
-	snprintf(text, sizeof(text), "INVITE sip:880@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKx\r\nMax-Forwards: 70\r\n"
-		 "From: <sip:44@192.0.2.7>;tag=1\r\nTo: <sip:880@192.0.2.1>\r\nCall-ID: %s\r\nCSeq: 1 INVITE\r\nContact: <sip:44@192.0.2.7>\r\n"
-		 "Content-Length: 0\r\n\r\n", call_id);
+	snprintf(text, sizeof(text),
+		 "INVITE sip:880@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		 "192.0.2.7;branch=z9hG4bKx\r\nMax-Forwards: 70\r\n"
+		 "From: <sip:44@192.0.2.7>;tag=1\r\nTo: <sip:880@192.0.2.1>\r\nCall-ID: "
+		 "%s\r\nCSeq: 1 INVITE\r\nContact: <sip:44@192.0.2.7>\r\n"
+		 "Content-Length: 0\r\n\r\n",
+		 call_id);
 	buf = buf_of_str(text);
 	assert_int_equal(sip_msg_parse(&msg, buf, false, &why), 0);
 	edge_challenge_sent(edge.challenges, &msg, &flow, &asked);
@@ -80,7 +84,8 @@ static void test_expires_once(void **state)
 	assert_int_equal(recorded, 1);
 	assert_string_equal(last_id, "a");
 	assert_string_equal(last_gateway, "pbx");
-	assert_string_equal(last_text, "192.0.2.7:5062 was challenged as pbx (user pbx-user) and sent no credentials within the "
+	assert_string_equal(last_text, "192.0.2.7:5062 was challenged as pbx (user pbx-user) and "
+				       "sent no credentials within the "
 				       "authentication timeout");
 	pass_time(60 * SEC);
 	assert_int_equal(recorded, 2);

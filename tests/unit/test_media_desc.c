@@ -31,12 +31,24 @@ static void fill(void)
 	extras[2] = (struct media_extra){ "label:main", NULL };
 	desc = (struct media_desc){ .n_streams = 2, .bandwidth_as = 100 };
 	desc.streams[0] = (struct media_stream){
-		.kind = MEDIA_AUDIO, .transport = "RTP/AVP", .host = "192.0.2.1", .port = 4000, .n_ports = 1,
-		.rtcp_host = "192.0.2.2", .rtcp_port = 4003, .ptime_ms = 20,
-		.n_formats = ARRAY_SIZE(formats), .formats = formats, .extra = extras,
+		.kind = MEDIA_AUDIO,
+		.transport = "RTP/AVP",
+		.host = "192.0.2.1",
+		.port = 4000,
+		.n_ports = 1,
+		.rtcp_host = "192.0.2.2",
+		.rtcp_port = 4003,
+		.ptime_ms = 20,
+		.n_formats = ARRAY_SIZE(formats),
+		.formats = formats,
+		.extra = extras,
 	};
 	desc.streams[1] = (struct media_stream){
-		.kind = MEDIA_OTHER, .kind_name = "text", .transport = "RTP/AVP", .host = "192.0.2.1", .n_ports = 1,
+		.kind = MEDIA_OTHER,
+		.kind_name = "text",
+		.transport = "RTP/AVP",
+		.host = "192.0.2.1",
+		.n_ports = 1,
 	};
 }
 
@@ -46,8 +58,14 @@ static void test_restrict(void **state)
 		const char *names, *codecs;
 		unsigned left;
 	} cases[] = {
-		{ NULL, "PCMU/8000 CN/8000 PCMA/8000 opus/48000/2 speex/8000 speex/16000 red/8000 G729/8000 telephone-event/8000", 6 },
-		{ "", "PCMU/8000 CN/8000 PCMA/8000 opus/48000/2 speex/8000 speex/16000 red/8000 G729/8000 telephone-event/8000", 6 },
+		{ NULL,
+		  "PCMU/8000 CN/8000 PCMA/8000 opus/48000/2 speex/8000 speex/16000 red/8000 "
+		  "G729/8000 telephone-event/8000",
+		  6 },
+		{ "",
+		  "PCMU/8000 CN/8000 PCMA/8000 opus/48000/2 speex/8000 speex/16000 red/8000 "
+		  "G729/8000 telephone-event/8000",
+		  6 },
 		{ "PCMA", "PCMA/8000 CN/8000 telephone-event/8000", 1 },
 		{ "PCMA,PCMU", "PCMA/8000 PCMU/8000 CN/8000 telephone-event/8000", 2 },
 		{ " g729 , pcmu,", "G729/8000 PCMU/8000 CN/8000 telephone-event/8000", 2 },
@@ -55,7 +73,8 @@ static void test_restrict(void **state)
 		{ "speex/16000,speex", "speex/16000 speex/8000 CN/8000 telephone-event/8000", 2 },
 		{ "PCMA,PCMA,AMR", "PCMA/8000 CN/8000 telephone-event/8000", 1 },
 		{ "AMR,iLBC", "CN/8000 telephone-event/8000", 0 },
-		{ "telephone-event,red,PCMA", "telephone-event/8000 red/8000 PCMA/8000 CN/8000", 1 },
+		{ "telephone-event,red,PCMA", "telephone-event/8000 red/8000 PCMA/8000 CN/8000",
+		  1 },
 		{ ",", "CN/8000 telephone-event/8000", 0 },
 	};
 
@@ -65,7 +84,8 @@ static void test_restrict(void **state)
 
 		fill();
 		assert_int_equal(media_desc_restrict(&desc, cases[i].names), cases[i].left);
-		assert_int_equal(media_desc_codecs(&desc, text, sizeof(text)), strlen(cases[i].codecs));
+		assert_int_equal(media_desc_codecs(&desc, text, sizeof(text)),
+				 strlen(cases[i].codecs));
 		assert_string_equal(text, cases[i].codecs);
 	}
 }
@@ -124,8 +144,8 @@ static void test_codecs_cut_between_names(void **state)
 		size_t size;
 		const char *text;
 	} cases[] = {
-		{ 1, "" }, { 9, "" }, { 10, "PCMU/8000" }, { 11, "PCMU/8000" }, { 17, "PCMU/8000" },
-		{ 18, "PCMU/8000 CN/8000" },
+		{ 1, "" },           { 9, "" },           { 10, "PCMU/8000" },
+		{ 11, "PCMU/8000" }, { 17, "PCMU/8000" }, { 18, "PCMU/8000 CN/8000" },
 	};
 	char text[64];
 
@@ -133,7 +153,8 @@ static void test_codecs_cut_between_names(void **state)
 	fill();
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		memset(text, 'x', sizeof(text));
-		assert_int_equal(media_desc_codecs(&desc, text, cases[i].size), strlen(cases[i].text));
+		assert_int_equal(media_desc_codecs(&desc, text, cases[i].size),
+				 strlen(cases[i].text));
 		assert_string_equal(text, cases[i].text);
 		assert_int_equal(text[cases[i].size], 'x');
 	}
@@ -150,9 +171,12 @@ static void test_hold(void **state)
 		enum media_direction direction;
 		bool hold;
 	} cases[] = {
-		{ "192.0.2.1", 4000, MEDIA_SENDRECV, false }, { "192.0.2.1", 4000, MEDIA_RECVONLY, false },
-		{ "192.0.2.1", 4000, MEDIA_SENDONLY, true },  { "192.0.2.1", 4000, MEDIA_INACTIVE, true },
-		{ "0.0.0.0", 4000, MEDIA_SENDRECV, true },    { "::", 4000, MEDIA_SENDRECV, true },
+		{ "192.0.2.1", 4000, MEDIA_SENDRECV, false },
+		{ "192.0.2.1", 4000, MEDIA_RECVONLY, false },
+		{ "192.0.2.1", 4000, MEDIA_SENDONLY, true },
+		{ "192.0.2.1", 4000, MEDIA_INACTIVE, true },
+		{ "0.0.0.0", 4000, MEDIA_SENDRECV, true },
+		{ "::", 4000, MEDIA_SENDRECV, true },
 		{ "192.0.2.1", 0, MEDIA_SENDRECV, true },
 	};
 

@@ -120,7 +120,8 @@ static void test_stops(void **state)
 	struct model *m;
 	int calls = 0;
 
-	buf_add_str(&text, "version: 1\nrouting_gateways: [ { name: a, address: h, prefixes: [ \"\", 1, 1, 12 ] }, { name: b, address: h } ]\n");
+	buf_add_str(&text, "version: 1\nrouting_gateways: [ { name: a, address: h, prefixes: [ "
+			   "\"\", 1, 1, 12 ] }, { name: b, address: h } ]\n");
 	m = read_text(&text);
 	model_routings_for(m, SPAN("123"), first_only, &calls);
 	assert_int_equal(calls, 1);
@@ -137,7 +138,10 @@ static void random_address(char *dst, size_t size, bool source)
 
 	if (rng_below(4) == 0) {
 		if (source || rng_below(2))
-			snprintf(dst, size, source || rng_below(2) ? "[2001:db8:%x::%x]:%u" : "[2001:db8:%x::%x]", a, b, 5060 + c);
+			snprintf(dst, size,
+				 source || rng_below(2) ? "[2001:db8:%x::%x]:%u"
+							: "[2001:db8:%x::%x]",
+				 a, b, 5060 + c);
 		else
 			snprintf(dst, size, rng_below(2) ? "2001:db8:%x::/48" : "2001:db8::/32", a);
 	} else if (source || rng_below(3) == 0) {
@@ -209,7 +213,10 @@ static void test_addresses(void **state)
 
 		buf_add_str(&text, "version: 1\nmapping_gateways:\n");
 		for (unsigned i = 0; i < 40; i++) {
-			buf_addf(&text, "  - { name: g%u, auth: digest, user: u%u, password: p, addresses: [ ", i, i);
+			buf_addf(&text,
+				 "  - { name: g%u, auth: digest, user: u%u, password: p, "
+				 "addresses: [ ",
+				 i, i);
 			for (unsigned j = 1 + rng_below(4); j > 0; j--) {
 				random_address(address, sizeof(address), false);
 				buf_addf(&text, "\"%s\", ", address);
@@ -231,9 +238,11 @@ static void test_addresses(void **state)
 			assert_int_equal(n, expected);
 			for (unsigned j = 0; j < n; j++) {
 				assert_true(specific(out[j], &ss) >= 0);
-				assert_true(j == 0 || specific(out[j], &ss) <= specific(out[j - 1], &ss));
+				assert_true(j == 0 ||
+					    specific(out[j], &ss) <= specific(out[j - 1], &ss));
 			}
-			assert_int_equal(model_mappings_at(m, (struct sockaddr *)&ss, NULL, 0) > 0, n > 0);
+			assert_int_equal(model_mappings_at(m, (struct sockaddr *)&ss, NULL, 0) > 0,
+					 n > 0);
 		}
 		model_unref(&m);
 	}
@@ -258,11 +267,12 @@ static void test_nearest(void **state)
 	struct model *m;
 	char words[128];
 
-	buf_add_str(&text, "version: 1\nmapping_gateways:\n"
-			   "  - { name: acme-in, addresses: [ 203.0.113.8 ] }\n"
-			   "  - { name: pbx, auth: address_port, addresses: [ \"203.0.113.40:5060\" ] }\n"
-			   "  - { name: net, addresses: [ 198.51.99.0/24 ] }\n"
-			   "  - { name: six, addresses: [ \"2001:db8::8\" ] }\n");
+	buf_add_str(&text,
+		    "version: 1\nmapping_gateways:\n"
+		    "  - { name: acme-in, addresses: [ 203.0.113.8 ] }\n"
+		    "  - { name: pbx, auth: address_port, addresses: [ \"203.0.113.40:5060\" ] }\n"
+		    "  - { name: net, addresses: [ 198.51.99.0/24 ] }\n"
+		    "  - { name: six, addresses: [ \"2001:db8::8\" ] }\n");
 	m = read_text(&text);
 	for (size_t i = 0; i < ARRAY_SIZE(near); i++) {
 		struct sockaddr_storage ss = source_of(near[i].source);
@@ -281,7 +291,8 @@ static void test_mapped(void **state)
 	const struct model_mapping *out[2];
 	struct model *m;
 
-	buf_add_str(&text, "version: 1\nmapping_gateways: [ { name: a, addresses: 203.0.113.8 }, { name: all, addresses: 0.0.0.0/0 } ]\n");
+	buf_add_str(&text, "version: 1\nmapping_gateways: [ { name: a, addresses: 203.0.113.8 }, { "
+			   "name: all, addresses: 0.0.0.0/0 } ]\n");
 	m = read_text(&text);
 	assert_int_equal(model_mappings_at(m, (struct sockaddr *)&ss, out, 2), 2);
 	assert_string_equal(out[0]->name, "a");
@@ -295,8 +306,9 @@ static void test_mapped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_stops),	cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_nearest),	 cmocka_unit_test(test_mapped),
+		cmocka_unit_test(test_prefixes),  cmocka_unit_test(test_stops),
+		cmocka_unit_test(test_addresses), cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_mapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,8 @@ static void check_rate(uint32_t rate)
 	uint64_t now = rng_u32(), start = now, taken = 0, asked = 0, step = SEC / rate / 3 + 1;
 
 	for (; asked < 20000; asked++) {
-		bool could = load_has_rate(&load, rate, now), did = load_take_rate(&load, rate, now);
+		bool could = load_has_rate(&load, rate, now),
+		     did = load_take_rate(&load, rate, now);
 
 		assert_int_equal(could, did);
 		taken += did;
@@ -44,7 +45,8 @@ static void check_rate(uint32_t rate)
 	}
 	/* It was asked for about thrice the rate: nothing may be lost but rounding, unless the bucket is so small
 	 * that it runs over between two calls. */
-	assert_true(rate < 7 || (taken + 2) * SEC * 1000 >= (now - start) * rate * 998 || taken >= asked);
+	assert_true(rate < 7 || (taken + 2) * SEC * 1000 >= (now - start) * rate * 998 ||
+		    taken >= asked);
 }
 
 static void test_rate(void **state)
@@ -169,8 +171,12 @@ static struct model *model_of(const char *text)
 	return m;
 }
 
-#define ONE "version: 1\nrouting_gateways: [ { name: a, address: h } ]\nmapping_gateways: [ { name: a, addresses: 192.0.2.1 } ]\nphones: [ { number: \"1\" } ]\n"
-#define TWO "version: 1\nrouting_gateways: [ { name: b, address: h }, { name: a, address: h2 } ]\nphones: [ { number: \"2\" }, { number: \"1\" } ]\n"
+#define ONE                                                                                        \
+	"version: 1\nrouting_gateways: [ { name: a, address: h } ]\nmapping_gateways: [ { name: "  \
+	"a, addresses: 192.0.2.1 } ]\nphones: [ { number: \"1\" } ]\n"
+#define TWO                                                                                        \
+	"version: 1\nrouting_gateways: [ { name: b, address: h }, { name: a, address: h2 } "       \
+	"]\nphones: [ { number: \"2\" }, { number: \"1\" } ]\n"
 
 static void test_carry(void **state)
 {
@@ -260,8 +266,9 @@ static void test_hub_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),	    cmocka_unit_test(test_rate),  cmocka_unit_test(test_burst),
-		cmocka_unit_test(test_threads),	    cmocka_unit_test(test_phone_state), cmocka_unit_test(test_carry),
+		cmocka_unit_test(test_lines),       cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_burst),       cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_phone_state), cmocka_unit_test(test_carry),
 		cmocka_unit_test(test_hub_threads),
 	};
 

@@ -45,7 +45,8 @@ static void test_durations(void **state)
 		assert_int_equal(duration_parse(span_of(durations[i].text), &us), durations[i].err);
 		assert_int_equal(us, durations[i].err ? 42 : durations[i].us);
 		if (!durations[i].err)
-			assert_string_equal(duration_format(us, text, sizeof(text)), durations[i].shortest);
+			assert_string_equal(duration_format(us, text, sizeof(text)),
+					    durations[i].shortest);
 	}
 }
 
@@ -84,7 +85,8 @@ static void test_money(void **state)
 		assert_int_equal(money_parse(span_of(moneys[i].text), &amount), moneys[i].err);
 		assert_int_equal(amount, moneys[i].err ? 42 : moneys[i].amount);
 		if (!moneys[i].err)
-			assert_string_equal(money_format(amount, text, sizeof(text)), moneys[i].shown);
+			assert_string_equal(money_format(amount, text, sizeof(text)),
+					    moneys[i].shown);
 	}
 	assert_string_equal(money_format(INT64_MIN, text, sizeof(text)), "-92233720368.54775808");
 }
@@ -116,19 +118,27 @@ static void test_bounds(void **state)
 
 		if (!duration && info->type != PARAM_TYPE_COUNT)
 			continue;
-		assert_int_equal(param_set(&p, info, NULL, span_of(info->least), why, sizeof(why)), 0);
-		assert_int_equal(param_set(&p, info, NULL, span_of(info->most), why, sizeof(why)), 0);
+		assert_int_equal(param_set(&p, info, NULL, span_of(info->least), why, sizeof(why)),
+				 0);
+		assert_int_equal(param_set(&p, info, NULL, span_of(info->most), why, sizeof(why)),
+				 0);
 		assert_int_equal(param_set(&p, info, NULL, SPAN("x"), why, sizeof(why)), -EINVAL);
-		assert_int_equal(duration ? duration_parse(span_of(info->most), &most) :
-				 span_to_u64(span_of(info->most), &most), 0);
-		assert_int_equal(duration ? duration_parse(span_of(info->least), &least) :
-				 span_to_u64(span_of(info->least), &least), 0);
-		snprintf(text, sizeof(text), "%llu%s", (unsigned long long)most + 1, duration ? "us" : "");
-		assert_int_equal(param_set(&p, info, NULL, span_of(text), why, sizeof(why)), -ERANGE);
+		assert_int_equal(duration ? duration_parse(span_of(info->most), &most)
+					  : span_to_u64(span_of(info->most), &most),
+				 0);
+		assert_int_equal(duration ? duration_parse(span_of(info->least), &least)
+					  : span_to_u64(span_of(info->least), &least),
+				 0);
+		snprintf(text, sizeof(text), "%llu%s", (unsigned long long)most + 1,
+			 duration ? "us" : "");
+		assert_int_equal(param_set(&p, info, NULL, span_of(text), why, sizeof(why)),
+				 -ERANGE);
 		if (!least)
 			continue;
-		snprintf(text, sizeof(text), "%llu%s", (unsigned long long)least - 1, duration ? "us" : "");
-		assert_int_equal(param_set(&p, info, NULL, span_of(text), why, sizeof(why)), -ERANGE);
+		snprintf(text, sizeof(text), "%llu%s", (unsigned long long)least - 1,
+			 duration ? "us" : "");
+		assert_int_equal(param_set(&p, info, NULL, span_of(text), why, sizeof(why)),
+				 -ERANGE);
 	}
 }
 
@@ -143,7 +153,9 @@ static void test_defaults(void **state)
 	assert_true(m->params.stop_after_busy);
 	assert_false(m->params.switch_until_connect);
 	assert_string_equal(m->params.auth_realm, "causeway");
-	assert_string_equal(param_format(&m->params, param_find(SPAN("ringing_timeout")), text, sizeof(text)), "2m");
+	assert_string_equal(
+		param_format(&m->params, param_find(SPAN("ringing_timeout")), text, sizeof(text)),
+		"2m");
 	assert_int_equal(model_hub_version(hub), 1);
 	model_unref(&m);
 	model_hub_free(&hub);
@@ -165,10 +177,12 @@ static void test_end_codes(void **state)
 
 static void test_causes(void **state)
 {
-	static const int pairs[][2] = { { 1, 404 }, { 17, 486 }, { 18, 408 }, { 21, 403 }, { 27, 502 }, { 34, 503 },
-					{ 65, 488 }, { 102, 504 }, { 127, 500 }, { 9999, 500 }, { -1, 500 } };
-	static const int back[][2] = { { 486, 17 }, { 600, 17 }, { 404, 1 }, { 480, 18 }, { 503, 41 }, { 408, 102 },
-				       { 487, 16 }, { 488, 31 }, { 200, 16 }, { 499, 31 } };
+	static const int pairs[][2] = { { 1, 404 },   { 17, 486 },   { 18, 408 }, { 21, 403 },
+					{ 27, 502 },  { 34, 503 },   { 65, 488 }, { 102, 504 },
+					{ 127, 500 }, { 9999, 500 }, { -1, 500 } };
+	static const int back[][2] = { { 486, 17 }, { 600, 17 },  { 404, 1 },  { 480, 18 },
+				       { 503, 41 }, { 408, 102 }, { 487, 16 }, { 488, 31 },
+				       { 200, 16 }, { 499, 31 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
 		assert_int_equal(q850_to_sip(pairs[i][0]), pairs[i][1]);
@@ -179,8 +193,9 @@ static void test_causes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_durations), cmocka_unit_test(test_money),	    cmocka_unit_test(test_names),
-		cmocka_unit_test(test_bounds),	  cmocka_unit_test(test_defaults),  cmocka_unit_test(test_end_codes),
+		cmocka_unit_test(test_durations), cmocka_unit_test(test_money),
+		cmocka_unit_test(test_names),     cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_end_codes),
 		cmocka_unit_test(test_causes),
 	};
 

@@ -9,14 +9,18 @@
 
 static const char good[] =
 	"version: 1\n"
-	"parameters: { SS_SIP_TIMEOUT_INVITE: 8s, ringing_timeout: 90s, max_cps: 50, stop_after_busy: off, auth_realm: example }\n"
+	"parameters: { SS_SIP_TIMEOUT_INVITE: 8s, ringing_timeout: 90s, max_cps: 50, "
+	"stop_after_busy: off, auth_realm: example }\n"
 	"accounts:\n"
-	"  - { name: acme, kind: customer, balance: \"100.00\", overdraft: \"5.5\", rate_group: retail }\n"
+	"  - { name: acme, kind: customer, balance: \"100.00\", overdraft: \"5.5\", rate_group: "
+	"retail }\n"
 	"  - { name: 广州联通, kind: vendor, locked: true, memo: \"two\\nlines\" }\n"
 	"rate_groups:\n"
-	"  - { name: retail, rates: [ { prefix: \"880\", price: \"0.0200\", period: 1 }, { prefix: \"\", price: \"0.0120\" } ] }\n"
+	"  - { name: retail, rates: [ { prefix: \"880\", price: \"0.0200\", period: 1 }, { prefix: "
+	"\"\", price: \"0.0120\" } ] }\n"
 	"mapping_gateways:\n"
-	"  - { name: acme-in, account: acme, addresses: [ \"127.0.0.2\", \"10.0.0.0/8\", \"[2001:db8::8]:5060\" ], line_limit: 100, rate_limit: 20 }\n"
+	"  - { name: acme-in, account: acme, addresses: [ \"127.0.0.2\", \"10.0.0.0/8\", "
+	"\"[2001:db8::8]:5060\" ], line_limit: 100, rate_limit: 20 }\n"
 	"  - name: pbx\n"
 	"    auth: digest\n"
 	"    user: pbx\n"
@@ -29,9 +33,12 @@ static const char good[] =
 	"    trust_identity: yes\n"
 	"    pass_headers: User-to-User, X-*\n"
 	"routing_gateways:\n"
-	"  - { name: a-1, account: 广州联通, address: \"127.0.0.3:5060;transport=tcp\", prefixes: [ \"880\", 44 ], priority: 1, invite_timeout: 3s }\n"
-	"  - { name: b-1, address: \"[2001:db8::9]:5080\", protect: true, follow_redirects: on, request_address: source }\n"
-	"  - { name: c-1, address: carrier.example, prefixes: \"1,2\", codecs: [ G729 ], response_address: via }\n"
+	"  - { name: a-1, account: 广州联通, address: \"127.0.0.3:5060;transport=tcp\", prefixes: "
+	"[ \"880\", 44 ], priority: 1, invite_timeout: 3s }\n"
+	"  - { name: b-1, address: \"[2001:db8::9]:5080\", protect: true, follow_redirects: on, "
+	"request_address: source }\n"
+	"  - { name: c-1, address: carrier.example, prefixes: \"1,2\", codecs: [ G729 ], "
+	"response_address: via }\n"
 	"phones:\n"
 	"  - { number: \"1001\", account: acme, password: pw, display: \"4420\", line_limit: 2 }\n";
 
@@ -42,8 +49,8 @@ static struct model *read_good(const char *text)
 	unsigned n = model_read_yaml(&m, span_of(text), errors, 4);
 
 	for (unsigned i = 0; i < n && i < 4; i++)
-		print_error("line %u:%u %s: %s (%s)\n", errors[i].line, errors[i].column, errors[i].object, errors[i].text,
-			    errors[i].remedy);
+		print_error("line %u:%u %s: %s (%s)\n", errors[i].line, errors[i].column,
+			    errors[i].object, errors[i].text, errors[i].remedy);
 	assert_int_equal(n, 0);
 	assert_non_null(m);
 	return m;
@@ -51,13 +58,16 @@ static struct model *read_good(const char *text)
 
 static void check_objects(const struct model *m)
 {
-	const struct model_mapping *pbx = model_mapping(m, SPAN("pbx")), *in = model_mapping(m, SPAN("acme-in"));
-	const struct model_routing *a = model_routing(m, SPAN("a-1")), *b = model_routing(m, SPAN("b-1"));
+	const struct model_mapping *pbx = model_mapping(m, SPAN("pbx")),
+				   *in = model_mapping(m, SPAN("acme-in"));
+	const struct model_routing *a = model_routing(m, SPAN("a-1")),
+				   *b = model_routing(m, SPAN("b-1"));
 	const struct model_account *acme = model_account(m, SPAN("acme"));
 
 	assert_int_equal(acme->overdraft, 550000000);
 	assert_string_equal(acme->rate_group, "retail");
-	assert_ptr_equal(model_routing(m, SPAN("a-1"))->account, model_account(m, SPAN("广州联通")));
+	assert_ptr_equal(model_routing(m, SPAN("a-1"))->account,
+			 model_account(m, SPAN("广州联通")));
 	assert_string_equal(model_account(m, SPAN("广州联通"))->memo, "two\nlines");
 	assert_ptr_equal(in->account, acme);
 	assert_int_equal(in->n_addresses, 3);
@@ -161,10 +171,12 @@ static void test_json_is_read(void **state)
 	struct model *m = read_good(good), *again;
 	struct buf out = BUF_INIT(1 << 20);
 
-	buf_add_str(&out, "{\"version\": 1, \"accounts\": [{\"name\": \"acme\"}, {\"name\": \"广州联通\"}], \"routing_gateways\": [");
+	buf_add_str(&out, "{\"version\": 1, \"accounts\": [{\"name\": \"acme\"}, {\"name\": "
+			  "\"广州联通\"}], \"routing_gateways\": [");
 	for (unsigned i = 0; i < m->n_routings; i++) {
 		buf_add_str(&out, i ? "," : "");
-		model_write_json_flags(&out, m, "routing_gateway", &m->routings[i], MODEL_JSON_SECRETS);
+		model_write_json_flags(&out, m, "routing_gateway", &m->routings[i],
+				       MODEL_JSON_SECRETS);
 	}
 	buf_add_str(&out, "], \"parameters\": ");
 	model_write_params_json(&out, m);
@@ -226,7 +238,8 @@ static void test_minimal(void **state)
 	model_unref(&m);
 	m = read_good("version: 1\nphones: []\naccounts:\nrouting_gateways: ~\n");
 	model_unref(&m);
-	m = read_good("---\nversion: 1\nrouting_gateways: [ { name: a, address: 1.2.3.4, prefixes: [] } ]\n...\n");
+	m = read_good("---\nversion: 1\nrouting_gateways: [ { name: a, address: 1.2.3.4, prefixes: "
+		      "[] } ]\n...\n");
 	assert_int_equal(m->routings[0].n_prefixes, 0);
 	model_unref(&m);
 }
@@ -258,88 +271,136 @@ static const struct {
 	{ V "accounts: [ !x { name: a } ]\n", 2, "", "tags", "" },
 	{ V "x: [[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]\n", 2, "", "unknown key", "" },
 	{ V "---\nversion: 1\n", 2, "", "second document", "" },
-	{ V "parameters: { invite_timout: 3s }\n", 2, "parameters", "did you mean `invite_timeout`?", "invite_timeout" },
-	{ V "parameters:\n  invite_timeout: 1000s\n", 3, "parameters", "1000s is outside 100ms to 180s", "default is 10s" },
-	{ V "parameters: { invite_timeout: soon }\n", 2, "parameters", "`soon` is no duration", "" },
+	{ V "parameters: { invite_timout: 3s }\n", 2, "parameters",
+	  "did you mean `invite_timeout`?", "invite_timeout" },
+	{ V "parameters:\n  invite_timeout: 1000s\n", 3, "parameters",
+	  "1000s is outside 100ms to 180s", "default is 10s" },
+	{ V "parameters: { invite_timeout: soon }\n", 2, "parameters", "`soon` is no duration",
+	  "" },
 	{ V "parameters: { max_cps: -1 }\n", 2, "parameters", "`-1` is no whole number", "" },
 	{ V "parameters: { stop_after_busy: maybe }\n", 2, "parameters", "neither on nor off", "" },
-	{ V "parameters:\n  invite_timeout: 3s\n  SS_SIP_TIMEOUT_INVITE: 4s\n", 4, "parameters", "first in line 3", "" },
-	{ V "parameters:\n  session_expires: 90s\n  session_min_se: 100s\n", 4, "parameters", "is above session_expires (90s)", "" },
+	{ V "parameters:\n  invite_timeout: 3s\n  SS_SIP_TIMEOUT_INVITE: 4s\n", 4, "parameters",
+	  "first in line 3", "" },
+	{ V "parameters:\n  session_expires: 90s\n  session_min_se: 100s\n", 4, "parameters",
+	  "is above session_expires (90s)", "" },
 	{ V "parameters: { invite_timeout: [ 1s ] }\n", 2, "parameters", "one value", "" },
-	{ MAP("adresses: [ 192.0.2.1 ]"), 3, "mapping_gateways[0] in", "unknown key `adresses`; did you mean `addresses`?", "" },
-	{ MAP("remoteIps: [ 192.0.2.1 ]"), 3, "mapping_gateways[0] in", "did you mean `addresses`?", "write `addresses` instead" },
-	{ MAP("addresses: [ 192.0.2.1 ], capacity: 5"), 3, "mapping_gateways[0] in", "did you mean `line_limit`?", "" },
-	{ MAP("addresses: [ 192.0.2.1 ], lockType: 3"), 3, "mapping_gateways[0] in", "did you mean `locked`?", "" },
+	{ MAP("adresses: [ 192.0.2.1 ]"), 3, "mapping_gateways[0] in",
+	  "unknown key `adresses`; did you mean `addresses`?", "" },
+	{ MAP("remoteIps: [ 192.0.2.1 ]"), 3, "mapping_gateways[0] in", "did you mean `addresses`?",
+	  "write `addresses` instead" },
+	{ MAP("addresses: [ 192.0.2.1 ], capacity: 5"), 3, "mapping_gateways[0] in",
+	  "did you mean `line_limit`?", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], lockType: 3"), 3, "mapping_gateways[0] in",
+	  "did you mean `locked`?", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], line_limit: 99999999"), 3, "mapping_gateways[0] in",
 	  "line_limit: 99999999 is above the limit, 10000000", "from 0 to 10000000" },
-	{ MAP("addresses: [ 192.0.2.1 ], rate_limit: many"), 3, "mapping_gateways[0] in", "`many` is no whole number", "" },
-	{ MAP("addresses: [ 192.0.2.1 ], auth: none"), 3, "mapping_gateways[0] in", "`none` is not known",
-	  "address, address_port, digest" },
-	{ MAP("addresses: [ 192.0.2.300 ]"), 3, "mapping_gateways[0] in", "`192.0.2.300`: not an IPv4 or IPv6 address", "203.0.113.8" },
-	{ MAP("addresses: [ \"192.0.2.1:99999\" ]"), 3, "mapping_gateways[0] in", "port must be 1 to 65535", "" },
-	{ MAP("addresses: [ 192.0.2.1/24 ]"), 3, "mapping_gateways[0] in", "bits beyond the network's length", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], rate_limit: many"), 3, "mapping_gateways[0] in",
+	  "`many` is no whole number", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], auth: none"), 3, "mapping_gateways[0] in",
+	  "`none` is not known", "address, address_port, digest" },
+	{ MAP("addresses: [ 192.0.2.300 ]"), 3, "mapping_gateways[0] in",
+	  "`192.0.2.300`: not an IPv4 or IPv6 address", "203.0.113.8" },
+	{ MAP("addresses: [ \"192.0.2.1:99999\" ]"), 3, "mapping_gateways[0] in",
+	  "port must be 1 to 65535", "" },
+	{ MAP("addresses: [ 192.0.2.1/24 ]"), 3, "mapping_gateways[0] in",
+	  "bits beyond the network's length", "" },
 	{ MAP("addresses: [ 192.0.2.0/33 ]"), 3, "mapping_gateways[0] in", "0 to 32", "" },
-	{ MAP("addresses: [ \"::ffff:192.0.2.1\" ]"), 3, "mapping_gateways[0] in", "IPv4 address itself", "" },
-	{ MAP("addresses: [ \"[192.0.2.1]:5060\" ]"), 3, "mapping_gateways[0] in", "brackets hold an IPv6", "" },
+	{ MAP("addresses: [ \"::ffff:192.0.2.1\" ]"), 3, "mapping_gateways[0] in",
+	  "IPv4 address itself", "" },
+	{ MAP("addresses: [ \"[192.0.2.1]:5060\" ]"), 3, "mapping_gateways[0] in",
+	  "brackets hold an IPv6", "" },
 	{ MAP("locked: true"), 3, "mapping_gateways[0] in", "none is listed", "addresses" },
 	{ MAP("auth: digest, user: u"), 3, "mapping_gateways[0] in", "needs a password", "" },
-	{ MAP("auth: address_port, addresses: [ 192.0.2.1 ]"), 3, "mapping_gateways[0] in", "`192.0.2.1` has no port", "host:port" },
-	{ MAP("addresses: [ 192.0.2.1 ], account: x"), 3, "mapping_gateways[0] in", "account: `x` does not exist", "add `x` to accounts" },
-	{ V "accounts: [ { name: acme } ]\nphones:\n  - number: \"1\"\n    account: acmee\n", 5, "phones[0] 1",
-	  "did you mean `acme`?", "acme" },
-	{ V "accounts:\n  - { name: a }\n  - { name: b }\n  - { name: a }\n", 5, "accounts[2] a", "`a` exists already, first in line 3", "" },
-	{ V "accounts:\n  - { kind: vendor }\n", 3, "accounts[0]", "`name` is missing", "add `name`" },
-	{ V "accounts:\n  - { kind: thief, name: a }\n", 3, "accounts[0] a", "`thief` is not known", "customer, agent, vendor" },
+	{ MAP("auth: address_port, addresses: [ 192.0.2.1 ]"), 3, "mapping_gateways[0] in",
+	  "`192.0.2.1` has no port", "host:port" },
+	{ MAP("addresses: [ 192.0.2.1 ], account: x"), 3, "mapping_gateways[0] in",
+	  "account: `x` does not exist", "add `x` to accounts" },
+	{ V "accounts: [ { name: acme } ]\nphones:\n  - number: \"1\"\n    account: acmee\n", 5,
+	  "phones[0] 1", "did you mean `acme`?", "acme" },
+	{ V "accounts:\n  - { name: a }\n  - { name: b }\n  - { name: a }\n", 5, "accounts[2] a",
+	  "`a` exists already, first in line 3", "" },
+	{ V "accounts:\n  - { kind: vendor }\n", 3, "accounts[0]", "`name` is missing",
+	  "add `name`" },
+	{ V "accounts:\n  - { kind: thief, name: a }\n", 3, "accounts[0] a", "`thief` is not known",
+	  "customer, agent, vendor" },
 	{ V "accounts:\n  - { name: \"a b\" }\n", 3, "accounts[0]", "blank", "letters, digits" },
 	{ V "accounts:\n  - { name: \"\" }\n", 3, "accounts[0]", "name: is empty", "" },
-	{ V "accounts:\n  - { name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }\n", 3, "accounts[0]",
-	  "has 64 bytes, the limit is 63", "1 to 63" },
-	{ V "accounts:\n  - { name: \"a\\u202Eb\" }\n", 3, "accounts[0]", "not permitted in names", "" },
-	{ V "accounts:\n  - { name: a, kind: \"\\e[2J\" }\n", 3, "accounts[0] a", "`?[2J` is not known", "" },
-	{ V "accounts:\n  - { name: a, balance: 1.123456789 }\n", 3, "accounts[0] a", "no amount of money", "8 places" },
+	{ V "accounts:\n  - { name: "
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }\n",
+	  3, "accounts[0]", "has 64 bytes, the limit is 63", "1 to 63" },
+	{ V "accounts:\n  - { name: \"a\\u202Eb\" }\n", 3, "accounts[0]", "not permitted in names",
+	  "" },
+	{ V "accounts:\n  - { name: a, kind: \"\\e[2J\" }\n", 3, "accounts[0] a",
+	  "`?[2J` is not known", "" },
+	{ V "accounts:\n  - { name: a, balance: 1.123456789 }\n", 3, "accounts[0] a",
+	  "no amount of money", "8 places" },
 	{ V "accounts:\n  - { name: a, overdraft: -1 }\n", 3, "accounts[0] a", "below zero", "" },
-	{ V "accounts:\n  - name: a\n    memo: \"x\\u0007\"\n", 4, "accounts[0] a", "control character", "" },
-	{ V "accounts:\n  - name: a\n    name: b\n", 4, "accounts[0] a", "stands twice, first in line 3", "" },
+	{ V "accounts:\n  - name: a\n    memo: \"x\\u0007\"\n", 4, "accounts[0] a",
+	  "control character", "" },
+	{ V "accounts:\n  - name: a\n    name: b\n", 4, "accounts[0] a",
+	  "stands twice, first in line 3", "" },
 	{ V "accounts:\n  - name: [ a ]\n", 3, "accounts[0]", "must be one value", "" },
-	{ V "rate_groups:\n  - name: r\n    rates:\n      - { prefix: 1, price: 1 }\n      - { prefix: \"1\", price: 2 }\n", 6,
-	  "rate_groups[0] r", "prefix \"1\" has two rates, first in line 5", "" },
-	{ V "rate_groups:\n  - name: r\n    rates: [ { prefix: 1, prise: 2, price: 3 } ]\n", 4, "rate_groups[0] r rates[0]",
-	  "did you mean `price`?", "" },
-	{ V "rate_groups:\n  - name: r\n    rates: [ { prefix: 1, price: 1, period: 0 } ]\n", 4, "rates[0]",
-	  "0 is below the limit, 1", "" },
-	{ V "rate_groups:\n  - name: r\n    rates: [ { prefix: 1 } ]\n", 4, "rates[0]", "`price` is missing", "" },
-	{ V "routing_gateways:\n  - { name: out }\n", 3, "routing_gateways[0] out", "`address` is missing", "" },
-	{ V "routing_gateways:\n  - { name: out, adress: a }\n", 3, "routing_gateways[0] out", "did you mean `address`?", "" },
-	{ V "routing_gateways:\n  - { name: out, address: \"a b\" }\n", 3, "routing_gateways[0] out", "neither an address nor a host name", "" },
-	{ V "routing_gateways:\n  - { name: out, address: 1.2.3 }\n", 3, "routing_gateways[0] out", "neither an address", "" },
-	{ V "routing_gateways:\n  - { name: out, address: \"a;transport=sctp\" }\n", 3, "routing_gateways[0] out", "transport=udp", "" },
+	{ V "rate_groups:\n  - name: r\n    rates:\n      - { prefix: 1, price: 1 }\n      - { "
+	    "prefix: \"1\", price: 2 }\n",
+	  6, "rate_groups[0] r", "prefix \"1\" has two rates, first in line 5", "" },
+	{ V "rate_groups:\n  - name: r\n    rates: [ { prefix: 1, prise: 2, price: 3 } ]\n", 4,
+	  "rate_groups[0] r rates[0]", "did you mean `price`?", "" },
+	{ V "rate_groups:\n  - name: r\n    rates: [ { prefix: 1, price: 1, period: 0 } ]\n", 4,
+	  "rates[0]", "0 is below the limit, 1", "" },
+	{ V "rate_groups:\n  - name: r\n    rates: [ { prefix: 1 } ]\n", 4, "rates[0]",
+	  "`price` is missing", "" },
+	{ V "routing_gateways:\n  - { name: out }\n", 3, "routing_gateways[0] out",
+	  "`address` is missing", "" },
+	{ V "routing_gateways:\n  - { name: out, adress: a }\n", 3, "routing_gateways[0] out",
+	  "did you mean `address`?", "" },
+	{ V "routing_gateways:\n  - { name: out, address: \"a b\" }\n", 3,
+	  "routing_gateways[0] out", "neither an address nor a host name", "" },
+	{ V "routing_gateways:\n  - { name: out, address: 1.2.3 }\n", 3, "routing_gateways[0] out",
+	  "neither an address", "" },
+	{ V "routing_gateways:\n  - { name: out, address: \"a;transport=sctp\" }\n", 3,
+	  "routing_gateways[0] out", "transport=udp", "" },
 	{ ROUTE("prefix: 880"), 3, "routing_gateways[0] out", "did you mean `prefixes`?", "" },
-	{ ROUTE("prefixes: [ \"88 0\" ]"), 3, "routing_gateways[0] out", "`88 0` is no prefix", "" },
-	{ ROUTE("prefixes: [ 111111111111111111111111111111111 ]"), 3, "routing_gateways[0] out", "has 33 characters, the limit is 32", "" },
-	{ ROUTE("prefixes: [\n  1,\n  [ 2 ] ]"), 5, "routing_gateways[0] out", "each item must be a text", "" },
-	{ ROUTE("prefixes: [\n  1,\n  \"-\" ]"), 5, "routing_gateways[0] out", "`-` is no prefix", "" },
-	{ ROUTE("transport: sctp"), 3, "routing_gateways[0] out", "`sctp` is not known", "udp, tcp, tls" },
-	{ V "routing_gateways:\n  - { name: o, address: \"h;transport=tcp\", transport: udp }\n", 3, "routing_gateways[0] o",
-	  "different transports", "" },
-	{ ROUTE("invite_timeout: 700s"), 3, "routing_gateways[0] out", "700s is above the limit, 10m", "0s to 10m" },
+	{ ROUTE("prefixes: [ \"88 0\" ]"), 3, "routing_gateways[0] out", "`88 0` is no prefix",
+	  "" },
+	{ ROUTE("prefixes: [ 111111111111111111111111111111111 ]"), 3, "routing_gateways[0] out",
+	  "has 33 characters, the limit is 32", "" },
+	{ ROUTE("prefixes: [\n  1,\n  [ 2 ] ]"), 5, "routing_gateways[0] out",
+	  "each item must be a text", "" },
+	{ ROUTE("prefixes: [\n  1,\n  \"-\" ]"), 5, "routing_gateways[0] out", "`-` is no prefix",
+	  "" },
+	{ ROUTE("transport: sctp"), 3, "routing_gateways[0] out", "`sctp` is not known",
+	  "udp, tcp, tls" },
+	{ V "routing_gateways:\n  - { name: o, address: \"h;transport=tcp\", transport: udp }\n", 3,
+	  "routing_gateways[0] o", "different transports", "" },
+	{ ROUTE("invite_timeout: 700s"), 3, "routing_gateways[0] out",
+	  "700s is above the limit, 10m", "0s to 10m" },
 	{ ROUTE("codecs: [ PCMA, pcma ]"), 3, "routing_gateways[0] out", "listed twice", "" },
 	{ ROUTE("codecs: [ \"P CMA\" ]"), 3, "routing_gateways[0] out", "no codec's name", "" },
-	{ ROUTE("pass_headers: [ \"X A\" ]"), 3, "routing_gateways[0] out", "no header's name", "X-*" },
+	{ ROUTE("pass_headers: [ \"X A\" ]"), 3, "routing_gateways[0] out", "no header's name",
+	  "X-*" },
 	{ ROUTE("pass_headers: [ X-A, x-a ]"), 3, "routing_gateways[0] out", "listed twice", "" },
 	{ ROUTE("pass_headers: [ \"*\" ]"), 3, "routing_gateways[0] out", "no header's name", "" },
-	{ ROUTE("pass_headers: [ v ]"), 3, "routing_gateways[0] out", "`v` never passes (Via)", "" },
-	{ ROUTE("pass_headers: [ session-expires ]"), 3, "routing_gateways[0] out", "never passes (Session-Expires)", "" },
-	{ ROUTE("pass_headers: [ \"Re*\" ]"), 3, "routing_gateways[0] out", "`Re*` never passes (Record-Route)", "" },
-	{ ROUTE("pass_headers: P-Asserted-Identity"), 3, "routing_gateways[0] out", "never passes", "trust_identity" },
+	{ ROUTE("pass_headers: [ v ]"), 3, "routing_gateways[0] out", "`v` never passes (Via)",
+	  "" },
+	{ ROUTE("pass_headers: [ session-expires ]"), 3, "routing_gateways[0] out",
+	  "never passes (Session-Expires)", "" },
+	{ ROUTE("pass_headers: [ \"Re*\" ]"), 3, "routing_gateways[0] out",
+	  "`Re*` never passes (Record-Route)", "" },
+	{ ROUTE("pass_headers: P-Asserted-Identity"), 3, "routing_gateways[0] out", "never passes",
+	  "trust_identity" },
 	{ ROUTE("protect: perhaps"), 3, "routing_gateways[0] out", "neither true nor false", "" },
 	{ ROUTE("password: \"***\""), 3, "routing_gateways[0] out", "left out", "" },
 	{ V "phones:\n  - { number: \"10/01\" }\n", 3, "phones[0]", "`10/01` is no number", "" },
-	{ V "phones: [ { number: \"7\" } ]\nmapping_gateways:\n  - { name: d, auth: digest, user: \"7\", password: p }\n", 4,
-	  "mapping_gateways[0] d", "the number of a phone", "" },
-	{ V "mapping_gateways:\n  - { name: a, auth: digest, user: u, password: p }\n  - { name: b, auth: digest, user: u, password: p }\n",
+	{ V "phones: [ { number: \"7\" } ]\nmapping_gateways:\n  - { name: d, auth: digest, user: "
+	    "\"7\", password: p }\n",
+	  4, "mapping_gateways[0] d", "the number of a phone", "" },
+	{ V "mapping_gateways:\n  - { name: a, auth: digest, user: u, password: p }\n  - { name: "
+	    "b, auth: digest, user: u, password: p }\n",
 	  4, "mapping_gateways[1] b", "that of mapping gateway `a` already (line 3)", "" },
-	{ V "mapping_gateways:\n  - { name: a, addresses: 192.0.2.1 }\n  - { name: b, addresses: [ 192.0.2.2, 192.0.2.1 ] }\n",
-	  4, "mapping_gateways[1] b", "`192.0.2.1` is listed by mapping gateway `a` already (line 3)", "" },
+	{ V "mapping_gateways:\n  - { name: a, addresses: 192.0.2.1 }\n  - { name: b, addresses: [ "
+	    "192.0.2.2, 192.0.2.1 ] }\n",
+	  4, "mapping_gateways[1] b",
+	  "`192.0.2.1` is listed by mapping gateway `a` already (line 3)", "" },
 	{ V "? [ a ]\n: 1\n", 2, "", "a key must be plain text", "" },
 };
 
@@ -350,18 +411,22 @@ static void test_bad(void **state)
 		struct model *m = (void *)-1;
 		unsigned n = model_read_yaml(&m, span_of(bad[i].yaml), errors, 8);
 
-		if (n == 0 || errors[0].line != bad[i].line || !strstr(errors[0].object, bad[i].object) ||
-		    !strstr(errors[0].text, bad[i].text) || !strstr(errors[0].remedy, bad[i].remedy) ||
+		if (n == 0 || errors[0].line != bad[i].line ||
+		    !strstr(errors[0].object, bad[i].object) ||
+		    !strstr(errors[0].text, bad[i].text) ||
+		    !strstr(errors[0].remedy, bad[i].remedy) ||
 		    (!*bad[i].object && *errors[0].object))
-			fail_msg("case %zu:\n%s-> %u errors: line %u [%s] %s (%s)", i, bad[i].yaml, n, n ? errors[0].line : 0,
-				 n ? errors[0].object : "", n ? errors[0].text : "", n ? errors[0].remedy : "");
+			fail_msg("case %zu:\n%s-> %u errors: line %u [%s] %s (%s)", i, bad[i].yaml,
+				 n, n ? errors[0].line : 0, n ? errors[0].object : "",
+				 n ? errors[0].text : "", n ? errors[0].remedy : "");
 		assert_ptr_equal(m, (void *)-1);
 	}
 }
 
 static void test_several_errors(void **state)
 {
-	const char *yaml = V "accounts:\n  - { nane: a }\n  - { name: b, kind: x, locked: 7 }\nphones:\n  - { number: \"1\", account: zzz }\n";
+	const char *yaml = V "accounts:\n  - { nane: a }\n  - { name: b, kind: x, locked: 7 "
+			     "}\nphones:\n  - { number: \"1\", account: zzz }\n";
 	struct model_error errors[8];
 	struct model *m = NULL;
 
@@ -402,7 +467,8 @@ static void test_cut(void **state)
 
 static void test_fields(void **state)
 {
-	static const char *const kinds[] = { "mapping_gateway", "routing_gateway", "phone", "account", "rate_group", "rate" };
+	static const char *const kinds[] = { "mapping_gateway", "routing_gateway", "phone",
+					     "account",         "rate_group",      "rate" };
 	size_t n;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -413,7 +479,8 @@ static void test_fields(void **state)
 			assert_true(strlen(f[j].help) > 4);
 			assert_true(strlen(model_field_type_name(f[j].type)) > 0);
 			assert_true(f[j].least <= f[j].most);
-			assert_true(f[j].choices || (f[j].type != FIELD_CHOICE && f[j].type != FIELD_WORD));
+			assert_true(f[j].choices ||
+				    (f[j].type != FIELD_CHOICE && f[j].type != FIELD_WORD));
 		}
 	}
 	assert_null(model_fields("gateway", &n));
@@ -423,9 +490,11 @@ static void test_fields(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_secrets),
-		cmocka_unit_test(test_json_is_read), cmocka_unit_test(test_json_is_sound), cmocka_unit_test(test_minimal), cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_several_errors), cmocka_unit_test(test_deep), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_good),          cmocka_unit_test(test_write_and_read),
+		cmocka_unit_test(test_secrets),       cmocka_unit_test(test_json_is_read),
+		cmocka_unit_test(test_json_is_sound), cmocka_unit_test(test_minimal),
+		cmocka_unit_test(test_bad),           cmocka_unit_test(test_several_errors),
+		cmocka_unit_test(test_deep),          cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_fields),
 	};
 

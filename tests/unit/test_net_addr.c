@@ -4,7 +4,7 @@
 static void test_parse_and_format(void **state)
 {
 	static const struct {
-		const char *text, *full, *host, *uri;	/* full NULL = refused */
+		const char *text, *full, *host, *uri; /* full NULL = refused */
 	} cases[] = {
 		{ "192.0.2.1", "192.0.2.1:7", "192.0.2.1", "192.0.2.1" },
 		{ "192.0.2.1:5060", "192.0.2.1:5060", "192.0.2.1", "192.0.2.1" },
@@ -13,16 +13,34 @@ static void test_parse_and_format(void **state)
 		{ "[2001:DB8::1]", "[2001:db8::1]:7", "2001:db8::1", "[2001:db8::1]" },
 		{ "[2001:db8::1]:5061", "[2001:db8::1]:5061", "2001:db8::1", "[2001:db8::1]" },
 		{ "::", "[::]:7", "::", "[::]" },
-		{ "[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.1]:1", "::ffff:192.0.2.1", "[::ffff:192.0.2.1]" },
+		{ "[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.1]:1", "::ffff:192.0.2.1",
+		  "[::ffff:192.0.2.1]" },
 		{ "fe80::1%3", "[fe80::1%3]:7", "fe80::1%3", "[fe80::1]" },
 		{ "[fe80::1%3]:9", "[fe80::1%3]:9", "fe80::1%3", "[fe80::1]" },
-		{ "", NULL }, { ":", NULL }, { "[", NULL }, { "[]", NULL }, { "]", NULL },
-		{ "192.0.2.1:", NULL }, { "192.0.2.1:65536", NULL }, { "192.0.2.1:+1", NULL },
-		{ "192.0.2.1:000080", NULL }, { "192.0.2", NULL }, { "192.0.2.256", NULL },
-		{ "192.0.02.1", NULL }, { " 192.0.2.1", NULL }, { "192.0.2.1 ", NULL },
-		{ "[192.0.2.1]:5060", NULL }, { "[2001:db8::1", NULL }, { "[2001:db8::1]5060", NULL },
-		{ "[2001:db8::1]:", NULL }, { "2001:db8::g", NULL }, { "::1%", NULL }, { "::1%eth0", NULL },
-		{ "example.com", NULL }, { "example.com:5060", NULL }, { "1:2:3:4:5:6:7:8:9", NULL },
+		{ "", NULL },
+		{ ":", NULL },
+		{ "[", NULL },
+		{ "[]", NULL },
+		{ "]", NULL },
+		{ "192.0.2.1:", NULL },
+		{ "192.0.2.1:65536", NULL },
+		{ "192.0.2.1:+1", NULL },
+		{ "192.0.2.1:000080", NULL },
+		{ "192.0.2", NULL },
+		{ "192.0.2.256", NULL },
+		{ "192.0.02.1", NULL },
+		{ " 192.0.2.1", NULL },
+		{ "192.0.2.1 ", NULL },
+		{ "[192.0.2.1]:5060", NULL },
+		{ "[2001:db8::1", NULL },
+		{ "[2001:db8::1]5060", NULL },
+		{ "[2001:db8::1]:", NULL },
+		{ "2001:db8::g", NULL },
+		{ "::1%", NULL },
+		{ "::1%eth0", NULL },
+		{ "example.com", NULL },
+		{ "example.com:5060", NULL },
+		{ "1:2:3:4:5:6:7:8:9", NULL },
 		{ "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc", NULL },
 	};
 	char dst[NET_ADDR_TEXT];
@@ -45,7 +63,9 @@ static void test_parse_and_format(void **state)
 		assert_string_equal(net_addr_format_host(&a, dst), cases[i].host);
 		assert_string_equal(net_addr_format_uri(&a, dst), cases[i].uri);
 	}
-	assert_int_equal(net_addr_parse(&(union net_addr){ 0 }, (struct span){ "1.2.3.4\0x", 9 }, 0), -EINVAL);
+	assert_int_equal(
+		net_addr_parse(&(union net_addr){ 0 }, (struct span){ "1.2.3.4\0x", 9 }, 0),
+		-EINVAL);
 }
 
 static void test_equal(void **state)
@@ -80,12 +100,12 @@ static void test_kinds(void **state)
 		const char *text;
 		bool any, unusable;
 	} cases[] = {
-		{ "0.0.0.0", true, true },	  { "0.1.2.3", false, true },
-		{ "224.0.0.1", false, true },	  { "239.255.255.255", false, true },
+		{ "0.0.0.0", true, true },          { "0.1.2.3", false, true },
+		{ "224.0.0.1", false, true },       { "239.255.255.255", false, true },
 		{ "255.255.255.255", false, true }, { "127.0.0.1", false, false },
-		{ "192.0.2.1", false, false },	  { "::", true, true },
-		{ "ff02::1", false, true },	  { "::1", false, false },
-		{ "::ffff:0.0.0.0", false, true }, { "::ffff:192.0.2.1", false, false },
+		{ "192.0.2.1", false, false },      { "::", true, true },
+		{ "ff02::1", false, true },         { "::1", false, false },
+		{ "::ffff:0.0.0.0", false, true },  { "::ffff:192.0.2.1", false, false },
 	};
 
 	(void)state;
@@ -150,8 +170,10 @@ static void test_many_buffers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_and_format), cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_kinds),		 cmocka_unit_test(test_buffers),
+		cmocka_unit_test(test_parse_and_format),
+		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_buffers),
 		cmocka_unit_test(test_many_buffers),
 	};
 

@@ -74,10 +74,12 @@ static int make_files(void **state)
 	key = EVP_EC_gen("P-256");
 	ca_key = EVP_EC_gen("P-256");
 	ca = make_cert("test ca", NULL, -DAY, DAY, true);
-	write_cert("good.pem", make_cert("good", "DNS:sip.example.com,IP:127.0.0.1", -DAY, DAY, false));
+	write_cert("good.pem",
+		   make_cert("good", "DNS:sip.example.com,IP:127.0.0.1", -DAY, DAY, false));
 	write_cert("uri.pem", make_cert("uri", "URI:sip:example.com", -DAY, DAY, false));
 	write_cert("wild.pem", make_cert("wild", "DNS:*.example.com", -DAY, DAY, false));
-	write_cert("expired.pem", make_cert("expired", "DNS:sip.example.com", -2 * DAY, -DAY, false));
+	write_cert("expired.pem",
+		   make_cert("expired", "DNS:sip.example.com", -2 * DAY, -DAY, false));
 	other = make_cert("other ca", NULL, -DAY, DAY, true);
 	write_cert("other-ca.pem", other);
 	X509_up_ref(ca);
@@ -90,8 +92,8 @@ static int make_files(void **state)
 
 static int remove_files(void **state)
 {
-	static const char *const names[] = { "good.pem", "uri.pem",	 "wild.pem", "expired.pem",
-					     "ca.pem",	 "other-ca.pem", "key.pem" };
+	static const char *const names[] = { "good.pem", "uri.pem",      "wild.pem", "expired.pem",
+					     "ca.pem",   "other-ca.pem", "key.pem" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -108,7 +110,8 @@ static struct peer *tls_peer(const char *cert, const char *ca_file, bool verify)
 	struct peer *p = peer_new();
 
 	peer_listen(p, NET_TLS, "127.0.0.1:0");
-	p->config.tls = (struct net_tls_files){ test_calloc(1, 100), path("key.pem"), NULL, verify };
+	p->config.tls =
+		(struct net_tls_files){ test_calloc(1, 100), path("key.pem"), NULL, verify };
 	snprintf((char *)p->config.tls.certificate, 100, "%s", path(cert));
 	if (ca_file) {
 		p->config.tls.ca = test_calloc(1, 100);
@@ -130,7 +133,7 @@ static void test_table(void **state)
 	static const struct {
 		const char *title, *server, *server_ca, *client_ca, *name;
 		bool mutual;
-		const char *failure;	/* NULL = the message comes back */
+		const char *failure; /* NULL = the message comes back */
 	} cases[] = {
 		{ "unchecked", "good.pem", NULL, NULL, NULL, false, NULL },
 		{ "unchecked, any name", "good.pem", NULL, NULL, "else.example.org", false, NULL },
@@ -154,13 +157,15 @@ static void test_table(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct peer *server = tls_peer(cases[i].server, cases[i].server_ca, cases[i].mutual);
+		struct peer *server =
+			tls_peer(cases[i].server, cases[i].server_ca, cases[i].mutual);
 		struct peer *client = tls_peer("good.pem", cases[i].client_ca, false);
 		union net_addr to = peer_addr(server, 0);
 		struct net_flow flow;
 		struct net_stats stats;
 
-		assert_int_equal(net_flow_to(client->net, &flow, NET_TLS, &to, NULL, cases[i].name), 0);
+		assert_int_equal(net_flow_to(client->net, &flow, NET_TLS, &to, NULL, cases[i].name),
+				 0);
 		assert_int_equal(peer_send(client, &flow, "echo hello."), 0);
 		if (!cases[i].failure) {
 			if (!run_until(client, server, &client->messages, 1))
@@ -187,7 +192,8 @@ static void test_table(void **state)
 /* A connection made for one name is not used for another. */
 static void test_reuse_by_name(void **state)
 {
-	struct peer *server = tls_peer("good.pem", NULL, false), *client = tls_peer("good.pem", NULL, false);
+	struct peer *server = tls_peer("good.pem", NULL, false),
+		    *client = tls_peer("good.pem", NULL, false);
 	union net_addr to = peer_addr(server, 0);
 	struct net_flow a, b, same;
 
@@ -204,7 +210,8 @@ static void test_reuse_by_name(void **state)
 /* Large messages both ways, many in flight: partial writes and pending records. */
 static void test_volume(void **state)
 {
-	struct peer *server = tls_peer("good.pem", NULL, false), *client = tls_peer("good.pem", NULL, false);
+	struct peer *server = tls_peer("good.pem", NULL, false),
+		    *client = tls_peer("good.pem", NULL, false);
 	union net_addr to = peer_addr(server, 0);
 	struct net_buf *big = net_buf_new(60000);
 	struct net_flow flow;
@@ -269,10 +276,13 @@ static void test_bad_files(void **state)
 
 	(void)state;
 	peer_listen(p, NET_TLS, "127.0.0.1:0");
-	assert_int_equal(net_open(&p->net, &p->loop, &p->config, 0, &peer_ops, p, why, sizeof(why)), -EINVAL);
+	assert_int_equal(net_open(&p->net, &p->loop, &p->config, 0, &peer_ops, p, why, sizeof(why)),
+			 -EINVAL);
 	assert_string_equal(why, "tls: a TLS listener needs a certificate and a key");
-	p->config.tls = (struct net_tls_files){ .certificate = path("good.pem"), .key = path("missing.pem") };
-	assert_int_equal(net_open(&p->net, &p->loop, &p->config, 0, &peer_ops, p, why, sizeof(why)), -EINVAL);
+	p->config.tls = (struct net_tls_files){ .certificate = path("good.pem"),
+						.key = path("missing.pem") };
+	assert_int_equal(net_open(&p->net, &p->loop, &p->config, 0, &peer_ops, p, why, sizeof(why)),
+			 -EINVAL);
 	assert_non_null(strstr(why, "missing.pem"));
 	peer_free(p);
 }
@@ -280,8 +290,8 @@ static void test_bad_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	    cmocka_unit_test(test_reuse_by_name),
-		cmocka_unit_test(test_volume),	    cmocka_unit_test(test_plain_peers),
+		cmocka_unit_test(test_table),     cmocka_unit_test(test_reuse_by_name),
+		cmocka_unit_test(test_volume),    cmocka_unit_test(test_plain_peers),
 		cmocka_unit_test(test_bad_files),
 	};
 

@@ -45,7 +45,8 @@ static void on_undelivered(void *arg, struct span m, const struct net_flow *flow
 	w->undelivered++;
 }
 
-static const struct net_ops ops = { peer_frame, peer_classify, on_message, on_undelivered, peer_classify };
+static const struct net_ops ops = { peer_frame, peer_classify, on_message, on_undelivered,
+				    peer_classify };
 
 static void *run(void *arg)
 {

@@ -55,8 +55,9 @@ static void expect_plan(struct fixture *f, const char *callee, const char *names
 	enum route_verdict verdict = plan(f, callee);
 
 	for (unsigned i = 0; i < f->plan.n; i++)
-		buf_addf(&got, "%s%s", i ? " " : "", f->plan.candidate[i].gateway ? f->plan.candidate[i].gateway->name :
-								      f->plan.candidate[i].phone->number);
+		buf_addf(&got, "%s%s", i ? " " : "",
+			 f->plan.candidate[i].gateway ? f->plan.candidate[i].gateway->name
+						      : f->plan.candidate[i].phone->number);
 	assert_string_equal(buf_cstr(&got), names);
 	assert_int_equal(verdict == ROUTE_OK, f->plan.n > 0);
 	buf_free(&got);
@@ -92,7 +93,8 @@ static void test_order(void **state)
 static void test_usage(void **state)
 {
 	struct fixture f = begin(config);
-	struct load *x1 = model_routing(f.m, SPAN("x1"))->load, *x2 = model_routing(f.m, SPAN("x2"))->load;
+	struct load *x1 = model_routing(f.m, SPAN("x1"))->load,
+		    *x2 = model_routing(f.m, SPAN("x2"))->load;
 
 	expect_plan(&f, "5", "x1 x2 x3 any both");
 	load_take_line(x1, 0);
@@ -117,26 +119,31 @@ static void test_full(void **state)
 	assert_true(route_take(&full, f.req.mono_us, &why));
 	assert_true(route_take(&full, f.req.mono_us, &why));
 	assert_false(route_take(&full, f.req.mono_us, &why));
-	assert_string_equal(reason_text(&why, text, sizeof(text)), "full: line limit reached, 2 of 2 in use");
+	assert_string_equal(reason_text(&why, text, sizeof(text)),
+			    "full: line limit reached, 2 of 2 in use");
 	assert_true(route_take(&slow, f.req.mono_us, &why));
 	assert_false(route_take(&slow, f.req.mono_us, &why));
-	assert_string_equal(reason_text(&why, text, sizeof(text)), "slow: rate limit reached, 1 calls a second");
+	assert_string_equal(reason_text(&why, text, sizeof(text)),
+			    "slow: rate limit reached, 1 calls a second");
 	assert_int_equal(slow.gateway->load->lines, 1);
 	expect_plan(&f, "7", "any both");
 	assert_int_equal(reason_of(&f, "full"), REASON_LINE_LIMIT);
 	assert_int_equal(reason_of(&f, "slow"), REASON_RATE_LIMIT);
 	route_give(&full);
 	f.req.mono_us += SEC + 1;
-	expect_plan(&f, "7", "slow full any both"); /* both have one line taken, and `slow` has no limit on them */
+	expect_plan(
+		&f, "7",
+		"slow full any both"); /* both have one line taken, and `slow` has no limit on them */
 	assert_int_equal(full.gateway->load->calls, 2);
 	model_unref(&f.m);
 }
 
 static void test_verdicts(void **state)
 {
-	struct fixture f = begin("version: 1\nrouting_gateways:\n"
-				 "  - { name: a, address: h, prefixes: [ \"1\" ], line_limit: 1 }\n"
-				 "  - { name: b, address: h, prefixes: [ \"2\" ], locked: true }\n");
+	struct fixture f =
+		begin("version: 1\nrouting_gateways:\n"
+		      "  - { name: a, address: h, prefixes: [ \"1\" ], line_limit: 1 }\n"
+		      "  - { name: b, address: h, prefixes: [ \"2\" ], locked: true }\n");
 
 	assert_int_equal(plan(&f, "3"), ROUTE_NONE);
 	assert_int_equal(f.why.n, 0);
@@ -161,7 +168,8 @@ static void test_phone(void **state)
 	expect_plan(&f, "88", "88");
 	assert_true(route_take(&f.plan.candidate[0], f.req.mono_us, &why));
 	assert_int_equal(plan(&f, "88"), ROUTE_ALL_BUSY);
-	assert_false(route_take(&(struct route_candidate){ .phone = model_phone(f.m, SPAN("88")) }, f.req.mono_us, &why));
+	assert_false(route_take(&(struct route_candidate){ .phone = model_phone(f.m, SPAN("88")) },
+				f.req.mono_us, &why));
 	route_give(&(struct route_candidate){ .phone = model_phone(f.m, SPAN("88")) });
 	f.req.mono_us++;
 	assert_int_equal(plan(&f, "88"), ROUTE_NOT_REGISTERED);
@@ -178,15 +186,18 @@ static void test_many(void **state)
 
 	buf_add_str(&text, "version: 1\nparameters: { max_attempts: 3 }\nrouting_gateways:\n");
 	for (unsigned i = 0; i < 300; i++)
-		buf_addf(&text, "  - { name: g%u, address: h, prefixes: [ \"\", \"%s\" ], priority: %u }\n", i, i % 2 ? "4" : "44",
-			 (i * 7919) % 300);
+		buf_addf(
+			&text,
+			"  - { name: g%u, address: h, prefixes: [ \"\", \"%s\" ], priority: %u }\n",
+			i, i % 2 ? "4" : "44", (i * 7919) % 300);
 	f = begin(buf_cstr(&text));
 	assert_int_equal(plan(&f, "441"), ROUTE_OK);
 	assert_int_equal(f.plan.n, ROUTE_MAX);
 	for (unsigned i = 0; i < f.plan.n; i++) {
 		assert_int_equal(f.plan.candidate[i].matched, 2);
 		if (i)
-			assert_true(f.plan.candidate[i].gateway->priority > f.plan.candidate[i - 1].gateway->priority);
+			assert_true(f.plan.candidate[i].gateway->priority >
+				    f.plan.candidate[i - 1].gateway->priority);
 	}
 	assert_int_equal(f.why.reason[2].code, REASON_CHOSEN);
 	assert_int_equal(f.why.reason[3].code, REASON_ATTEMPT_LIMIT);
@@ -252,8 +263,9 @@ static void test_go_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),	 cmocka_unit_test(test_usage), cmocka_unit_test(test_full),
-		cmocka_unit_test(test_verdicts), cmocka_unit_test(test_phone), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_order), cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_full),  cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_phone), cmocka_unit_test(test_many),
 		cmocka_unit_test(test_go_on),
 	};
 

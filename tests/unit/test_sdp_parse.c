@@ -17,10 +17,13 @@ static bool is(struct span s, const char *text)
 static void test_whole(void **state)
 {
 	static const char text[] =
-		"v=0\r\no=jdoe 3724394400 3724394405 IN IP4 198.51.100.1\r\ns=Call to John Smith\r\n"
-		"i=SDP Offer #1\r\nu=http://www.jdoe.example.com/home.html\r\ne=Jane Doe <jane@jdoe.example.com>\r\n"
+		"v=0\r\no=jdoe 3724394400 3724394405 IN IP4 198.51.100.1\r\ns=Call to John "
+		"Smith\r\n"
+		"i=SDP Offer #1\r\nu=http://www.jdoe.example.com/home.html\r\ne=Jane Doe "
+		"<jane@jdoe.example.com>\r\n"
 		"p=+1 617 555-6011\r\nc=IN IP4 198.51.100.1\r\nb=AS:256\r\nt=0 0\r\na=recvonly\r\n"
-		"m=audio 49170/2 RTP/AVP 0 96\r\nb=TIAS:64000\r\nb=AS:80\r\na=rtpmap:96 opus/48000/2\r\na=sendonly\r\n"
+		"m=audio 49170/2 RTP/AVP 0 96\r\nb=TIAS:64000\r\nb=AS:80\r\na=rtpmap:96 "
+		"opus/48000/2\r\na=sendonly\r\n"
 		"m=video 0 RTP/AVP 99\r\nc=IN IP6 2001:db8::2/3\r\na=rtpmap:99 h263-1998/90000\r\n";
 
 	(void)state;
@@ -60,10 +63,13 @@ static void test_lenient(void **state)
 		"v=0\rc=IN IP4 1.2.3.4\rm=audio 4000 RTP/AVP 8\ra=ptime:20\r",
 		"v=0\r\nc=IN IP4 1.2.3.4\r\nm=audio 4000 RTP/AVP 8\r\na=ptime:20",
 		"c=IN IP4 1.2.3.4  \r\nm=audio 4000 RTP/AVP 8\t \r\na=ptime:20 \r\n",
-		"\r\n\r\nv=0\r\nc=in ip4  1.2.3.4\r\nm=audio  4000\tRTP/AVP  8 \r\na=ptime: 20\r\n\r\n",
-		"a=x\nt=0 0\ns=\nc=IN IP4 1.2.3.4/127\no=\nv=0\nm=audio 4000 RTP/AVP 8\na=ptime:20\n",
+		"\r\n\r\nv=0\r\nc=in ip4  1.2.3.4\r\nm=audio  4000\tRTP/AVP  8 \r\na=ptime: "
+		"20\r\n\r\n",
+		"a=x\nt=0 0\ns=\nc=IN IP4 1.2.3.4/127\no=\nv=0\nm=audio 4000 RTP/AVP "
+		"8\na=ptime:20\n",
 		("v=0\nX=1\n?\nnonsense\n=\nb=AS\nb=AS:much\nb=:\nc=IN IP4 1.2.3.4\n"
-		"m=audio 4000 RTP/AVP 8\na=\na=:\na=two words:1\na=ptime:20\nc=IN IP4 5.6.7.8\nc=IN IP4 9.9.9.9\n"),
+		 "m=audio 4000 RTP/AVP 8\na=\na=:\na=two words:1\na=ptime:20\nc=IN IP4 "
+		 "5.6.7.8\nc=IN IP4 9.9.9.9\n"),
 	};
 
 	(void)state;
@@ -90,20 +96,26 @@ static void test_refused(void **state)
 		const char *error;
 	} cases[] = {
 		{ { "", 0 }, 0, "neither a v= nor an m= line: this is not a session description" },
-		{ SPAN("hello\r\n"), 0, "neither a v= nor an m= line: this is not a session description" },
+		{ SPAN("hello\r\n"), 0,
+		  "neither a v= nor an m= line: this is not a session description" },
 		{ SPAN("v=1\n"), 1, "version is not 0" },
 		{ SPAN("v=\n"), 1, "version is not 0" },
 		{ SPAN("v=0\nv=0\n"), 2, "a second v= line" },
 		{ SPAN("v=0\ns=a\0b\n"), 2, "holds a NUL byte" },
 		{ SPAN("v=0\n\0"), 2, "holds a NUL byte" },
 		{ SPAN("v=0\nm=audio x RTP/AVP 0\n"), 2, "port is not a number from 0 to 65535" },
-		{ SPAN("v=0\nm=audio 65536 RTP/AVP 0\n"), 2, "port is not a number from 0 to 65535" },
+		{ SPAN("v=0\nm=audio 65536 RTP/AVP 0\n"), 2,
+		  "port is not a number from 0 to 65535" },
 		{ SPAN("v=0\nm=audio -1 RTP/AVP 0\n"), 2, "port is not a number from 0 to 65535" },
 		{ SPAN("v=0\nm=audio\n"), 2, "port is not a number from 0 to 65535" },
-		{ SPAN("v=0\nm=audio 4000/0 RTP/AVP 0\n"), 2, "number of ports is not a number that fits" },
-		{ SPAN("v=0\nm=audio 0/65536 RTP/AVP 0\n"), 2, "number of ports is not a number that fits" },
-		{ SPAN("v=0\nm=audio 9/4294967295 RTP/AVP 0\n"), 2, "number of ports is not a number that fits" },
-		{ SPAN("v=0\nm=audio 65535/2 RTP/AVP 0\n"), 2, "number of ports is not a number that fits" },
+		{ SPAN("v=0\nm=audio 4000/0 RTP/AVP 0\n"), 2,
+		  "number of ports is not a number that fits" },
+		{ SPAN("v=0\nm=audio 0/65536 RTP/AVP 0\n"), 2,
+		  "number of ports is not a number that fits" },
+		{ SPAN("v=0\nm=audio 9/4294967295 RTP/AVP 0\n"), 2,
+		  "number of ports is not a number that fits" },
+		{ SPAN("v=0\nm=audio 65535/2 RTP/AVP 0\n"), 2,
+		  "number of ports is not a number that fits" },
 		{ SPAN("v=0\nm=audio 4000\n"), 2, "m= line without a media type or transport" },
 		{ SPAN("v=0\nm=audio 4000 RTP/AVP\n"), 2, "m= line without a format" },
 		{ SPAN("v=0\nm=audio 4000 RTP/AVP \x01\n"), 2, "format is not a word" },
@@ -174,7 +186,8 @@ static void test_ceilings(void **state)
 	assert_string_equal(parse_many("v=0\nm=audio 1 RTP/AVP", " 0", SDP_FORMATS_MAX + 1),
 			    "more than 48 formats in one m= line");
 	assert_null(parse_many("v=0\n", "a=x:y\n", SDP_ATTRS_MAX));
-	assert_string_equal(parse_many("v=0\n", "a=x:y\n", SDP_ATTRS_MAX + 1), "more than 256 a= lines");
+	assert_string_equal(parse_many("v=0\n", "a=x:y\n", SDP_ATTRS_MAX + 1),
+			    "more than 256 a= lines");
 	assert_null(parse_many("v=0\n", "\n", SDP_MAX_SIZE - 4));
 	assert_string_equal(parse_many("v=0\n", "\n", SDP_MAX_SIZE - 3), "larger than 32 KiB");
 }
@@ -183,8 +196,9 @@ static void test_ceilings(void **state)
  * sanitizers watch), since each is in memory of its own size. */
 static void test_every_truncation(void **state)
 {
-	static const char text[] = "v=0\r\no=a 1 2 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\n"
-				   "m=audio 4000/2 RTP/AVP 0 96\r\na=rtpmap:96 opus/48000/2\r\na=mid:0\r\n";
+	static const char text[] =
+		"v=0\r\no=a 1 2 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\n"
+		"m=audio 4000/2 RTP/AVP 0 96\r\na=rtpmap:96 opus/48000/2\r\na=mid:0\r\n";
 
 	(void)state;
 	for (size_t len = 1; len < sizeof(text); len++) {
@@ -200,9 +214,12 @@ static void test_every_truncation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),		cmocka_unit_test(test_lenient),
-		cmocka_unit_test(test_refused),		cmocka_unit_test(test_edges_that_pass),
-		cmocka_unit_test(test_origin_words),	cmocka_unit_test(test_ceilings),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_lenient),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_edges_that_pass),
+		cmocka_unit_test(test_origin_words),
+		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_every_truncation),
 	};
 

@@ -70,8 +70,10 @@ static void test_endless_headers(void **state)
 /* Cut anywhere, a stream gives the same messages as whole; what is framed also parses. */
 static void test_any_cut(void **state)
 {
-	static const char one[] = "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nTo: <sip:a@h>\r\n"
-				  "From: <sip:a@h>;tag=1\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length:\r\n 4\r\n\r\n\r\n\r\n";
+	static const char one[] =
+		"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nTo: <sip:a@h>\r\n"
+		"From: <sip:a@h>;tag=1\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length:\r\n "
+		"4\r\n\r\n\r\n\r\n";
 	const ssize_t whole = sizeof(one) - 1;
 	static struct sip_msg msg;
 	const char *why;
@@ -97,20 +99,36 @@ static void test_classify(void **state)
 		const char *text;
 		int worker;
 	} cases[] = {
-		{ "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKq03000001000212345678;rport=1\r\n\r\n", 3 },
-		{ "SIP/2.0 200 OK\r\nX: y\r\nv :\r\n SIP/2.0/UDP h ; rport ; BRANCH =\r\n z9hG4bKq02000001000212345678, x\r\n", 2 },
-		{ "\r\n\r\nSIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKq0f000001000212345678\r\n", 0 },
-		{ "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKq03000001000212345678x\r\n", 0 },
-		{ "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=1, SIP/2.0/UDP i;branch=z9hG4bKq03000001000212345678\r\n", 0 },
-		{ "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=1\r\nVia: SIP/2.0/UDP i;branch=z9hG4bKq03000001000212345678\r\n",
+		{ "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP "
+		  "h;branch=z9hG4bKq03000001000212345678;rport=1\r\n\r\n",
+		  3 },
+		{ "SIP/2.0 200 OK\r\nX: y\r\nv :\r\n SIP/2.0/UDP h ; rport ; BRANCH =\r\n "
+		  "z9hG4bKq02000001000212345678, x\r\n",
+		  2 },
+		{ "\r\n\r\nSIP/2.0 200 OK\r\nVia: SIP/2.0/UDP "
+		  "h;branch=z9hG4bKq0f000001000212345678\r\n",
+		  0 },
+		{ "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKq03000001000212345678x\r\n",
+		  0 },
+		{ "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=1, SIP/2.0/UDP "
+		  "i;branch=z9hG4bKq03000001000212345678\r\n",
+		  0 },
+		{ "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=1\r\nVia: SIP/2.0/UDP "
+		  "i;branch=z9hG4bKq03000001000212345678\r\n",
 		  0 },
 		{ "SIP/2.0 200 OK\r\n\r\n", 0 },
-		{ "BYE sip:x SIP/2.0\r\nCall-ID: abc\r\nTo: <sip:a@b;tag=x>;tag=w0300000100021234abcd\r\n", 3 },
-		{ "BYE sip:x SIP/2.0\r\ni:abc\r\nt:\"a\" <sip:a@b>\r\n ; tag\r\n = w0300000100021234abcd;x\r\n", 3 },
+		{ "BYE sip:x SIP/2.0\r\nCall-ID: abc\r\nTo: "
+		  "<sip:a@b;tag=x>;tag=w0300000100021234abcd\r\n",
+		  3 },
+		{ "BYE sip:x SIP/2.0\r\ni:abc\r\nt:\"a\" <sip:a@b>\r\n ; tag\r\n = "
+		  "w0300000100021234abcd;x\r\n",
+		  3 },
 		{ "BYE sip:x SIP/2.0\r\ni:abc\r\nt: <sip:a@b>;tag=w0400000100021234abcd\r\n", -1 },
 		{ "BYE sip:x SIP/2.0\r\ni:abc\r\nt: <sip:a@b>;tag=w0300000100021234abcg\r\n", -1 },
 		{ "BYE sip:x SIP/2.0\r\nt: <sip:a@b>;tag=x\r\nCall-ID :\r\n  abc \r\n", -1 },
-		{ "INVITE sip:x SIP/2.0\r\nFrom: <sip:a@b>;tag=w0300000100021234abcd\r\nCall-ID: abc\r\nTo: <sip:a@b>\r\n", -1 },
+		{ "INVITE sip:x SIP/2.0\r\nFrom: <sip:a@b>;tag=w0300000100021234abcd\r\nCall-ID: "
+		  "abc\r\nTo: <sip:a@b>\r\n",
+		  -1 },
 		{ "INVITE sip:x SIP/2.0\r\n\r\nCall-ID: abc\r\n", 0 },
 		{ "INVITE sip:x SIP/2.0", 0 },
 		{ "", 0 },
@@ -133,12 +151,14 @@ static void test_classify(void **state)
 /* Of our own messages: a request is known by its branch, a response by its To tag or Call-ID. */
 static void test_sender(void **state)
 {
-	static const char ours[] = "INVITE sip:1@h SIP/2.0\r\n"
-				   "Via: SIP/2.0/UDP 127.0.0.1:5060;rport;branch=z9hG4bKq020000010001aabbccdd\r\n"
-				   "From: <sip:a@h>;tag=w02000001000100112233\r\nTo: <sip:b@h>\r\nCall-ID: x\r\n\r\n";
+	static const char ours[] =
+		"INVITE sip:1@h SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 127.0.0.1:5060;rport;branch=z9hG4bKq020000010001aabbccdd\r\n"
+		"From: <sip:a@h>;tag=w02000001000100112233\r\nTo: <sip:b@h>\r\nCall-ID: x\r\n\r\n";
 	static const char answer[] = "SIP/2.0 200 OK\r\n"
 				     "Via: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK77\r\n"
-				     "From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=w01000001000100112233\r\nCall-ID: x\r\n\r\n";
+				     "From: <sip:a@h>;tag=1\r\nTo: "
+				     "<sip:b@h>;tag=w01000001000100112233\r\nCall-ID: x\r\n\r\n";
 
 	(void)state;
 	assert_int_equal(sip_sender(span_of(ours), 4), 2);
@@ -151,10 +171,8 @@ static void test_sender(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_frames),
-		cmocka_unit_test(test_endless_headers),
-		cmocka_unit_test(test_any_cut),
-		cmocka_unit_test(test_classify),
+		cmocka_unit_test(test_frames),  cmocka_unit_test(test_endless_headers),
+		cmocka_unit_test(test_any_cut), cmocka_unit_test(test_classify),
 		cmocka_unit_test(test_sender),
 	};
 

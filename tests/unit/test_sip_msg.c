@@ -16,10 +16,10 @@ static const char *why;
 
 static void test_fields(void **state)
 {
-	struct net_buf *buf = buf_of_str("\r\n\r\n" INVITE VIA "Max-Forwards: 069\r\n" TO FROM
-					 "Call-ID:\r\n\t abc@192.0.2.1  \r\n" CSEQ
-					 "X-Own: one\r\nx-own: two\r\n"
-					 "c: text/plain\r\nContent-Length: 3\r\n\r\nabcdef");
+	struct net_buf *buf =
+		buf_of_str("\r\n\r\n" INVITE VIA "Max-Forwards: 069\r\n" TO FROM
+			   "Call-ID:\r\n\t abc@192.0.2.1  \r\n" CSEQ "X-Own: one\r\nx-own: two\r\n"
+			   "c: text/plain\r\nContent-Length: 3\r\n\r\nabcdef");
 
 	(void)state;
 	assert_int_equal(sip_msg_parse(&msg, buf, false, &why), 0);
@@ -50,7 +50,8 @@ static void test_fields(void **state)
 
 static void test_response(void **state)
 {
-	struct net_buf *buf = buf_of_str("SIP/2.0 183 Session Progress\r\n" VIA TO FROM CID "CSeq: 7 FOO\r\n\r\n");
+	struct net_buf *buf = buf_of_str("SIP/2.0 183 Session Progress\r\n" VIA TO FROM CID
+					 "CSeq: 7 FOO\r\n\r\n");
 
 	(void)state;
 	assert_int_equal(sip_msg_parse(&msg, buf, false, &why), 0);
@@ -80,10 +81,13 @@ static void test_verdicts(void **state)
 		{ INVITE HEAD "l: 1\r\n\r\n", false, 400, "Content-Length: more than arrived" },
 		{ INVITE HEAD "l: 4294967296\r\n\r\n", false, 400, "Content-Length: not a number" },
 		{ INVITE HEAD "l: \r\n\r\n", false, 400, "Content-Length: not a number" },
-		{ INVITE HEAD "l: 0\r\nContent-Length: 0\r\n\r\n", false, 400, "Content-Length: twice" },
-		{ INVITE HEAD "Max-Forwards: 256\r\n\r\n", false, 400, "Max-Forwards: not 0 to 255" },
+		{ INVITE HEAD "l: 0\r\nContent-Length: 0\r\n\r\n", false, 400,
+		  "Content-Length: twice" },
+		{ INVITE HEAD "Max-Forwards: 256\r\n\r\n", false, 400,
+		  "Max-Forwards: not 0 to 255" },
 		{ INVITE HEAD "Max-Forwards: 0\r\n\r\n", false, 0, NULL },
-		{ INVITE HEAD "Max-Forwards: 1\r\nmax-forwards: 1\r\n\r\n", false, 400, "Max-Forwards: twice" },
+		{ INVITE HEAD "Max-Forwards: 1\r\nmax-forwards: 1\r\n\r\n", false, 400,
+		  "Max-Forwards: twice" },
 		{ INVITE HEAD, false, 400, "no empty line after the headers" },
 		{ INVITE HEAD "X: y", false, 400, "no empty line after the headers" },
 		{ INVITE HEAD "X: y\r\n z", false, 400, "no empty line after the headers" },
@@ -91,11 +95,14 @@ static void test_verdicts(void **state)
 		{ INVITE HEAD ": nameless\r\n\r\n", false, 400, "header line without a name" },
 		{ INVITE HEAD "X: a\rVia: b\r\n\r\n", false, 400, "CR without LF" },
 		{ INVITE TO FROM CID CSEQ END, false, -EBADMSG, "Via: missing" },
-		{ INVITE "Via: SIP/2.0/UDP\r\n" TO FROM CID CSEQ END, false, -EBADMSG, "Via: cannot be read" },
-		{ INVITE "Via: SIP/2.0/UDP h;\r\n" TO FROM CID CSEQ END, false, 400, "Via: cannot be read" },
+		{ INVITE "Via: SIP/2.0/UDP\r\n" TO FROM CID CSEQ END, false, -EBADMSG,
+		  "Via: cannot be read" },
+		{ INVITE "Via: SIP/2.0/UDP h;\r\n" TO FROM CID CSEQ END, false, 400,
+		  "Via: cannot be read" },
 		{ INVITE "Via: SIP/2.0/UDP 2001:db8::1\r\n" TO FROM CID CSEQ END, false, -EBADMSG,
 		  "Via: cannot be read" },
-		{ INVITE "Via: SIP/2.0/UDP h:65536\r\n" TO FROM CID CSEQ END, false, -EBADMSG, "Via: cannot be read" },
+		{ INVITE "Via: SIP/2.0/UDP h:65536\r\n" TO FROM CID CSEQ END, false, -EBADMSG,
+		  "Via: cannot be read" },
 		{ INVITE VIA FROM CID CSEQ END, false, 400, "To: missing" },
 		{ INVITE HEAD TO END, false, 400, "To: twice" },
 		{ INVITE VIA TO CID CSEQ END, false, 400, "From: missing" },
@@ -112,25 +119,35 @@ static void test_verdicts(void **state)
 		  "CSeq: number over 2^31-1" },
 		{ INVITE VIA TO FROM CID "CSeq: 2147483647 INVITE\r\n" END, false, 0, NULL },
 		{ INVITE HEAD "Contact: *\r\n" END, false, 0, NULL },
-		{ INVITE HEAD "Contact: <sip:a@b>, \"x, y\" <sip:c@d;p>;q=1, sip:e@f;z\r\n" END, false, 0, NULL },
-		{ INVITE HEAD "Contact: <sip:a@b>, c\r\n" END, false, 400, "Contact: cannot be read" },
-		{ INVITE HEAD "Contact: <sip:a@b>\r\nm: <sip:a b>\r\n" END, false, 400, "Contact: cannot be read" },
+		{ INVITE HEAD "Contact: <sip:a@b>, \"x, y\" <sip:c@d;p>;q=1, sip:e@f;z\r\n" END,
+		  false, 0, NULL },
+		{ INVITE HEAD "Contact: <sip:a@b>, c\r\n" END, false, 400,
+		  "Contact: cannot be read" },
+		{ INVITE HEAD "Contact: <sip:a@b>\r\nm: <sip:a b>\r\n" END, false, 400,
+		  "Contact: cannot be read" },
 		{ INVITE HEAD "Contact:\r\n" END, false, 400, "Contact: cannot be read" },
 		{ "INVITE  sip:b@example.net SIP/2.0\r\n" HEAD END, false, 400, NULL },
 		{ "INVITE sip:b@example.net SIP/2.0 \r\n" HEAD END, false, 400, NULL },
-		{ "INVITE sip:b@example.net\r\n" HEAD END, false, 400, "start line: no SIP version" },
-		{ "INVITE sip:b@example.net HTTP/1.1\r\n" HEAD END, false, 400, "start line: no SIP version" },
+		{ "INVITE sip:b@example.net\r\n" HEAD END, false, 400,
+		  "start line: no SIP version" },
+		{ "INVITE sip:b@example.net HTTP/1.1\r\n" HEAD END, false, 400,
+		  "start line: no SIP version" },
 		{ "INVITE sip:b@example.net sip/2.0\r\n" HEAD END, false, 0, NULL },
-		{ "INVITE sip:b@example.net SIP/3.0\r\n" HEAD END, false, 505, "start line: not SIP/2.0" },
-		{ "INVITE sip:b@example.net SIP/20\r\n" HEAD END, false, 400, "start line: no SIP version" },
-		{ "INVITE example.net SIP/2.0\r\n" HEAD END, false, 400, "Request-URI: cannot be read" },
+		{ "INVITE sip:b@example.net SIP/3.0\r\n" HEAD END, false, 505,
+		  "start line: not SIP/2.0" },
+		{ "INVITE sip:b@example.net SIP/20\r\n" HEAD END, false, 400,
+		  "start line: no SIP version" },
+		{ "INVITE example.net SIP/2.0\r\n" HEAD END, false, 400,
+		  "Request-URI: cannot be read" },
 		{ "INVITE sip:b@example.net?a=b SIP/2.0\r\n" HEAD END, false, 400,
 		  "Request-URI: header part not allowed" },
 		{ "INVITE tel:+3161234;phone-context=x SIP/2.0\r\n" HEAD END, false, 0, NULL },
 		{ "INVITE urn:service:sos SIP/2.0\r\n" HEAD END, false, 0, NULL },
 		{ "ACK sip:b SIP/3.0\r\n" HEAD END, false, -EBADMSG, "start line: not SIP/2.0" },
-		{ "SIP/2.0 99 x\r\n" HEAD END, false, -EBADMSG, "start line: status not 100 to 699" },
-		{ "SIP/2.0 700 x\r\n" HEAD END, false, -EBADMSG, "start line: status not 100 to 699" },
+		{ "SIP/2.0 99 x\r\n" HEAD END, false, -EBADMSG,
+		  "start line: status not 100 to 699" },
+		{ "SIP/2.0 700 x\r\n" HEAD END, false, -EBADMSG,
+		  "start line: status not 100 to 699" },
 		{ "SIP/2.0 200\r\n" HEAD END, false, 0, NULL },
 		{ "SIP/3.0 200 OK\r\n" HEAD END, false, -EBADMSG, "start line: not SIP/2.0" },
 		{ "", false, -EBADMSG, "empty message" },
@@ -145,9 +162,11 @@ static void test_verdicts(void **state)
 
 		why = NULL;
 		verdict = sip_msg_parse(&msg, buf, cases[i].stream, &why);
-		if (verdict != cases[i].verdict || (cases[i].why && (!why || strcmp(why, cases[i].why))))
-			fail_msg("case %zu: %d \"%s\" instead of %d \"%s\" for\n%s", i, verdict, why ? why : "",
-				 cases[i].verdict, cases[i].why ? cases[i].why : "", cases[i].text);
+		if (verdict != cases[i].verdict ||
+		    (cases[i].why && (!why || strcmp(why, cases[i].why))))
+			fail_msg("case %zu: %d \"%s\" instead of %d \"%s\" for\n%s", i, verdict,
+				 why ? why : "", cases[i].verdict, cases[i].why ? cases[i].why : "",
+				 cases[i].text);
 		net_buf_unref(&buf);
 	}
 }
@@ -156,7 +175,7 @@ static void test_verdicts(void **state)
 static void test_refused_is_answerable(void **state)
 {
 	struct net_buf *buf = buf_of_str(INVITE "CSeq: 99999999999 INVITE\r\nX: a\rb\r\n" CID
-					 "To: <sip:b@example.net>;tag=5\r\n" VIA FROM END);
+						"To: <sip:b@example.net>;tag=5\r\n" VIA FROM END);
 
 	(void)state;
 	assert_int_equal(sip_msg_parse(&msg, buf, false, &why), 400);
@@ -195,12 +214,20 @@ static void test_too_many_headers(void **state)
 /* Every name finds its id, in any case, and so do the compact forms. */
 static void test_header_names(void **state)
 {
-	static const char compact[][2] = { { 'b', SIP_H_REFERRED_BY }, { 'c', SIP_H_CONTENT_TYPE },
-					   { 'e', SIP_H_CONTENT_ENCODING }, { 'f', SIP_H_FROM },
-					   { 'i', SIP_H_CALL_ID }, { 'k', SIP_H_SUPPORTED },
-					   { 'l', SIP_H_CONTENT_LENGTH }, { 'm', SIP_H_CONTACT },
-					   { 'o', SIP_H_EVENT }, { 'r', SIP_H_REFER_TO }, { 's', SIP_H_SUBJECT },
-					   { 't', SIP_H_TO }, { 'v', SIP_H_VIA }, { 'x', SIP_H_SESSION_EXPIRES },
+	static const char compact[][2] = { { 'b', SIP_H_REFERRED_BY },
+					   { 'c', SIP_H_CONTENT_TYPE },
+					   { 'e', SIP_H_CONTENT_ENCODING },
+					   { 'f', SIP_H_FROM },
+					   { 'i', SIP_H_CALL_ID },
+					   { 'k', SIP_H_SUPPORTED },
+					   { 'l', SIP_H_CONTENT_LENGTH },
+					   { 'm', SIP_H_CONTACT },
+					   { 'o', SIP_H_EVENT },
+					   { 'r', SIP_H_REFER_TO },
+					   { 's', SIP_H_SUBJECT },
+					   { 't', SIP_H_TO },
+					   { 'v', SIP_H_VIA },
+					   { 'x', SIP_H_SESSION_EXPIRES },
 					   { 'y', SIP_H_IDENTITY } };
 	struct buf text = BUF_INIT(65535);
 	struct net_buf *buf;
@@ -242,11 +269,13 @@ static void test_methods(void **state)
 
 static void test_values(void **state)
 {
-	static const char *const wanted[] = { "<sip:a,b@c;lr>", "\"x, \\\" y\" <sip:d>;p=\"1,2\"", "<sip:e>", "<sip:f>" };
-	struct net_buf *buf = buf_of_str(INVITE HEAD "Route: <sip:a,b@c;lr> , \"x, \\\" y\" <sip:d>;p=\"1,2\",\r\n"
-					 "Route:\r\nRoute: ,,<sip:e>,\r\n\t<sip:f>\r\n"
-					 "Supported: timer, 100REL\r\nk: x;y\r\n"
-					 "Privacy: header; id\r\nAllow: INVITE,ACK\r\n\r\n");
+	static const char *const wanted[] = { "<sip:a,b@c;lr>", "\"x, \\\" y\" <sip:d>;p=\"1,2\"",
+					      "<sip:e>", "<sip:f>" };
+	struct net_buf *buf = buf_of_str(
+		INVITE HEAD "Route: <sip:a,b@c;lr> , \"x, \\\" y\" <sip:d>;p=\"1,2\",\r\n"
+			    "Route:\r\nRoute: ,,<sip:e>,\r\n\t<sip:f>\r\n"
+			    "Supported: timer, 100REL\r\nk: x;y\r\n"
+			    "Privacy: header; id\r\nAllow: INVITE,ACK\r\n\r\n");
 	struct sip_values it = { 0 };
 
 	(void)state;
@@ -272,7 +301,9 @@ static void test_values(void **state)
 
 static void test_reason(void **state)
 {
-	struct net_buf *buf = buf_of_str(INVITE HEAD "Reason: SIP;cause=480, Q.850;cause=16;text=\"Normal, \\\"really\\\"\"\r\n\r\n");
+	struct net_buf *buf = buf_of_str(
+		INVITE HEAD
+		"Reason: SIP;cause=480, Q.850;cause=16;text=\"Normal, \\\"really\\\"\"\r\n\r\n");
 	struct sip_reason reason;
 
 	(void)state;
@@ -296,12 +327,15 @@ static void test_numbers(void **state)
 	char refresher = '?';
 
 	(void)state;
-	assert_int_equal(sip_session_expires_decode(SPAN("1800 ; refresher = UAS"), &seconds, &refresher), 0);
+	assert_int_equal(
+		sip_session_expires_decode(SPAN("1800 ; refresher = UAS"), &seconds, &refresher),
+		0);
 	assert_int_equal(seconds, 1800);
 	assert_int_equal(refresher, 's');
 	assert_int_equal(sip_session_expires_decode(SPAN("90"), &seconds, &refresher), 0);
 	assert_int_equal(refresher, 0);
-	assert_int_equal(sip_session_expires_decode(SPAN("4294967296"), &seconds, &refresher), -EBADMSG);
+	assert_int_equal(sip_session_expires_decode(SPAN("4294967296"), &seconds, &refresher),
+			 -EBADMSG);
 	assert_int_equal(sip_session_expires_decode(SPAN(""), &seconds, &refresher), -EBADMSG);
 	assert_int_equal(seconds, 90);
 	assert_int_equal(sip_rack_decode(SPAN("776656 \t1 INVITE"), &rseq, &cseq, &method), 0);
@@ -311,7 +345,8 @@ static void test_numbers(void **state)
 	assert_int_equal(sip_rack_decode(SPAN("1 2"), &rseq, &cseq, &method), -EBADMSG);
 	assert_int_equal(sip_rack_decode(SPAN("1 2 INVITE x"), &rseq, &cseq, &method), -EBADMSG);
 	assert_int_equal(sip_rack_decode(SPAN("-1 2 INVITE"), &rseq, &cseq, &method), -EBADMSG);
-	assert_int_equal(sip_rack_decode(SPAN("1 2147483648 INVITE"), &rseq, &cseq, &method), -EBADMSG);
+	assert_int_equal(sip_rack_decode(SPAN("1 2147483648 INVITE"), &rseq, &cseq, &method),
+			 -EBADMSG);
 }
 
 /* 60 kB made to be looked at again and again. Were anything quadratic, this would not end in time. */
@@ -320,9 +355,15 @@ static void test_hostile_is_linear(void **state)
 	static const struct {
 		const char *head, *unit;
 	} cases[] = {
-		{ "Reason: Q.850;x", "\\\"" },  { "Via: SIP/2.0/UDP h;x=1;\"", "\\\"" }, { "Contact: ", "<sip:a>," },
-		{ "Route: ", "<\"," },	       { "X: y", "\r\n z" },		       { "Via: SIP/2.0/UDP h", ";a=\"b\"" },
-		{ "To: \"", "\\\"" },	       { "Reason: ", "a;\"," },	       { "Via: SIP/2.0/UDP h;rport", ";\"" },
+		{ "Reason: Q.850;x", "\\\"" },
+		{ "Via: SIP/2.0/UDP h;x=1;\"", "\\\"" },
+		{ "Contact: ", "<sip:a>," },
+		{ "Route: ", "<\"," },
+		{ "X: y", "\r\n z" },
+		{ "Via: SIP/2.0/UDP h", ";a=\"b\"" },
+		{ "To: \"", "\\\"" },
+		{ "Reason: ", "a;\"," },
+		{ "Via: SIP/2.0/UDP h;rport", ";\"" },
 	};
 	struct net_flow flow = flow_from("192.0.2.1:5060");
 

@@ -32,9 +32,11 @@ static void test_contact(void **state)
 	char contact[120];
 
 	talk(NET_UDP);
-	snprintf(contact, sizeof(contact), "Contact: <sip:%.13s@%s:%d>\r\n", bed.a.s->tag, bed.a.host, BED_PORT);
+	snprintf(contact, sizeof(contact), "Contact: <sip:%.13s@%s:%d>\r\n", bed.a.s->tag,
+		 bed.a.host, BED_PORT);
 	assert_true(wired(&bed.a, contact) > 0);
-	assert_true(wired(&bed.a, "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO\r\n") > 0);
+	assert_true(wired(&bed.a,
+			  "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO\r\n") > 0);
 	assert_true(wired(&bed.a, "Supported: timer, 100rel\r\n") > 0);
 	assert_true(wired(&bed.a, "User-Agent: alice\r\n") > 0);
 	assert_true(wired(&bed.a, "Server: bob\r\n") > 0);
@@ -47,12 +49,13 @@ static void test_early_media_reliable(void **state)
 	dial(NET_UDP, bed.b.host, 1);
 	expect(&bed.b, "invite+1");
 	assert_int_equal(sip_session_progress(bed.b.s, 180, NULL, SPAN_NONE), 0);
-	assert_int_equal(sip_session_progress(bed.b.s, 183, "Media", sdp(101)), 0);	/* waits for the first PRACK */
+	assert_int_equal(sip_session_progress(bed.b.s, 183, "Media", sdp(101)),
+			 0); /* waits for the first PRACK */
 	expect(&bed.a, "trying progress:180 progress:183+101");
 	run_ms(30);
 	assert_int_equal(wired(&bed.a, ">>PRACK "), 2);
 	assert_int_equal(sip_session_answer(bed.b.s, sdp(101), SPAN_NONE), 0);
-	expect(&bed.a, "answer:200");	/* the answer came before (13.2.1) */
+	expect(&bed.a, "answer:200"); /* the answer came before (13.2.1) */
 	expect(&bed.b, "ack");
 }
 
@@ -85,7 +88,7 @@ static void test_late_offer(void **state)
 {
 	dial(NET_UDP, bed.b.host, 0);
 	expect(&bed.b, "invite");
-	sip_session_progress(bed.b.s, 183, NULL, sdp(101));	/* SDP must wait for the 2xx */
+	sip_session_progress(bed.b.s, 183, NULL, sdp(101)); /* SDP must wait for the 2xx */
 	assert_int_equal(sip_session_answer(bed.b.s, SPAN_NONE, SPAN_NONE), -EINVAL);
 	assert_int_equal(sip_session_answer(bed.b.s, sdp(101), SPAN_NONE), 0);
 	expect(&bed.a, "trying progress:183 answer:200+101");
@@ -179,7 +182,7 @@ static void test_bye_crossing(void **state)
 	sip_session_end(bed.a.s, SPAN_NONE);
 	sip_session_end(bed.b.s, SPAN_NONE);
 	run_ms(50);
-	assert_int_equal(wired(&bed.a, "<<SIP/2.0 200"), 2);	/* INVITE's, BYE's */
+	assert_int_equal(wired(&bed.a, "<<SIP/2.0 200"), 2); /* INVITE's, BYE's */
 	assert_int_equal(wired(&bed.a, ">>SIP/2.0 200"), 1);
 	expect_quiet(&bed.a, 1);
 	expect_quiet(&bed.b, 1);
@@ -188,21 +191,29 @@ static void test_bye_crossing(void **state)
 static void test_info_both_ways(void **state)
 {
 	talk(NET_UDP);
-	assert_int_equal(sip_session_request(bed.a.s, SPAN("INFO"), SPAN("X-A: 1\r\n"), "application/dtmf-relay",
-					     SPAN("Signal=5\r\n"), &bed.a), 0);
+	assert_int_equal(sip_session_request(bed.a.s, SPAN("INFO"), SPAN("X-A: 1\r\n"),
+					     "application/dtmf-relay", SPAN("Signal=5\r\n"),
+					     &bed.a),
+			 0);
 	expect(&bed.b, "request:INFO");
 	sip_session_respond(bed.b.s, bed.b.tx, NULL, 200, SPAN("X-B: 2\r\n"), NULL, SPAN_NONE);
 	expect(&bed.a, "reqresult:200");
 	assert_int_equal(wired(&bed.b, "Signal=5"), 1);
 	assert_int_equal(wired(&bed.a, "X-B: 2"), 1);
-	assert_int_equal(sip_session_request(bed.b.s, SPAN("MESSAGE"), SPAN_NONE, "text/plain", SPAN("hi"), &bed.b), 0);
+	assert_int_equal(sip_session_request(bed.b.s, SPAN("MESSAGE"), SPAN_NONE, "text/plain",
+					     SPAN("hi"), &bed.b),
+			 0);
 	expect(&bed.a, "request:MESSAGE");
 	/* Never answered: the end of the session does it. */
 	sip_session_end(bed.a.s, SPAN_NONE);
 	run_ms(50);
 	assert_int_equal(wired(&bed.b, "<<SIP/2.0 487"), 1);
-	assert_int_equal(sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.a), -ENOTCONN);
-	assert_int_equal(sip_session_request(bed.b.s, SPAN("BYE"), SPAN_NONE, NULL, SPAN_NONE, &bed.b), -EINVAL);
+	assert_int_equal(
+		sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.a),
+		-ENOTCONN);
+	assert_int_equal(
+		sip_session_request(bed.b.s, SPAN("BYE"), SPAN_NONE, NULL, SPAN_NONE, &bed.b),
+		-EINVAL);
 	bed.b.log[0] = '\0';
 }
 
@@ -210,8 +221,12 @@ static void test_info_bounded(void **state)
 {
 	talk(NET_UDP);
 	for (int i = 0; i < SES_QUEUE_MAX; i++)
-		assert_int_equal(sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.a), 0);
-	assert_int_equal(sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.a), -ENOBUFS);
+		assert_int_equal(sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL,
+						     SPAN_NONE, &bed.a),
+				 0);
+	assert_int_equal(
+		sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.a),
+		-ENOBUFS);
 	assert_int_equal(sip_session_dropped(bed.a.s), 1);
 	sip_session_release(&bed.a.s);
 	run_ms(50);
@@ -264,7 +279,8 @@ static void release_at(const char *a, const char *b, bool update)
 
 static void test_release_in_upcalls(void **state)
 {
-	static const char *const at_a[] = { "trying", "progress:183+101", "answer:200", "result:200+102", "reqresult:200" };
+	static const char *const at_a[] = { "trying", "progress:183+101", "answer:200",
+					    "result:200+102", "reqresult:200" };
 	static const char *const at_b[] = { "invite+1", "ack", "offer+2", "request:INFO", "bye" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(at_a); i++)
@@ -317,10 +333,12 @@ static void test_tcp_connection_lost(void **state)
 	char contact[120];
 
 	talk(NET_TCP);
-	snprintf(contact, sizeof(contact), "Contact: <sip:%.13s@%s:%d;transport=tcp>\r\n", bed.a.s->tag, bed.a.host, BED_PORT);
+	snprintf(contact, sizeof(contact), "Contact: <sip:%.13s@%s:%d;transport=tcp>\r\n",
+		 bed.a.s->tag, bed.a.host, BED_PORT);
 	assert_int_equal(wired(&bed.b, contact), 1);
-	bed.b.s->dialog->flow.conn = 0xffffff00;	/* a connection that is no more */
-	assert_int_equal(sip_session_request(bed.b.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.b), 0);
+	bed.b.s->dialog->flow.conn = 0xffffff00; /* a connection that is no more */
+	assert_int_equal(
+		sip_session_request(bed.b.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.b), 0);
 	expect(&bed.a, "request:INFO");
 	sip_session_respond(bed.a.s, bed.a.tx, NULL, 200, SPAN_NONE, NULL, SPAN_NONE);
 	expect(&bed.b, "reqresult:200");
@@ -333,13 +351,14 @@ static void test_size(void **state)
 
 	talk(NET_UDP);
 	assert_true(sip_stack_stats(bed.a.stack)->sessions_now == 1);
-	run_ms(64 * BED_T1_MS + 100);	/* the INVITE's transaction is gone */
+	run_ms(64 * BED_T1_MS + 100); /* the INVITE's transaction is gone */
 	assert_true(list_empty(&bed.a.s->uac_invites));
 	assert_true(list_empty(&bed.b.s->uas_invites));
-	size = sizeof(struct sip_session) + sizeof(struct sip_dlg) + bed.a.s->call_id.len + bed.a.s->local.len +
-	       bed.a.s->dialog->remote.len + bed.a.s->dialog->target.len + bed.a.s->sent_sdp.len + 6 * 16;
-	print_message("a quiet session: %zu bytes (struct %zu, dialog %zu)\n", size, sizeof(struct sip_session),
-		      sizeof(struct sip_dlg));
+	size = sizeof(struct sip_session) + sizeof(struct sip_dlg) + bed.a.s->call_id.len +
+	       bed.a.s->local.len + bed.a.s->dialog->remote.len + bed.a.s->dialog->target.len +
+	       bed.a.s->sent_sdp.len + 6 * 16;
+	print_message("a quiet session: %zu bytes (struct %zu, dialog %zu)\n", size,
+		      sizeof(struct sip_session), sizeof(struct sip_dlg));
 	assert_true(size < 2000);
 }
 
@@ -350,20 +369,25 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_callee_hangs_up_tcp, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_contact, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_early_media_reliable, bed_setup, bed_teardown),
-		cmocka_unit_test_setup_teardown(test_answer_waits_for_prack, bed_setup, bed_teardown),
-		cmocka_unit_test_setup_teardown(test_early_media_unreliable, bed_setup, bed_teardown),
+		cmocka_unit_test_setup_teardown(test_answer_waits_for_prack, bed_setup,
+						bed_teardown),
+		cmocka_unit_test_setup_teardown(test_early_media_unreliable, bed_setup,
+						bed_teardown),
 		cmocka_unit_test_setup_teardown(test_late_offer, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_refuse, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, bed_setup, bed_teardown),
-		cmocka_unit_test_setup_teardown(test_callee_ends_unanswered, bed_setup, bed_teardown),
+		cmocka_unit_test_setup_teardown(test_callee_ends_unanswered, bed_setup,
+						bed_teardown),
 		cmocka_unit_test_setup_teardown(test_cancel_crosses_200, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_bye_waits_for_ack, bed_setup, bed_teardown),
-		cmocka_unit_test_setup_teardown(test_hang_up_without_answering_offer, bed_setup, bed_teardown),
+		cmocka_unit_test_setup_teardown(test_hang_up_without_answering_offer, bed_setup,
+						bed_teardown),
 		cmocka_unit_test_setup_teardown(test_bye_crossing, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_info_both_ways, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_info_bounded, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_release_in_upcalls, bed_setup, bed_teardown),
-		cmocka_unit_test_setup_teardown(test_release_in_failed_and_cancel, bed_setup, bed_teardown),
+		cmocka_unit_test_setup_teardown(test_release_in_failed_and_cancel, bed_setup,
+						bed_teardown),
 		cmocka_unit_test_setup_teardown(test_stack_freed_first, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_tcp_connection_lost, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_size, bed_setup, bed_teardown),

@@ -40,7 +40,7 @@ static void test_reinvite(void **state)
 	expect(&bed.b, "result:488");
 	assert_int_equal(wired(&bed.b, "Warning: 304 x"), 1);
 	assert_int_equal(wired(&bed.a, "UPDATE sip:"), 0);
-	assert_int_equal(sip_session_offer(bed.b.s, sdp(103)), 0);	/* goes on as before */
+	assert_int_equal(sip_session_offer(bed.b.s, sdp(103)), 0); /* goes on as before */
 	expect(&bed.a, "offer+103");
 }
 
@@ -103,10 +103,11 @@ static void test_early_update(void **state)
 {
 	dial(NET_UDP, bed.b.host, 1);
 	expect(&bed.b, "invite+1");
-	assert_int_equal(sip_session_offer(bed.a.s, sdp(2)), -EOPNOTSUPP);	/* no dialog */
-	assert_int_equal(sip_session_offer(bed.b.s, sdp(102)), -EBUSY);	/* their offer first */
+	assert_int_equal(sip_session_offer(bed.a.s, sdp(2)), -EOPNOTSUPP); /* no dialog */
+	assert_int_equal(sip_session_offer(bed.b.s, sdp(102)), -EBUSY); /* their offer first */
 	sip_session_progress(bed.b.s, 183, NULL, sdp(101));
-	assert_int_equal(sip_session_offer(bed.b.s, sdp(102)), -EBUSY);	/* no PRACK yet (RFC 3311 5.1) */
+	assert_int_equal(sip_session_offer(bed.b.s, sdp(102)),
+			 -EBUSY); /* no PRACK yet (RFC 3311 5.1) */
 	expect(&bed.a, "trying progress:183+101");
 	assert_int_equal(sip_session_offer(bed.a.s, SPAN_NONE), -EOPNOTSUPP);
 	assert_int_equal(sip_session_offer(bed.a.s, sdp(2)), 0);
@@ -131,7 +132,7 @@ static void test_bye_crosses_reinvite(void **state)
 	sip_session_offer(bed.a.s, sdp(2));
 	expect(&bed.b, "offer+2");
 	sip_session_end(bed.b.s, SPAN_NONE);
-	expect(&bed.a, "result:487 bye");	/* in this order they were sent */
+	expect(&bed.a, "result:487 bye"); /* in this order they were sent */
 	assert_int_equal(wired(&bed.a, "<<SIP/2.0 487"), 1);
 	assert_int_equal(sip_session_accept(bed.b.s, sdp(102)), -ENOTCONN);
 	expect_quiet(&bed.a, 10);
@@ -219,7 +220,7 @@ static void test_collisions(void **state)
 	in_dialog("INVITE", 11, "", sdp_text(106));
 	raw_expect(&raw, "SIP/2.0 491");
 	in_dialog("ACK", 11, "", "");
-	in_dialog("UPDATE", 12, "", "");	/* no offer, no collision */
+	in_dialog("UPDATE", 12, "", ""); /* no offer, no collision */
 	raw_expect(&raw, "SIP/2.0 200");
 }
 
@@ -233,7 +234,7 @@ static void test_491_given_up(void **state)
 	expect(&bed.a, "result:491");
 	assert_int_equal(sip_session_offer(bed.a.s, sdp(2)), 0);
 	raw_expect(&raw, "UPDATE ");
-	raw_answer(&raw, raw.text, "501 What", NULL, "", "");	/* their Allow lied: re-INVITE */
+	raw_answer(&raw, raw.text, "501 What", NULL, "", ""); /* their Allow lied: re-INVITE */
 	raw_expect(&raw, "INVITE ");
 	raw_answer(&raw, raw.text, "200 OK", NULL, "", sdp_text(102));
 	expect(&bed.a, "result:200+102");
@@ -268,7 +269,7 @@ static void test_target_refresh(void **state)
 {
 	char mine[32];
 
-	bed.a.config.request_address = 0;	/* the address of the test does not change */
+	bed.a.config.request_address = 0; /* the address of the test does not change */
 	raw_talk();
 	memcpy(mine, raw.host, sizeof(mine));
 	snprintf(raw.host, sizeof(raw.host), "moved.example.invalid");
@@ -290,10 +291,16 @@ static void test_cancelled_reinvite(void **state)
 	raw_expect(&raw, "SIP/2.0 100");
 	raw_header(raw.text, "Via", via);
 	via[strcspn(via, ";")] = '\0';
-	snprintf(cancel, sizeof(cancel), "CANCEL sip:x@%s SIP/2.0\r\nVia: %s;rport;branch=%s\r\nMax-Forwards: 70\r\n"
-		 "From: <sip:raw@%s>;tag=f1\r\nTo: <sip:alice@%s>;tag=%s\r\nCall-ID: %s\r\nCSeq: 5 CANCEL\r\n"
-		 "Content-Length: 0\r\n\r\n", bed.a.host, via,
-		 ({ char *b = strstr(raw.text, "branch=") + 7; b[strcspn(b, ";\r")] = '\0'; b; }),
+	snprintf(cancel, sizeof(cancel),
+		 "CANCEL sip:x@%s SIP/2.0\r\nVia: %s;rport;branch=%s\r\nMax-Forwards: 70\r\n"
+		 "From: <sip:raw@%s>;tag=f1\r\nTo: <sip:alice@%s>;tag=%s\r\nCall-ID: %s\r\nCSeq: 5 "
+		 "CANCEL\r\n"
+		 "Content-Length: 0\r\n\r\n",
+		 bed.a.host, via, ({
+			 char *b = strstr(raw.text, "branch=") + 7;
+			 b[strcspn(b, ";\r")] = '\0';
+			 b;
+		 }),
 		 raw.host, bed.a.host, bed.a.s->tag, call_id);
 	raw_send(&raw, cancel);
 	raw_expect(&raw, "SIP/2.0 487");
@@ -310,7 +317,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_glare, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_early_update, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_bye_crosses_reinvite, bed_setup, bed_teardown),
-		cmocka_unit_test_setup_teardown(test_end_with_reinvite_pending, bed_setup, bed_teardown),
+		cmocka_unit_test_setup_teardown(test_end_with_reinvite_pending, bed_setup,
+						bed_teardown),
 		cmocka_unit_test_setup_teardown(test_refresh_unseen, raw_setup, raw_teardown),
 		cmocka_unit_test_setup_teardown(test_collisions, raw_setup, raw_teardown),
 		cmocka_unit_test_setup_teardown(test_491_given_up, raw_setup, raw_teardown),

@@ -58,7 +58,7 @@ static void refreshed(bool update)
 	talk(NET_UDP);
 	timer_is(&bed.a, 1, true);
 	timer_is(&bed.b, 1, false);
-	run_ms(620);		/* two refreshes, at 0.25 and 0.5 s */
+	run_ms(620); /* two refreshes, at 0.25 and 0.5 s */
 	assert_int_equal(wired(&bed.a, update ? ">>UPDATE " : ">>INVITE "), update ? 2 : 3);
 	assert_true(wired(&bed.a, "Session-Expires: 1;refresher=uac") >= 4);
 	assert_string_equal(bed.a.log, "");
@@ -108,7 +108,8 @@ static void test_expired(void **state)
 	short_timers(1);
 	assert_int_equal(dial(NET_UDP, raw.host, 1), 0);
 	raw_expect(&raw, "INVITE ");
-	raw_answer(&raw, raw.text, "200 OK", "f1", "Session-Expires: 1;refresher=uas\r\n", sdp_text(101));
+	raw_answer(&raw, raw.text, "200 OK", "f1", "Session-Expires: 1;refresher=uas\r\n",
+		   sdp_text(101));
 	raw_expect(&raw, "ACK ");
 	expect(&bed.a, "answer:200+101");
 	timer_is(&bed.a, 1, false);
@@ -162,7 +163,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_callee_without_timer, bed_setup, bed_teardown),
 		cmocka_unit_test_setup_teardown(test_expired, raw_setup, raw_teardown),
 		cmocka_unit_test_setup_teardown(test_refresh_rejected, raw_setup, raw_teardown),
-		cmocka_unit_test_setup_teardown(test_refresh_refused_softly, raw_setup, raw_teardown),
+		cmocka_unit_test_setup_teardown(test_refresh_refused_softly, raw_setup,
+						raw_teardown),
 		cmocka_unit_test_setup_teardown(test_refresh_unanswered, raw_setup, raw_teardown),
 	};
 

@@ -88,7 +88,7 @@ static void test_too_many_forks(void **state)
 	}
 	run_ms(30);
 	assert_int_equal(sip_session_dropped(bed.a.s), 3);
-	raw_answer(&raw, inv, "200 OK", "f10", "", sdp_text(101));	/* an answer is never too many */
+	raw_answer(&raw, inv, "200 OK", "f10", "", sdp_text(101)); /* an answer is never too many */
 	raw_expect(&raw, "ACK ");
 	bed.a.log[0] = '\0';
 }
@@ -103,11 +103,13 @@ static void test_reliable_order(void **state)
 	expect_header("RAck", "700 1 INVITE");
 	expect_header("CSeq", "2 PRACK");
 	raw_answer(&raw, raw.text, "200 OK", NULL, "", "");
-	raw_answer(&raw, inv, "183 Progress", "f1", "Require: 100rel\r\nRSeq: 702\r\n", sdp_text(101));
+	raw_answer(&raw, inv, "183 Progress", "f1", "Require: 100rel\r\nRSeq: 702\r\n",
+		   sdp_text(101));
 	raw_answer(&raw, inv, "180 Ringing", "f1", "Require: 100rel\r\nRSeq: 700\r\n", "");
 	assert_int_equal(raw_count(&raw, "PRACK ", 30), 0);
 	expect(&bed.a, "progress:180");
-	raw_answer(&raw, inv, "183 Progress", "f1", "Require: 100rel\r\nRSeq: 701\r\n", sdp_text(101));
+	raw_answer(&raw, inv, "183 Progress", "f1", "Require: 100rel\r\nRSeq: 701\r\n",
+		   sdp_text(101));
 	raw_expect(&raw, "PRACK ");
 	expect_header("RAck", "701 1 INVITE");
 	raw_answer(&raw, raw.text, "200 OK", NULL, "", "");
@@ -154,11 +156,15 @@ static void test_loose_routes(void **state)
 	const char *inv = invite(1);
 	char extra[512], want[512];
 
-	snprintf(extra, sizeof(extra), "Record-Route: <sip:p2@%s:%d;lr>, <sip:p1@10.1.1.1;lr>\r\nRecord-Route: <sip:%s:%d;lr>\r\n",
+	snprintf(extra, sizeof(extra),
+		 "Record-Route: <sip:p2@%s:%d;lr>, <sip:p1@10.1.1.1;lr>\r\nRecord-Route: "
+		 "<sip:%s:%d;lr>\r\n",
 		 "10.2.2.2", BED_PORT, raw.host, BED_PORT);
 	raw_answer(&raw, inv, "200 OK", "f1", extra, sdp_text(101));
 	raw_expect(&raw, "ACK sip:raw@");
-	snprintf(want, sizeof(want), "<sip:%s:%d;lr>, <sip:p1@10.1.1.1;lr>, <sip:p2@10.2.2.2:%d;lr>", raw.host, BED_PORT, BED_PORT);
+	snprintf(want, sizeof(want),
+		 "<sip:%s:%d;lr>, <sip:p1@10.1.1.1;lr>, <sip:p2@10.2.2.2:%d;lr>", raw.host,
+		 BED_PORT, BED_PORT);
 	expect_header("Route", want);
 	sip_session_end(bed.a.s, SPAN_NONE);
 	raw_expect(&raw, "BYE sip:raw@");
@@ -172,7 +178,8 @@ static void test_strict_route(void **state)
 	const char *inv = invite(1);
 	char extra[512], want[512];
 
-	snprintf(extra, sizeof(extra), "Record-Route: <sip:p1@10.1.1.1;lr>, <sip:strict@%s:%d>\r\n", raw.host, BED_PORT);
+	snprintf(extra, sizeof(extra), "Record-Route: <sip:p1@10.1.1.1;lr>, <sip:strict@%s:%d>\r\n",
+		 raw.host, BED_PORT);
 	raw_answer(&raw, inv, "200 OK", "f1", extra, sdp_text(101));
 	raw_expect(&raw, "ACK sip:strict@");
 	snprintf(want, sizeof(want), "<sip:p1@10.1.1.1;lr>, <sip:raw@%s:%d>", raw.host, BED_PORT);
@@ -230,7 +237,8 @@ static void test_early_dialog_gone(void **state)
 	char reason[512];
 
 	span_copy(span_of(invite(1)), inv, sizeof(inv));
-	raw_answer(&raw, inv, "183 Progress", "f1", "Require: 100rel\r\nRSeq: 1\r\nAllow: UPDATE\r\n", sdp_text(101));
+	raw_answer(&raw, inv, "183 Progress", "f1",
+		   "Require: 100rel\r\nRSeq: 1\r\nAllow: UPDATE\r\n", sdp_text(101));
 	raw_expect(&raw, "PRACK ");
 	raw_answer(&raw, raw.text, "200 OK", NULL, "", "");
 	assert_int_equal(sip_session_offer(bed.a.s, sdp(2)), 0);
@@ -238,7 +246,8 @@ static void test_early_dialog_gone(void **state)
 	raw_answer(&raw, raw.text, "408 Late", NULL, "", "");
 	expect(&bed.a, "progress:183+101 result:408 ended:6");
 	raw_expect(&raw, "CANCEL ");
-	assert_string_equal(raw_header(raw.text, "Reason", reason), "SIP;cause=408;text=\"no answer within the dialog\"");
+	assert_string_equal(raw_header(raw.text, "Reason", reason),
+			    "SIP;cause=408;text=\"no answer within the dialog\"");
 	raw_answer(&raw, raw.text, "200 OK", "f1", "", "");
 	raw_answer(&raw, inv, "200 OK", "f1", "", "");
 	raw_expect(&raw, "ACK ");
@@ -290,7 +299,7 @@ static void dns_answer(const char *host)
 	m[11] = 0;
 	for (n = 12; m[n]; n += m[n] + 1)
 		continue;
-	n += 5;			/* end of name, type, class: the question alone */
+	n += 5; /* end of name, type, class: the question alone */
 	if (host) {
 		inet_pton(AF_INET, host, rr + 12);
 		memcpy(m + n, rr, sizeof(rr));
@@ -319,7 +328,8 @@ static void test_name_resolved(void **state)
 
 	raw_open(&other, 14);
 	answer_with_name("gw.example.net");
-	assert_int_equal(sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.a), 0);
+	assert_int_equal(
+		sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.a), 0);
 	sip_session_end(bed.a.s, SPAN_NONE);
 	assert_int_equal(raw_count(&raw, "", 30), 0);
 	dns_answer(other.host);
@@ -349,7 +359,7 @@ static void test_released_while_resolving(void **state)
 	raw_answer(&raw, raw.text, "200 OK", NULL, "", "");
 }
 
-#define CHALLENGE(realm, nonce, more) \
+#define CHALLENGE(realm, nonce, more)                                                              \
 	"Digest realm=\"" realm "\", nonce=\"" nonce "\", algorithm=MD5, qop=\"auth\"" more "\r\n"
 
 static void test_digest(void **state)
@@ -361,30 +371,35 @@ static void test_digest(void **state)
 	bed.a.config.password = "secret";
 	inv = invite(1);
 	raw_header(inv, "Call-ID", call_id);
-	raw_answer(&raw, inv, "407 Auth", "x1", "Proxy-Authenticate: " CHALLENGE("p", "n1", ""), "");
+	raw_answer(&raw, inv, "407 Auth", "x1", "Proxy-Authenticate: " CHALLENGE("p", "n1", ""),
+		   "");
 	raw_expect(&raw, "ACK ");
 	raw_expect(&raw, "INVITE ");
 	expect_header("CSeq", "2 INVITE");
 	assert_string_equal(raw_header(raw.text, "Call-ID", other), call_id);
-	assert_non_null(strstr(raw_header(raw.text, "Proxy-Authorization", auth), "username=\"alice\""));
+	assert_non_null(
+		strstr(raw_header(raw.text, "Proxy-Authorization", auth), "username=\"alice\""));
 	/* Only the nonce was old: once more. */
-	raw_answer(&raw, raw.text, "407 Auth", "x2", "Proxy-Authenticate: " CHALLENGE("p", "n2", ", stale=true"), "");
+	raw_answer(&raw, raw.text, "407 Auth", "x2",
+		   "Proxy-Authenticate: " CHALLENGE("p", "n2", ", stale=true"), "");
 	raw_expect(&raw, "INVITE ");
 	assert_non_null(strstr(raw_header(raw.text, "Proxy-Authorization", auth), "nonce=\"n2\""));
 	/* Then the far end asks too: both lines. */
-	raw_answer(&raw, raw.text, "401 Auth", "x3", "WWW-Authenticate: " CHALLENGE("u", "n3", ""), "");
+	raw_answer(&raw, raw.text, "401 Auth", "x3", "WWW-Authenticate: " CHALLENGE("u", "n3", ""),
+		   "");
 	raw_expect(&raw, "INVITE ");
 	assert_non_null(strstr(raw_header(raw.text, "Proxy-Authorization", auth), "nc=00000002"));
 	assert_non_null(strstr(raw_header(raw.text, "Authorization", auth), "realm=\"u\""));
 	raw_answer(&raw, raw.text, "200 OK", "f1", "", sdp_text(101));
 	raw_expect(&raw, "ACK ");
 	expect_header("CSeq", "4 ACK");
-	assert_string_equal(raw_header(raw.text, "Authorization", other), auth);	/* 13.2.2.4 */
+	assert_string_equal(raw_header(raw.text, "Authorization", other), auth); /* 13.2.2.4 */
 	expect(&bed.a, "answer:200+101");
 	/* A request in the dialog is challenged as well. */
 	sip_session_end(bed.a.s, SPAN_NONE);
 	raw_expect(&raw, "BYE ");
-	raw_answer(&raw, raw.text, "401 Auth", NULL, "WWW-Authenticate: " CHALLENGE("u", "n4", ""), "");
+	raw_answer(&raw, raw.text, "401 Auth", NULL, "WWW-Authenticate: " CHALLENGE("u", "n4", ""),
+		   "");
 	raw_expect(&raw, "BYE ");
 	expect_header("CSeq", "6 BYE");
 	raw_answer(&raw, raw.text, "200 OK", NULL, "", "");
@@ -399,7 +414,8 @@ static void test_digest_refused(void **state)
 	inv = invite(1);
 	raw_answer(&raw, inv, "401 Auth", "x1", "WWW-Authenticate: " CHALLENGE("u", "n1", ""), "");
 	raw_expect(&raw, "INVITE ");
-	raw_answer(&raw, raw.text, "401 Auth", "x2", "WWW-Authenticate: " CHALLENGE("u", "n2", ""), "");
+	raw_answer(&raw, raw.text, "401 Auth", "x2", "WWW-Authenticate: " CHALLENGE("u", "n2", ""),
+		   "");
 	expect(&bed.a, "failed:401");
 }
 
@@ -415,7 +431,8 @@ static void test_422(void **state)
 	expect_header("Session-Expires", "500");
 	expect_header("Min-SE", "500");
 	expect_header("CSeq", "2 INVITE");
-	raw_answer(&raw, raw.text, "422 Too small", "x2", "Min-SE: 500\r\n", "");	/* asks for what it got */
+	raw_answer(&raw, raw.text, "422 Too small", "x2", "Min-SE: 500\r\n",
+		   ""); /* asks for what it got */
 	expect(&bed.a, "failed:422");
 }
 
@@ -426,7 +443,7 @@ static void test_failures(void **state)
 	raw_answer(&raw, inv, "302 Moved", "x1", "", "");
 	expect(&bed.a, "failed:302");
 	sip_session_release(&bed.a.s);
-	assert_int_equal(dial(NET_UDP, "127.0.0.1", 1), 0);	/* nobody listens there */
+	assert_int_equal(dial(NET_UDP, "127.0.0.1", 1), 0); /* nobody listens there */
 	expect(&bed.a, "failed:111");
 	sip_session_release(&bed.a.s);
 	invite(1);
@@ -454,12 +471,19 @@ static void test_multipart(void **state)
 	static char out[4096];
 	char body[1024], via[512], from[512], to[512], id[512];
 
-	snprintf(body, sizeof(body), "preamble\r\n--b=1\r\nContent-Type: text/plain\r\n\r\nv=0 no\r\n--b=1\r\n"
-		 "Content-Disposition: session\r\ncontent-type: application/SDP\r\n\r\n%s\r\n--b=1--\r\n", sdp_text(105));
-	snprintf(out, sizeof(out), "SIP/2.0 200 OK\r\nVia: %s\r\nFrom: %s\r\nTo: %s;tag=f1\r\nCall-ID: %s\r\nCSeq: 1 INVITE\r\n"
-		 "Contact: <sip:raw@%s:%d>\r\nContent-Type: multipart/mixed;boundary=\"b=1\"\r\nContent-Length: %zu\r\n\r\n%s",
-		 raw_header(inv, "Via", via), raw_header(inv, "From", from), raw_header(inv, "To", to),
-		 raw_header(inv, "Call-ID", id), raw.host, BED_PORT, strlen(body), body);
+	snprintf(body, sizeof(body),
+		 "preamble\r\n--b=1\r\nContent-Type: text/plain\r\n\r\nv=0 no\r\n--b=1\r\n"
+		 "Content-Disposition: session\r\ncontent-type: "
+		 "application/SDP\r\n\r\n%s\r\n--b=1--\r\n",
+		 sdp_text(105));
+	snprintf(out, sizeof(out),
+		 "SIP/2.0 200 OK\r\nVia: %s\r\nFrom: %s\r\nTo: %s;tag=f1\r\nCall-ID: %s\r\nCSeq: 1 "
+		 "INVITE\r\n"
+		 "Contact: <sip:raw@%s:%d>\r\nContent-Type: "
+		 "multipart/mixed;boundary=\"b=1\"\r\nContent-Length: %zu\r\n\r\n%s",
+		 raw_header(inv, "Via", via), raw_header(inv, "From", from),
+		 raw_header(inv, "To", to), raw_header(inv, "Call-ID", id), raw.host, BED_PORT,
+		 strlen(body), body);
 	raw_send(&raw, out);
 	expect(&bed.a, "answer:200+105");
 }
@@ -500,7 +524,8 @@ static void test_dialog_gone(void **state)
 
 	raw_answer(&raw, inv, "200 OK", "f1", "", sdp_text(101));
 	raw_expect(&raw, "ACK ");
-	assert_int_equal(sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.a), 0);
+	assert_int_equal(
+		sip_session_request(bed.a.s, SPAN("INFO"), SPAN_NONE, NULL, SPAN_NONE, &bed.a), 0);
 	raw_expect(&raw, "INFO ");
 	raw_answer(&raw, raw.text, "481 Gone", NULL, "", "");
 	expect(&bed.a, "answer:200+101 reqresult:481 ended:6");
@@ -524,7 +549,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_early_dialog_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_name_resolved, dns_setup, dns_teardown),
 		cmocka_unit_test_setup_teardown(test_name_not_found, dns_setup, dns_teardown),
-		cmocka_unit_test_setup_teardown(test_released_while_resolving, dns_setup, dns_teardown),
+		cmocka_unit_test_setup_teardown(test_released_while_resolving, dns_setup,
+						dns_teardown),
 		cmocka_unit_test_setup_teardown(test_digest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_digest_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_422, setup, teardown),

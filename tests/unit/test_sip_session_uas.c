@@ -65,8 +65,10 @@ static void test_refusals(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		const struct refusal *r = &refusals[i];
 
-		bed.a.config.rel100 = r->header && r->rel100 == SIP_100REL_OFF && strcmp(r->status, "SIP/2.0 420") ?
-					      SIP_100REL_SUPPORTED : r->rel100;
+		bed.a.config.rel100 =
+			r->header && r->rel100 == SIP_100REL_OFF && strcmp(r->status, "SIP/2.0 420")
+				? SIP_100REL_SUPPORTED
+				: r->rel100;
 		bed.a.config.timer = !r->no_timer;
 		invite(r->extra, sdp_text(1));
 		raw_expect(&raw, "SIP/2.0 4");
@@ -107,7 +109,7 @@ static void test_reliable_repeats(void **state)
 	raw_expect(&raw, "SIP/2.0 100");
 	sip_session_progress(bed.a.s, 180, NULL, SPAN_NONE);
 	sip_session_progress(bed.a.s, 183, NULL, sdp(101));
-	assert_int_equal(raw_count(&raw, "SIP/2.0 180", 190), 4);	/* 0, 20, 60, 140 ms */
+	assert_int_equal(raw_count(&raw, "SIP/2.0 180", 190), 4); /* 0, 20, 60, 140 ms */
 	expect_header("Require", "100rel");
 	raw_header(raw.text, "RSeq", rseq);
 	in_dialog("PRACK", 11, "RAck: 1 10 INVITE\r\n", "");
@@ -117,7 +119,7 @@ static void test_reliable_repeats(void **state)
 	snprintf(rack, sizeof(rack), "RAck: %s 10 INVITE\r\n", rseq);
 	in_dialog("PRACK", 13, rack, "");
 	raw_expect(&raw, "SIP/2.0 183");
-	in_dialog("PRACK", 14, rack, "");	/* acknowledged already */
+	in_dialog("PRACK", 14, rack, ""); /* acknowledged already */
 	raw_expect(&raw, "SIP/2.0 481");
 	raw_expect(&raw, "SIP/2.0 183");
 	snprintf(rack, sizeof(rack), "RAck: %s 10 INVITE\r\n", raw_header(raw.text, "RSeq", rseq));
@@ -133,7 +135,7 @@ static void test_no_prack(void **state)
 	invite("Require: 100rel\r\n", sdp_text(1));
 	raw_expect(&raw, "SIP/2.0 100");
 	sip_session_progress(bed.a.s, 183, NULL, sdp(101));
-	sip_session_answer(bed.a.s, sdp(101), SPAN_NONE);	/* must wait, in vain */
+	sip_session_answer(bed.a.s, sdp(101), SPAN_NONE); /* must wait, in vain */
 	raw_expect(&raw, "SIP/2.0 183");
 	run_ms(64 * 5 - 60);
 	expect(&bed.a, "invite+1");
@@ -152,7 +154,7 @@ static void test_no_ack(void **state)
 	raw_expect(&raw, "SIP/2.0 100");
 	sip_session_answer(bed.a.s, sdp(101), SPAN("X-Extra: 1\r\n"));
 	start = clock_mono_us();
-	n = raw_count(&raw, "SIP/2.0 200", 64 * BED_T1_MS - 100);	/* 0 20 60 140 300 460 ... */
+	n = raw_count(&raw, "SIP/2.0 200", 64 * BED_T1_MS - 100); /* 0 20 60 140 300 460 ... */
 	assert_true(n >= 7 && n <= 10);
 	expect_header("X-Extra", "1");
 	expect(&bed.a, "invite+1");
@@ -185,7 +187,7 @@ static void test_ack(void **state)
 	raw_expect(&raw, "SIP/2.0 100");
 	sip_session_answer(bed.a.s, sdp(101), SPAN_NONE);
 	raw_expect(&raw, "SIP/2.0 200");
-	in_dialog("ACK", 9, "", "");		/* of something else */
+	in_dialog("ACK", 9, "", ""); /* of something else */
 	assert_true(raw_count(&raw, "SIP/2.0 200", 60) > 0);
 	in_dialog("ACK", 10, "", "");
 	in_dialog("ACK", 10, "", "");

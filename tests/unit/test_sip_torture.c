@@ -15,7 +15,7 @@ static struct sip_msg msg;
 struct torture {
 	const char *file;
 	int verdict;
-	const char *why;	/* of the refusal */
+	const char *why; /* of the refusal */
 };
 
 /* Where the RFC leaves the choice (marked *), this is why we refuse:
@@ -41,20 +41,20 @@ static const struct torture rfc4475[] = {
 	{ "mpart01.dat", 0, NULL },
 	{ "unreason.dat", 0, NULL },
 	{ "noreason.dat", 0, NULL },
-	{ "badinv01.dat", 400, "Via: cannot be read" },			/* * */
+	{ "badinv01.dat", 400, "Via: cannot be read" }, /* * */
 	{ "clerr.dat", 400, "Content-Length: more than arrived" },
 	{ "ncl.dat", 400, "Content-Length: not a number" },
 	{ "scalar02.dat", 400, "CSeq: number over 2^31-1" },
 	{ "scalarlg.dat", DROP, "CSeq: number over 2^31-1" },
-	{ "quotbal.dat", 400, "To: cannot be read" },			/* * */
-	{ "ltgtruri.dat", 400, "Request-URI: cannot be read" },		/* * */
+	{ "quotbal.dat", 400, "To: cannot be read" }, /* * */
+	{ "ltgtruri.dat", 400, "Request-URI: cannot be read" }, /* * */
 	{ "lwsruri.dat", 400, "start line: stray blanks" },
-	{ "lwsstart.dat", 400, "start line: stray blanks" },		/* * */
-	{ "trws.dat", 400, "start line: stray blanks" },		/* * */
-	{ "escruri.dat", 400, "Request-URI: header part not allowed" },	/* * */
+	{ "lwsstart.dat", 400, "start line: stray blanks" }, /* * */
+	{ "trws.dat", 400, "start line: stray blanks" }, /* * */
+	{ "escruri.dat", 400, "Request-URI: header part not allowed" }, /* * */
 	{ "baddate.dat", 0, NULL },
 	{ "regbadct.dat", 400, "Contact: cannot be read" },
-	{ "badaspec.dat", 400, "To: cannot be read" },			/* * */
+	{ "badaspec.dat", 400, "To: cannot be read" }, /* * */
 	{ "baddn.dat", 400, "no empty line after the headers" },
 	{ "badvers.dat", 505, "start line: not SIP/2.0" },
 	{ "mismatch01.dat", 400, "CSeq: other method than the start line" },
@@ -166,8 +166,10 @@ static void run_table(const char *folder, const struct torture *table, size_t n)
 		if (!buf)
 			fail_msg("%s/%s: missing", folder, table[i].file);
 		verdict = sip_msg_parse(&msg, buf, false, &why);
-		if (verdict != table[i].verdict || (table[i].why && (!why || strcmp(why, table[i].why)))) {
-			print_error("%s/%s: %d \"%s\"\n", folder, table[i].file, verdict, why ? why : "");
+		if (verdict != table[i].verdict ||
+		    (table[i].why && (!why || strcmp(why, table[i].why)))) {
+			print_error("%s/%s: %d \"%s\"\n", folder, table[i].file, verdict,
+				    why ? why : "");
 			wrong++;
 		}
 		net_buf_unref(&buf);
@@ -277,12 +279,14 @@ static void test_streams(void **state)
 		skip();
 	first = sip_frame((struct span){ buf->data, buf->len }, &skipped, &pong);
 	assert_true(first > 0);
-	assert_true(sip_frame((struct span){ buf->data + first, buf->len - (size_t)first }, &skipped, &pong) > 0);
+	assert_true(sip_frame((struct span){ buf->data + first, buf->len - (size_t)first },
+			      &skipped, &pong) > 0);
 	assert_int_equal(skipped, 2);
 	net_buf_unref(&buf);
 	buf = load("rfc4475", "ncl.dat");
 	assert_non_null(buf);
-	assert_int_equal(sip_frame((struct span){ buf->data, buf->len }, &skipped, &pong), -EBADMSG);
+	assert_int_equal(sip_frame((struct span){ buf->data, buf->len }, &skipped, &pong),
+			 -EBADMSG);
 	net_buf_unref(&buf);
 	buf = load("rfc4475", "clerr.dat");
 	assert_non_null(buf);
@@ -339,7 +343,8 @@ struct place {
 };
 
 /* Copy `text` with the placeholders replaced; what does not fit is cut. */
-static size_t fill_in(struct span text, const struct place *places, size_t n, char *out, size_t size)
+static size_t fill_in(struct span text, const struct place *places, size_t n, char *out,
+		      size_t size)
 {
 	size_t len = 0;
 
@@ -366,9 +371,9 @@ static void run_template(struct span text, unsigned verdicts[3])
 	char length[24] = "0";
 	const struct place places[] = {
 		{ "<From-Address>", "192.0.2.1" }, { "<From-IP>", "192.0.2.1" },
-		{ "<Local-Port>", "5060" },	   { "<Branch-ID>", "77" },
-		{ "<From>", "a@192.0.2.1" },	   { "<To>", "b@192.0.2.2" },
-		{ "<Call-ID>", "4711" },	   { "<CSeq>", "1" },
+		{ "<Local-Port>", "5060" },        { "<Branch-ID>", "77" },
+		{ "<From>", "a@192.0.2.1" },       { "<To>", "b@192.0.2.2" },
+		{ "<Call-ID>", "4711" },           { "<CSeq>", "1" },
 		{ "<Teardown-Method>", "CANCEL" },
 	};
 	const struct place last[] = { { "<Content-Length>", length } };
@@ -444,10 +449,10 @@ static void test_protos(void **state)
 	pclose(tar);
 	if (!cases)
 		skip();
-	print_message("PROTOS: %u cases, packets: %u accepted, %u refused, %u dropped\n", cases, verdicts[0],
-		      verdicts[1], verdicts[2]);
+	print_message("PROTOS: %u cases, packets: %u accepted, %u refused, %u dropped\n", cases,
+		      verdicts[0], verdicts[1], verdicts[2]);
 	assert_int_equal(cases, 4527);
-	assert_true(verdicts[0] > cases);	/* the teardown of nearly every case is sound */
+	assert_true(verdicts[0] > cases); /* the teardown of nearly every case is sound */
 	assert_true(verdicts[1] > 0 && verdicts[2] > 0);
 }
 
@@ -455,7 +460,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rfc4475), cmocka_unit_test(test_rfc5118),
-		cmocka_unit_test(test_wsinv),	cmocka_unit_test(test_others_understood),
+		cmocka_unit_test(test_wsinv),   cmocka_unit_test(test_others_understood),
 		cmocka_unit_test(test_streams), cmocka_unit_test(test_protos),
 	};
 

@@ -27,7 +27,7 @@ static const struct torture {
 	{ "rfc4475/semiuri.dat", 200, NULL },
 	{ "rfc4475/transports.dat", 200, NULL },
 	{ "rfc4475/mpart01.dat", 200, NULL },
-	{ "rfc4475/unreason.dat", DROPPED, NULL },	/* responses to nothing of ours */
+	{ "rfc4475/unreason.dat", DROPPED, NULL }, /* responses to nothing of ours */
 	{ "rfc4475/noreason.dat", DROPPED, NULL },
 	/* 3.1.2: invalid */
 	{ "rfc4475/badinv01.dat", 400, NULL },
@@ -41,7 +41,7 @@ static const struct torture {
 	{ "rfc4475/lwsstart.dat", 400, NULL },
 	{ "rfc4475/trws.dat", 400, NULL },
 	{ "rfc4475/escruri.dat", 400, NULL },
-	{ "rfc4475/baddate.dat", 200, NULL },		/* tolerated */
+	{ "rfc4475/baddate.dat", 200, NULL }, /* tolerated */
 	{ "rfc4475/regbadct.dat", 400, NULL },
 	{ "rfc4475/badaspec.dat", 400, NULL },
 	{ "rfc4475/baddn.dat", 400, NULL },
@@ -55,13 +55,14 @@ static const struct torture {
 	{ "rfc4475/unkscm.dat", 416, NULL },
 	{ "rfc4475/novelsc.dat", 416, NULL },
 	{ "rfc4475/unksm2.dat", 200, NULL },
-	{ "rfc4475/bext01.dat", 420, "Unsupported: nothingSupportsThis, nothingSupportsThisEither\r\n" },
+	{ "rfc4475/bext01.dat", 420,
+	  "Unsupported: nothingSupportsThis, nothingSupportsThisEither\r\n" },
 	{ "rfc4475/invut.dat", 415, "Accept: application/sdp" },
 	{ "rfc4475/regaut01.dat", 200, NULL },
 	{ "rfc4475/multi01.dat", 400, NULL },
 	{ "rfc4475/mcl01.dat", 400, NULL },
 	{ "rfc4475/bcast.dat", DROPPED, NULL },
-	{ "rfc4475/zeromf.dat", 200, NULL },		/* OPTIONS: we are its target */
+	{ "rfc4475/zeromf.dat", 200, NULL }, /* OPTIONS: we are its target */
 	{ "rfc4475/cparam01.dat", 200, NULL },
 	{ "rfc4475/cparam02.dat", 200, NULL },
 	{ "rfc4475/regescrt.dat", 200, NULL },
@@ -123,8 +124,8 @@ static void test_torture(void **state)
 		bed.done = true;
 		status = outcome(data, len);
 		if (status != rows[i].status || (rows[i].line && !peer_got(&peer, rows[i].line))) {
-			print_error("%s: %d, wanted %d (%s)\n%s\n", rows[i].file, status, rows[i].status,
-				    bed.refused_why, peer.text);
+			print_error("%s: %d, wanted %d (%s)\n%s\n", rows[i].file, status,
+				    rows[i].status, bed.refused_why, peer.text);
 			wrong++;
 		}
 		peer_close(&peer);

@@ -36,7 +36,8 @@ static const char *header(const char *name)
 	return text_header(peer.text, name, value[which], sizeof(value[0]));
 }
 
-static void on_response(void *arg, struct sip_ctx *ctx, const struct sip_msg *msg, const struct net_flow *flow)
+static void on_response(void *arg, struct sip_ctx *ctx, const struct sip_msg *msg,
+			const struct net_flow *flow)
 {
 	assert_ptr_equal(arg, &bed);
 	if (bed.responses < 64)
@@ -70,7 +71,8 @@ static struct net_flow flow_to(uint16_t port, enum net_proto proto)
 	return flow;
 }
 
-static struct sip_ctx *start_with(enum sip_method method, const struct net_flow *flow, size_t body_len, bool keep_udp)
+static struct sip_ctx *start_with(enum sip_method method, const struct net_flow *flow,
+				  size_t body_len, bool keep_udp)
 {
 	static char body[4000];
 	struct sip_ctx *ctx = sip_ctx_new(bed.stack, method, flow, &ops, &bed);
@@ -82,9 +84,11 @@ static struct sip_ctx *start_with(enum sip_method method, const struct net_flow 
 	sip_write_request_line(&w, span_of(sip_method_name(method)), SPAN("sip:b@example.com"));
 	sip_ctx_write_via(&w, ctx);
 	SIP_PUT(&w, "Route: <sip:p1;lr>\r\nRoute: <sip:p2;lr>\r\nMax-Forwards: 70\r\n");
-	SIP_PUT(&w, "From: <sip:a@example.com>;tag=us\r\nTo: <sip:b@example.com>\r\nCall-ID: cid\r\n");
+	SIP_PUT(&w,
+		"From: <sip:a@example.com>;tag=us\r\nTo: <sip:b@example.com>\r\nCall-ID: cid\r\n");
 	sip_write_headerf(&w, SIP_H_CSEQ, "7 %s", sip_method_name(method));
-	if (sip_ctx_send(ctx, sip_finish(&w, "text/plain", (struct span){ body, body_len }), keep_udp))
+	if (sip_ctx_send(ctx, sip_finish(&w, "text/plain", (struct span){ body, body_len }),
+			 keep_udp))
 		return NULL;
 	return ctx;
 }
@@ -97,14 +101,16 @@ static struct sip_ctx *start(enum sip_method method)
 }
 
 /* A response to the request in `request`, with its Via as it came. */
-static void respond_via(const char *request, int status, const char *method, const char *extra_via, bool tcp, int fd)
+static void respond_via(const char *request, int status, const char *method, const char *extra_via,
+			bool tcp, int fd)
 {
 	char via[512], text[2048];
 
 	text_header(request, "Via", via, sizeof(via));
 	snprintf(text, sizeof(text),
 		 "SIP/2.0 %d Whatever\r\nVia: %s\r\n%sFrom: <sip:a@example.com>;tag=us\r\n"
-		 "To: <sip:b@example.com>;tag=them\r\nCall-ID: cid\r\nCSeq: 7 %s\r\nContent-Length: 0\r\n\r\n",
+		 "To: <sip:b@example.com>;tag=them\r\nCall-ID: cid\r\nCSeq: 7 "
+		 "%s\r\nContent-Length: 0\r\n\r\n",
 		 status, via, extra_via, method);
 	if (tcp)
 		assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
@@ -145,7 +151,8 @@ static int count(unsigned ms)
 
 static void slow_down(void)
 {
-	bed.timers = (struct sip_timers){ T1_LADDER * MSEC, 4 * T1_LADDER * MSEC, 5 * T1_LADDER * MSEC };
+	bed.timers =
+		(struct sip_timers){ T1_LADDER * MSEC, 4 * T1_LADDER * MSEC, 5 * T1_LADDER * MSEC };
 }
 
 /* A: at 0, 1, 3, 7, 15, 31, 63 T1; B at 64. */
@@ -156,7 +163,8 @@ static void test_invite_ladder(void **state)
 	slow_down();
 	assert_non_null(start(SIP_INVITE));
 	sent = count(64 * T1_LADDER - 5);
-	assert_in_range(sent, 6, 7); /* the last comes so shortly before the end that it may be skipped */
+	assert_in_range(sent, 6,
+			7); /* the last comes so shortly before the end that it may be skipped */
 	assert_int_equal(bed.ctx_failed, 0);
 	bed_run(&bed, 80);
 	assert_int_equal(bed.ctx_failed, 1);
@@ -421,7 +429,8 @@ static void test_undelivered_is_matched(void **state)
 	sip_stack_on_undelivered(bed.stack, span_of(damaged), &here, ECONNREFUSED, "x");
 	assert_int_equal(bed.ctx_failed, 0);
 	for (size_t len = 0; len < 60; len++) /* cut off anywhere before the branch */
-		sip_stack_on_undelivered(bed.stack, span_head(span_of(invite), len), &here, ECONNREFUSED, "x");
+		sip_stack_on_undelivered(bed.stack, span_head(span_of(invite), len), &here,
+					 ECONNREFUSED, "x");
 	assert_int_equal(bed.ctx_failed, 0);
 	respond(invite, 180, "INVITE");
 	sip_stack_on_undelivered(bed.stack, span_of(invite), &here, ECONNREFUSED, "x");
@@ -435,12 +444,13 @@ static void test_stray_responses(void **state)
 	static const struct {
 		const char *from, *to, *method, *extra_via;
 	} rows[] = {
-		{ "z9hG4bKq00", "z9hG4bKq01", "INVITE", "" },		/* worker */
+		{ "z9hG4bKq00", "z9hG4bKq01", "INVITE", "" }, /* worker */
 		{ "z9hG4bKq00000000", "z9hG4bKq00000001", "INVITE", "" }, /* slot */
-		{ "000001", "000002", "INVITE", "" },			/* no change there is one */
-		{ "", "", "OPTIONS", "" },				/* method */
-		{ "", "", "CANCEL", "" },				/* of which there is none */
-		{ "", "", "INVITE", "Via: SIP/2.0/UDP 255.255.255.255;branch=z9hG4bKx\r\n" },	/* RFC 4475 3.3.10 */
+		{ "000001", "000002", "INVITE", "" }, /* no change there is one */
+		{ "", "", "OPTIONS", "" }, /* method */
+		{ "", "", "CANCEL", "" }, /* of which there is none */
+		{ "", "", "INVITE",
+		  "Via: SIP/2.0/UDP 255.255.255.255;branch=z9hG4bKx\r\n" }, /* RFC 4475 3.3.10 */
 	};
 	const char *invite;
 	int stray = 0;
@@ -472,11 +482,13 @@ static void bounce(const char *invite, const char *uri, const char *branch)
 	char via[512], text[2048];
 
 	text_header(invite, "Via", via, sizeof(via));
-	snprintf(text, sizeof(text),
-		 "INVITE %s SIP/2.0\r\nVia: SIP/2.0/UDP %s:26060;branch=%s\r\nVia: %s\r\n"
-		 "Max-Forwards: 69\r\nFrom: <sip:a@example.com>;tag=us\r\nTo: <sip:b@example.com>\r\n"
-		 "Call-ID: cid\r\nCSeq: 7 INVITE\r\nContact: <sip:a@h>\r\nContent-Length: 0\r\n\r\n",
-		 uri, bed.peer_host, branch, via);
+	snprintf(
+		text, sizeof(text),
+		"INVITE %s SIP/2.0\r\nVia: SIP/2.0/UDP %s:26060;branch=%s\r\nVia: %s\r\n"
+		"Max-Forwards: 69\r\nFrom: <sip:a@example.com>;tag=us\r\nTo: "
+		"<sip:b@example.com>\r\n"
+		"Call-ID: cid\r\nCSeq: 7 INVITE\r\nContact: <sip:a@h>\r\nContent-Length: 0\r\n\r\n",
+		uri, bed.peer_host, branch, via);
 	peer_send(&peer, &bed, text);
 }
 
@@ -549,8 +561,9 @@ static void test_large_goes_by_tcp(void **state)
 	assert_int_equal(sip_ctx_flow(ctx)->proto, NET_TCP);
 	fd = tcp_accept(listener);
 	snprintf(got, sizeof(got), "%s", tcp_read(fd));
-	snprintf(expect, sizeof(expect), "INVITE sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/TCP %s:%d;rport;",
-		 bed.host, BED_PORT); /* where we listen, not the connection's own port */
+	snprintf(expect, sizeof(expect),
+		 "INVITE sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/TCP %s:%d;rport;", bed.host,
+		 BED_PORT); /* where we listen, not the connection's own port */
 	assert_memory_equal(got, expect, strlen(expect));
 	assert_null(strstr(got, "SIP/2.0/UDP"));
 	assert_non_null(strstr(got, "Content-Length: 1200\r\n\r\nxxxx"));
@@ -655,13 +668,29 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_invite_ladder), TEST(test_options_ladder), TEST(test_provisional_stops_a),
-		TEST(test_provisional_of_others), TEST(test_noninvite_final), TEST(test_accepted), TEST(test_refused),
-		TEST(test_abandoned), TEST(test_cancel_waits_for_provisional), TEST(test_cancel_repeated_and_unanswered),
-		TEST(test_cancel_without_provisional), TEST(test_cancel_crosses_answer), TEST(test_refused_port),
-		TEST(test_undelivered_is_matched), TEST(test_stray_responses), TEST(test_loop),
-		TEST(test_large_goes_by_tcp), TEST(test_large_falls_back), TEST(test_large_kept_on_udp),
-		TEST(test_large_to_nobody), TEST(test_tcp_refused), TEST(test_tcp_cancel_outlives_invite), TEST(test_limit),
+		TEST(test_invite_ladder),
+		TEST(test_options_ladder),
+		TEST(test_provisional_stops_a),
+		TEST(test_provisional_of_others),
+		TEST(test_noninvite_final),
+		TEST(test_accepted),
+		TEST(test_refused),
+		TEST(test_abandoned),
+		TEST(test_cancel_waits_for_provisional),
+		TEST(test_cancel_repeated_and_unanswered),
+		TEST(test_cancel_without_provisional),
+		TEST(test_cancel_crosses_answer),
+		TEST(test_refused_port),
+		TEST(test_undelivered_is_matched),
+		TEST(test_stray_responses),
+		TEST(test_loop),
+		TEST(test_large_goes_by_tcp),
+		TEST(test_large_falls_back),
+		TEST(test_large_kept_on_udp),
+		TEST(test_large_to_nobody),
+		TEST(test_tcp_refused),
+		TEST(test_tcp_cancel_outlives_invite),
+		TEST(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,8 @@
 static const struct record {
 	const char *name;
 	enum net_rr type;
-	const char *data;	/* A, AAAA: address; SRV: "prio weight port target"; NAPTR: "order pref flags service name" */
+	const char *
+		data; /* A, AAAA: address; SRV: "prio weight port target"; NAPTR: "order pref flags service name" */
 } zone[] = {
 	{ "plain.test", NET_RR_A, "192.0.2.1" },
 	{ "dual.test", NET_RR_A, "192.0.2.2" },
@@ -39,7 +40,9 @@ static int done, questions;
 
 /* ---- the name server ---------------------------------------------------------------------- */
 
-static const uint16_t rr_numbers[] = { [NET_RR_A] = 1, [NET_RR_AAAA] = 28, [NET_RR_SRV] = 33, [NET_RR_NAPTR] = 35 };
+static const uint16_t rr_numbers[] = {
+	[NET_RR_A] = 1, [NET_RR_AAAA] = 28, [NET_RR_SRV] = 33, [NET_RR_NAPTR] = 35
+};
 
 static void put16(struct buf *b, unsigned value)
 {
@@ -73,7 +76,8 @@ static void put_data(struct buf *b, const struct record *r)
 	char name[256] = "", flags[8] = "", service[32] = "", address[16];
 
 	if (r->type == NET_RR_A || r->type == NET_RR_AAAA) {
-		assert_int_equal(inet_pton(r->type == NET_RR_A ? AF_INET : AF_INET6, r->data, address), 1);
+		assert_int_equal(
+			inet_pton(r->type == NET_RR_A ? AF_INET : AF_INET6, r->data, address), 1);
 		buf_add(b, address, r->type == NET_RR_A ? 4 : 16);
 	} else if (r->type == NET_RR_SRV) {
 		assert_int_equal(sscanf(r->data, "%u %u %u %255s", &n[0], &n[1], &n[2], name), 4);
@@ -81,7 +85,9 @@ static void put_data(struct buf *b, const struct record *r)
 			put16(b, n[i]);
 		put_name(b, span_of(name));
 	} else {
-		assert_int_equal(sscanf(r->data, "%u %u %7s %31s %255s", &n[0], &n[1], flags, service, name), 5);
+		assert_int_equal(
+			sscanf(r->data, "%u %u %7s %31s %255s", &n[0], &n[1], flags, service, name),
+			5);
 		put16(b, n[0]);
 		put16(b, n[1]);
 		put_text(b, flags);
@@ -138,7 +144,8 @@ static void answer_one(const unsigned char *query, size_t len, const struct sock
 	type = (unsigned)query[at + 1] << 8 | query[at + 2];
 	questions++;
 	for (size_t i = 0; i < ARRAY_SIZE(zone); i++) {
-		if (rr_numbers[zone[i].type] != type || !span_ieq(span_of(zone[i].name), span_of(name)))
+		if (rr_numbers[zone[i].type] != type ||
+		    !span_ieq(span_of(zone[i].name), span_of(name)))
 			continue;
 		put_record(&records, &zone[i]);
 		n++;
@@ -165,7 +172,8 @@ static void serve(void)
 	socklen_t from_len = sizeof(from);
 	ssize_t n;
 
-	while ((n = recvfrom(server.fd, query, sizeof(query), 0, (struct sockaddr *)&from, &from_len)) > 17)
+	while ((n = recvfrom(server.fd, query, sizeof(query), 0, (struct sockaddr *)&from,
+			     &from_len)) > 17)
 		answer_one(query, (size_t)n, &from);
 }
 
@@ -258,7 +266,8 @@ static void test_table(void **state)
 		{ "tcponly.test", 0, -1, true, false, "TCP 192.0.2.1:5091" },
 		{ "tcponly.test", 0, NET_UDP, true, false, "UDP 192.0.2.9:5060" },
 		/* refused or broken: no way round by A */
-		{ "never.test", 0, NET_UDP, true, false, "2: SRV _sip._udp.never.test: service not offered" },
+		{ "never.test", 0, NET_UDP, true, false,
+		  "2: SRV _sip._udp.never.test: service not offered" },
 		{ "dangling.test", 0, NET_UDP, true, false, "2: A nowhere.test: " },
 		{ "nowhere.test", 0, -1, true, true, "2: AAAA nowhere.test: " },
 		{ "bad.test", 5060, -1, true, false, "2: " },
@@ -266,10 +275,12 @@ static void test_table(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const char *got = resolve(rows[i].host, rows[i].port, rows[i].proto, rows[i].ip4, rows[i].ip6);
+		const char *got = resolve(rows[i].host, rows[i].port, rows[i].proto, rows[i].ip4,
+					  rows[i].ip6);
 		bool error = rows[i].want[1] == ':';
 
-		if (error ? strncmp(got, rows[i].want, strlen(rows[i].want)) : strcmp(got, rows[i].want))
+		if (error ? strncmp(got, rows[i].want, strlen(rows[i].want))
+			  : strcmp(got, rows[i].want))
 			fail_msg("%s: %s\nwanted %s", rows[i].host, got, rows[i].want);
 	}
 }
@@ -307,7 +318,8 @@ static void test_bounds(void **state)
 
 static void test_cancel(void **state)
 {
-	struct sip_resolve *r = sip_resolve_start(bed.dns, SPAN("later.test"), 0, -1, true, true, on_done, NULL);
+	struct sip_resolve *r =
+		sip_resolve_start(bed.dns, SPAN("later.test"), 0, -1, true, true, on_done, NULL);
 
 	done = 0;
 	assert_non_null(r);
@@ -325,7 +337,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_table), TEST(test_priorities), TEST(test_weights), TEST(test_bounds), TEST(test_cancel),
+		TEST(test_table),  TEST(test_priorities), TEST(test_weights),
+		TEST(test_bounds), TEST(test_cancel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

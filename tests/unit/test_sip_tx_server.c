@@ -151,7 +151,7 @@ static void test_cancel(void **state)
 	REQUEST(&peer, &bed, .method = "CANCEL", .extra = "Reason: SIP;cause=200\r\n");
 	assert_int_equal(peer_status(&peer, &bed, 200), 200);
 	assert_string_equal(header("CSeq"), "1 CANCEL");
-	assert_true(peer_got(&peer, ";tag=bed"));	/* that of the 180 (9.2) */
+	assert_true(peer_got(&peer, ";tag=bed")); /* that of the 180 (9.2) */
 	assert_int_equal(bed.cancels, 1);
 	REQUEST(&peer, &bed, .method = "CANCEL");
 	assert_int_equal(peer_status(&peer, &bed, 200), 200);
@@ -199,7 +199,8 @@ static void test_old_branches(void **state)
 		REQUEST(&peer, &bed, .method = "CANCEL", .branch = branches[i], .call_id = call_id);
 		assert_int_equal(peer_status(&peer, &bed, 200), 200);
 		assert_int_equal(bed.cancels, 1);
-		REQUEST(&peer, &bed, .method = "INVITE", .branch = branches[i], .call_id = "other-call");
+		REQUEST(&peer, &bed, .method = "INVITE", .branch = branches[i],
+			.call_id = "other-call");
 		assert_int_equal(peer_status(&peer, &bed, 200), 100);
 		assert_int_equal(bed.invites, 2);
 		bed_close(&bed);
@@ -267,7 +268,8 @@ static void test_dialogs(void **state)
 	bed.answer = 200;
 	bed.done = true;
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
-		const char *bad[] = { wrong, "foreign", "w00000000zzzz00000000", "w01000000000100000000" };
+		const char *bad[] = { wrong, "foreign", "w00000000zzzz00000000",
+				      "w01000000000100000000" };
 		char branch[40];
 
 		snprintf(branch, sizeof(branch), "z9hG4bKd%zu", i);
@@ -281,7 +283,8 @@ static void test_dialogs(void **state)
 		assert_int_equal(bed.dialog_requests, i + 1);
 		for (size_t j = 0; j < ARRAY_SIZE(bad); j++) {
 			snprintf(branch, sizeof(branch), "z9hG4bKe%zu-%zu", i, j);
-			REQUEST(&peer, &bed, .method = methods[i], .to_tag = bad[j], .branch = branch);
+			REQUEST(&peer, &bed, .method = methods[i], .to_tag = bad[j],
+				.branch = branch);
 			assert_int_equal(peer_status(&peer, &bed, 200), 481);
 		}
 	}
@@ -307,7 +310,8 @@ static void test_identifiers(void **state)
 	sip_call_id_new(bed.stack, tags[3], call_id);
 	assert_int_equal(strlen(call_id), SIP_CALL_ID_LEN);
 	assert_memory_equal(call_id, tags[3] + 1, 12);
-	snprintf(message, sizeof(message), "BYE sip:a@b SIP/2.0\r\nTo: <sip:a@b>;tag=w02000003000100000000\r\n\r\n");
+	snprintf(message, sizeof(message),
+		 "BYE sip:a@b SIP/2.0\r\nTo: <sip:a@b>;tag=w02000003000100000000\r\n\r\n");
 	assert_int_equal(sip_classify(span_of(message), 4), 2);
 }
 
@@ -317,32 +321,67 @@ static const struct check {
 	const char *what;
 	struct req req;
 	int status;
-	const char *line;		/* to be found in the answer */
+	const char *line; /* to be found in the answer */
 } checks[] = {
 	{ "scheme", { .method = "INVITE", .uri = "nobody:knows" }, 416, NULL },
-	{ "scheme in OPTIONS", { .method = "OPTIONS", .uri = "soap.beep://192.0.2.103:3002" }, 416, NULL },
+	{ "scheme in OPTIONS",
+	  { .method = "OPTIONS", .uri = "soap.beep://192.0.2.103:3002" },
+	  416,
+	  NULL },
 	{ "tel", { .method = "OPTIONS", .uri = "tel:+15551234" }, 200, NULL },
 	{ "sips", { .method = "OPTIONS", .uri = "sips:b@example.com" }, 200, NULL },
 	{ "no hops left", { .method = "INVITE", .extra = "Max-Forwards: 0\r\n" }, 483, NULL },
-	{ "no hops left for MESSAGE", { .method = "MESSAGE", .extra = "Max-Forwards: 0\r\n" }, 483, NULL },
-	{ "OPTIONS has arrived", { .method = "OPTIONS", .extra = "Max-Forwards: 0\r\n" }, 200, NULL },
-	{ "extension", { .method = "INVITE", .extra = "Require: 100rel, foo\r\nRequire: timer,bar\r\n" }, 420,
-	  "Unsupported: foo, bar\r\n" },
-	{ "known extensions", { .method = "OPTIONS", .extra = "Require: 100REL\r\nRequire: timer\r\n" }, 200, NULL },
-	{ "not ours to require", { .method = "OPTIONS", .extra = "Proxy-Require: foo\r\n" }, 200, NULL },
-	{ "body", { .method = "INVITE", .extra = "Content-Type: application/x\r\n", .body = "abc" }, 415,
-	  "Accept: application/sdp, multipart/mixed\r\n" },
-	{ "body without type", { .method = "INVITE", .body = "abc" }, 415, "Accept: application/sdp" },
-	{ "type without body", { .method = "OPTIONS", .extra = "Content-Type: application/x\r\n" }, 200, NULL },
-	{ "other methods' bodies", { .method = "MESSAGE", .extra = "Content-Type: text/plain\r\n", .body = "hi" }, 200,
+	{ "no hops left for MESSAGE",
+	  { .method = "MESSAGE", .extra = "Max-Forwards: 0\r\n" },
+	  483,
 	  NULL },
-	{ "encoding", { .method = "INVITE",
-			.extra = "Content-Type: application/sdp\r\nContent-Encoding: gzip\r\n", .body = "abc" },
-	  415, "Accept-Encoding: identity\r\n" },
-	{ "accept", { .method = "INVITE", .extra = "Accept: text/none, text/x;q=1\r\n" }, 406,
+	{ "OPTIONS has arrived",
+	  { .method = "OPTIONS", .extra = "Max-Forwards: 0\r\n" },
+	  200,
+	  NULL },
+	{ "extension",
+	  { .method = "INVITE", .extra = "Require: 100rel, foo\r\nRequire: timer,bar\r\n" },
+	  420,
+	  "Unsupported: foo, bar\r\n" },
+	{ "known extensions",
+	  { .method = "OPTIONS", .extra = "Require: 100REL\r\nRequire: timer\r\n" },
+	  200,
+	  NULL },
+	{ "not ours to require",
+	  { .method = "OPTIONS", .extra = "Proxy-Require: foo\r\n" },
+	  200,
+	  NULL },
+	{ "body",
+	  { .method = "INVITE", .extra = "Content-Type: application/x\r\n", .body = "abc" },
+	  415,
+	  "Accept: application/sdp, multipart/mixed\r\n" },
+	{ "body without type",
+	  { .method = "INVITE", .body = "abc" },
+	  415,
+	  "Accept: application/sdp" },
+	{ "type without body",
+	  { .method = "OPTIONS", .extra = "Content-Type: application/x\r\n" },
+	  200,
+	  NULL },
+	{ "other methods' bodies",
+	  { .method = "MESSAGE", .extra = "Content-Type: text/plain\r\n", .body = "hi" },
+	  200,
+	  NULL },
+	{ "encoding",
+	  { .method = "INVITE",
+	    .extra = "Content-Type: application/sdp\r\nContent-Encoding: gzip\r\n",
+	    .body = "abc" },
+	  415,
+	  "Accept-Encoding: identity\r\n" },
+	{ "accept",
+	  { .method = "INVITE", .extra = "Accept: text/none, text/x;q=1\r\n" },
+	  406,
 	  "Accept: application/sdp\r\n" },
 	{ "empty accept", { .method = "INVITE", .extra = "Accept:\r\n" }, 406, NULL },
-	{ "OPTIONS answered without body", { .method = "OPTIONS", .extra = "Accept: text/plain\r\n" }, 200, NULL },
+	{ "OPTIONS answered without body",
+	  { .method = "OPTIONS", .extra = "Accept: text/plain\r\n" },
+	  200,
+	  NULL },
 	{ "malformed", { .method = "INVITE", .cseq_method = "OPTIONS" }, 400, NULL },
 	{ "malformed number", { .method = "OPTIONS", .extra = "Max-Forwards: x\r\n" }, 400, NULL },
 };
@@ -397,12 +436,18 @@ static void test_malformed(void **state)
 {
 	static const struct {
 		const char *text;
-		int status;	/* -1 = dropped */
+		int status; /* -1 = dropped */
 	} rows[] = {
-		{ "OPTIONS sip:b@h SIP/7.0\r\nVia: SIP/7.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:a@h>;tag=1\r\n"
-		  "To: <sip:b@h>\r\nCall-ID: v\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", 505 },
-		{ "OPTIONS sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nCSeq: 1 OPTIONS\r\n\r\n", 400 },
-		{ "ACK sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nCSeq: 1 ACK\r\n\r\n", -1 },
+		{ "OPTIONS sip:b@h SIP/7.0\r\nVia: SIP/7.0/UDP h;branch=z9hG4bKx\r\nFrom: "
+		  "<sip:a@h>;tag=1\r\n"
+		  "To: <sip:b@h>\r\nCall-ID: v\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+		  505 },
+		{ "OPTIONS sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nCSeq: 1 "
+		  "OPTIONS\r\n\r\n",
+		  400 },
+		{ "ACK sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nCSeq: 1 "
+		  "ACK\r\n\r\n",
+		  -1 },
 		{ "SIP/2.0 200 OK\r\n\r\n", -1 },
 		{ "what is this", -1 },
 		{ "GET / HTTP/1.1\r\nHost: h\r\n\r\n", -1 },
@@ -474,8 +519,13 @@ static void test_response_addresses(void **state)
 		const char *via_extra;
 		bool at_via_port;
 	} rows[] = {
-		{ 0, "", false }, { 0, ";rport", false }, { 1, "", true }, { 1, ";rport", true },
-		{ 2, "", true }, { 2, ";rport", false }, { 2, ";maddr=224.0.0.1", true },
+		{ 0, "", false },
+		{ 0, ";rport", false },
+		{ 1, "", true },
+		{ 1, ";rport", true },
+		{ 2, "", true },
+		{ 2, ";rport", false },
+		{ 2, ";maddr=224.0.0.1", true },
 	};
 	struct peer other;
 
@@ -487,8 +537,8 @@ static void test_response_addresses(void **state)
 		snprintf(branch, sizeof(branch), "z9hG4bKr%zu", i);
 		snprintf(call_id, sizeof(call_id), "addr-%zu", i);
 		bed.response_address = rows[i].method;
-		REQUEST(&peer, &bed, .method = "OPTIONS", .branch = branch, .port = 26061, .call_id = call_id,
-			.via_extra = rows[i].via_extra);
+		REQUEST(&peer, &bed, .method = "OPTIONS", .branch = branch, .port = 26061,
+			.call_id = call_id, .via_extra = rows[i].via_extra);
 		bed_run(&bed, 20);
 		assert_int_equal(peer_recv(&peer, &bed, 1), !rows[i].at_via_port);
 		assert_int_equal(peer_recv(&other, &bed, 1), rows[i].at_via_port);
@@ -574,18 +624,21 @@ static void test_tcp(void **state)
 	const char *got;
 
 	bed.answer = 486;
-	make_request(&bed, &(struct req){ .method = "INVITE", .transport = "TCP" }, text, sizeof(text));
+	make_request(&bed, &(struct req){ .method = "INVITE", .transport = "TCP" }, text,
+		     sizeof(text));
 	assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
 	got = tcp_read(fd, 150);
 	assert_int_equal(text_status(got), 100);
 	got = strstr(got, "SIP/2.0 486");
 	assert_non_null(got);
 	assert_null(strstr(got + 1, "SIP/2.0 486")); /* not repeated */
-	make_request(&bed, &(struct req){ .method = "ACK", .transport = "TCP", .to_tag = "bed" }, text, sizeof(text));
+	make_request(&bed, &(struct req){ .method = "ACK", .transport = "TCP", .to_tag = "bed" },
+		     text, sizeof(text));
 	assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
 	bed_run(&bed, 60);
 	assert_int_equal(stats()->stx_now, 0); /* Timer I is zero */
-	make_request(&bed, &(struct req){ .method = "OPTIONS", .transport = "TCP" }, text, sizeof(text));
+	make_request(&bed, &(struct req){ .method = "OPTIONS", .transport = "TCP" }, text,
+		     sizeof(text));
 	assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
 	assert_int_equal(text_status(tcp_read(fd, 60)), 486);
 	assert_int_equal(stats()->stx_now, 0); /* Timer J is zero */
@@ -604,7 +657,8 @@ static void test_tcp_gone(void **state)
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(listener, 4), 0);
-	make_request(&bed, &(struct req){ .method = "INVITE", .transport = "TCP", .port = 26080 }, text, sizeof(text));
+	make_request(&bed, &(struct req){ .method = "INVITE", .transport = "TCP", .port = 26080 },
+		     text, sizeof(text));
 	assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
 	assert_int_equal(text_status(tcp_read(fd, 60)), 100);
 	close(fd);
@@ -623,12 +677,27 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_invite_answered), TEST(test_accepted_waits_for_done), TEST(test_refusal_repeated_until_ack),
-		TEST(test_refusal_never_acked), TEST(test_cancel), TEST(test_cancel_after_final_and_stray),
-		TEST(test_old_branches), TEST(test_noninvite), TEST(test_noninvite_pending),
-		TEST(test_unknown_methods_do_not_mix), TEST(test_dialogs), TEST(test_identifiers), TEST(test_checks),
-		TEST(test_refusal_swallows_its_ack), TEST(test_malformed), TEST(test_merged), TEST(test_limit),
-		TEST(test_response_addresses), TEST(test_maddr), TEST(test_response_undelivered), TEST(test_tcp),
+		TEST(test_invite_answered),
+		TEST(test_accepted_waits_for_done),
+		TEST(test_refusal_repeated_until_ack),
+		TEST(test_refusal_never_acked),
+		TEST(test_cancel),
+		TEST(test_cancel_after_final_and_stray),
+		TEST(test_old_branches),
+		TEST(test_noninvite),
+		TEST(test_noninvite_pending),
+		TEST(test_unknown_methods_do_not_mix),
+		TEST(test_dialogs),
+		TEST(test_identifiers),
+		TEST(test_checks),
+		TEST(test_refusal_swallows_its_ack),
+		TEST(test_malformed),
+		TEST(test_merged),
+		TEST(test_limit),
+		TEST(test_response_addresses),
+		TEST(test_maddr),
+		TEST(test_response_undelivered),
+		TEST(test_tcp),
 		TEST(test_tcp_gone),
 	};
 

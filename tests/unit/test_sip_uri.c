@@ -13,16 +13,20 @@ static void test_uris(void **state)
 		const char *params, *headers;
 	} cases[] = {
 		{ "sip:a@b.example", true, "sip", "a", "", "b.example", 0, false, "", "" },
-		{ "SIPS:+316:secret@192.0.2.1:5061;lr;x=y?h=1&i=2", true, "SIPS", "+316", "secret", "192.0.2.1", 5061,
-		  false, "lr;x=y", "h=1&i=2" },
+		{ "SIPS:+316:secret@192.0.2.1:5061;lr;x=y?h=1&i=2", true, "SIPS", "+316", "secret",
+		  "192.0.2.1", 5061, false, "lr;x=y", "h=1&i=2" },
 		{ "sip:h", true, "sip", "", "", "h", 0, false, "", "" },
 		{ "sip:h?s=1", true, "sip", "", "", "h", 0, false, "", "s=1" },
-		{ "sip:[2001:db8::1]:5060", true, "sip", "", "", "2001:db8::1", 5060, true, "", "" },
-		{ "sip:u@[2001:db8:::192.0.2.1]", true, "sip", "u", "", "2001:db8:::192.0.2.1", 0, true, "", "" },
-		{ "sip:u;p=%40?x@h_1.example;t", true, "sip", "u;p=%40?x", "", "h_1.example", 0, false, "t", "" },
+		{ "sip:[2001:db8::1]:5060", true, "sip", "", "", "2001:db8::1", 5060, true, "",
+		  "" },
+		{ "sip:u@[2001:db8:::192.0.2.1]", true, "sip", "u", "", "2001:db8:::192.0.2.1", 0,
+		  true, "", "" },
+		{ "sip:u;p=%40?x@h_1.example;t", true, "sip", "u;p=%40?x", "", "h_1.example", 0,
+		  false, "t", "" },
 		{ "sip:*21#@h", true, "sip", "*21#", "", "h", 0, false, "", "" },
 		{ "sip:x@h?Replaces=a@b", true, "sip", "x", "", "h", 0, false, "", "Replaces=a@b" },
-		{ "tel:+1-201-555;phone-context=+1", true, "tel", "+1-201-555", "", "", 0, false, "phone-context=+1", "" },
+		{ "tel:+1-201-555;phone-context=+1", true, "tel", "+1-201-555", "", "", 0, false,
+		  "phone-context=+1", "" },
 		{ "urn:service:sos", true, "urn", "", "", "", 0, false, "", "" },
 		{ "sip:", false },
 		{ "sip", false },
@@ -74,7 +78,8 @@ static void test_name_addrs(void **state)
 		{ "<sip:a@b>", true, "", "sip:a@b", "" },
 		{ "A. B. <sip:a@b;x>;tag=1", true, "A. B.", "sip:a@b;x", "tag=1" },
 		{ "caller<sip:a@b>", true, "caller", "sip:a@b", "" },
-		{ "\"a, \\\"<b>;\" <sip:a@b> ; tag = 1 ;", true, "a, \\\"<b>;", "sip:a@b", "tag = 1 ;" },
+		{ "\"a, \\\"<b>;\" <sip:a@b> ; tag = 1 ;", true, "a, \\\"<b>;", "sip:a@b",
+		  "tag = 1 ;" },
 		{ "\"\"<sip:a@b>", true, "", "sip:a@b", "" },
 		{ "1000@b (x) <sip:a@b>", true, "1000@b (x)", "sip:a@b", "" },
 		{ "\xe5\xbc\xa0 <sip:a@b>", true, "\xe5\xbc\xa0", "sip:a@b", "" },
@@ -127,11 +132,14 @@ static void test_vias(void **state)
 		const char *branch, *received, *maddr;
 		bool rport;
 	} cases[] = {
-		{ "SIP/2.0/UDP a:5061;branch=z9hG4bK1;rport;received=192.0.2.1;maddr=[::1]", true, "UDP", "a", 5061,
-		  "z9hG4bK1", "192.0.2.1", "::1", true },
-		{ "SIP  / 2.0  / TLS   [2001:db8::1] : 99 ;ttl=3", true, "TLS", "2001:db8::1", 99, "", "", "", false },
-		{ "SIP/2.0/UDP h;received=[2001:db8::2]", true, "UDP", "h", 0, "", "2001:db8::2", "", false },
-		{ "SIP/2.0/UDP h;received=2001:db8::2;rport=5", true, "UDP", "h", 0, "", "2001:db8::2", "", true },
+		{ "SIP/2.0/UDP a:5061;branch=z9hG4bK1;rport;received=192.0.2.1;maddr=[::1]", true,
+		  "UDP", "a", 5061, "z9hG4bK1", "192.0.2.1", "::1", true },
+		{ "SIP  / 2.0  / TLS   [2001:db8::1] : 99 ;ttl=3", true, "TLS", "2001:db8::1", 99,
+		  "", "", "", false },
+		{ "SIP/2.0/UDP h;received=[2001:db8::2]", true, "UDP", "h", 0, "", "2001:db8::2",
+		  "", false },
+		{ "SIP/2.0/UDP h;received=2001:db8::2;rport=5", true, "UDP", "h", 0, "",
+		  "2001:db8::2", "", true },
 		{ "SIP/2.0/UDP h;x=\"a;b\" ; BRANCH = q", true, "UDP", "h", 0, "q", "", "", false },
 		{ "SIP/2.0/UDPh", false },
 		{ "SIP/2.0 h", false },
@@ -166,7 +174,7 @@ static void test_vias(void **state)
 static void test_params(void **state)
 {
 	static const struct {
-		const char *params, *name, *value;	/* value NULL = absent */
+		const char *params, *name, *value; /* value NULL = absent */
 	} cases[] = {
 		{ ";a=b;c", "a", "b" },
 		{ ";a=b;c", "C", "" },
@@ -212,8 +220,9 @@ static void test_unescape(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_uris),   cmocka_unit_test(test_name_addrs), cmocka_unit_test(test_vias),
-		cmocka_unit_test(test_params), cmocka_unit_test(test_unescape),
+		cmocka_unit_test(test_uris),     cmocka_unit_test(test_name_addrs),
+		cmocka_unit_test(test_vias),     cmocka_unit_test(test_params),
+		cmocka_unit_test(test_unescape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

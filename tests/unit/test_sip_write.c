@@ -29,7 +29,8 @@ static void test_request(void **state)
 	sip_putf(&w, " %c\r\n", 'z');
 	assert_text(sip_finish(&w, "text/plain", SPAN("hello")),
 		    "INVITE sip:b@h SIP/2.0\r\nCall-ID: abc\r\nCSeq: 18446744 INVITE\r\n"
-		    "X: 0 18446744073709551615 z\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello");
+		    "X: 0 18446744073709551615 z\r\nContent-Type: text/plain\r\nContent-Length: "
+		    "5\r\n\r\nhello");
 }
 
 /* Too small by one byte fails, just large enough does not, wherever the end falls. */
@@ -52,7 +53,8 @@ static void test_overflow(void **state)
 		sip_putf(&w, "%s", "abcde");
 		sip_write_headerf(&w, SIP_H_TO, "%d", 1);
 		buf = sip_finish(&w, NULL, SPAN_NONE);
-		assert_int_equal(buf != NULL, room >= sizeof("abcdeTo: 1\r\nContent-Length: 0\r\n\r\n") - 1);
+		assert_int_equal(buf != NULL,
+				 room >= sizeof("abcdeTo: 1\r\nContent-Length: 0\r\n\r\n") - 1);
 		fitted |= buf != NULL;
 		if (buf)
 			net_buf_unref(&buf);
@@ -85,8 +87,7 @@ static void test_no_forged_lines(void **state)
 	}
 }
 
-#define REST \
-	"From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>%s\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n"
+#define REST "From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>%s\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n"
 
 /* RFC 3261 18.2.1 and RFC 3581 4: what becomes of the Via lines. */
 static void test_via(void **state)
@@ -94,19 +95,25 @@ static void test_via(void **state)
 	static const struct {
 		const char *peer, *request, *response;
 	} cases[] = {
-		{ "192.0.2.1:5060", "Via: SIP/2.0/UDP 192.0.2.1;branch=z\r\n", "Via: SIP/2.0/UDP 192.0.2.1;branch=z\r\n" },
-		{ "192.0.2.1:7000", "Via: SIP/2.0/UDP 192.0.2.1;branch=z\r\n", "Via: SIP/2.0/UDP 192.0.2.1;branch=z\r\n" },
+		{ "192.0.2.1:5060", "Via: SIP/2.0/UDP 192.0.2.1;branch=z\r\n",
+		  "Via: SIP/2.0/UDP 192.0.2.1;branch=z\r\n" },
+		{ "192.0.2.1:7000", "Via: SIP/2.0/UDP 192.0.2.1;branch=z\r\n",
+		  "Via: SIP/2.0/UDP 192.0.2.1;branch=z\r\n" },
 		{ "192.0.2.9:5060", "Via: SIP/2.0/UDP 192.0.2.1;branch=z\r\n",
 		  "Via: SIP/2.0/UDP 192.0.2.1;branch=z;received=192.0.2.9\r\n" },
-		{ "192.0.2.9:5060", "Via: SIP/2.0/UDP pbx.example\r\n", "Via: SIP/2.0/UDP pbx.example;received=192.0.2.9\r\n" },
+		{ "192.0.2.9:5060", "Via: SIP/2.0/UDP pbx.example\r\n",
+		  "Via: SIP/2.0/UDP pbx.example;received=192.0.2.9\r\n" },
 		{ "192.0.2.1:7000", "v: SIP/2.0/UDP 192.0.2.1 ; rport ; branch=z\r\n",
 		  "Via: SIP/2.0/UDP 192.0.2.1; branch=z;received=192.0.2.1;rport=7000\r\n" },
-		{ "192.0.2.1:7000", "Via: SIP/2.0/UDP 192.0.2.1;rport=1;received=6.6.6.6;x=\"a;b\";branch=z\r\n",
-		  "Via: SIP/2.0/UDP 192.0.2.1;x=\"a;b\";branch=z;received=192.0.2.1;rport=7000\r\n" },
+		{ "192.0.2.1:7000",
+		  "Via: SIP/2.0/UDP 192.0.2.1;rport=1;received=6.6.6.6;x=\"a;b\";branch=z\r\n",
+		  "Via: SIP/2.0/UDP "
+		  "192.0.2.1;x=\"a;b\";branch=z;received=192.0.2.1;rport=7000\r\n" },
 		{ "192.0.2.1:7000",
 		  "Via: SIP/2.0/UDP 192.0.2.1;rport;branch=z , SIP/2.0/TCP c;rport;branch=y\r\n"
 		  "Via: SIP/2.0/UDP d;received=1.1.1.1;rport\r\nv:SIP/2.0/UDP\te\r\n",
-		  "Via: SIP/2.0/UDP 192.0.2.1;branch=z;received=192.0.2.1;rport=7000, SIP/2.0/TCP c;rport;branch=y\r\n"
+		  "Via: SIP/2.0/UDP 192.0.2.1;branch=z;received=192.0.2.1;rport=7000, SIP/2.0/TCP "
+		  "c;rport;branch=y\r\n"
 		  "Via: SIP/2.0/UDP d;received=1.1.1.1;rport\r\nVia: SIP/2.0/UDP\te\r\n" },
 		{ "[2001:db8::1]:5060", "Via: SIP/2.0/UDP [2001:DB8:0::1];branch=z\r\n",
 		  "Via: SIP/2.0/UDP [2001:DB8:0::1];branch=z\r\n" },
@@ -128,7 +135,8 @@ static void test_via(void **state)
 		sip_msg_parse(&msg, buf, false, &why);
 		sip_write_begin(&w, 2048);
 		sip_write_response_head(&w, &msg, &flow, 200, NULL, SPAN("t"));
-		buf_addf(&wanted, "SIP/2.0 200 OK\r\n%s" REST "Content-Length: 0\r\n\r\n", cases[i].response, ";tag=t");
+		buf_addf(&wanted, "SIP/2.0 200 OK\r\n%s" REST "Content-Length: 0\r\n\r\n",
+			 cases[i].response, ";tag=t");
 		assert_text(sip_finish(&w, NULL, SPAN_NONE), buf_cstr(&wanted));
 		buf_free(&text);
 		buf_free(&wanted);
@@ -152,18 +160,24 @@ static struct net_buf *respond(const char *request, int status, const char *reas
 
 static void test_head(void **state)
 {
-	static const char request[] = "INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1\r\nTimestamp: 54\r\n"
-				      "Record-Route: <sip:p1;lr>, <sip:p2;lr>\r\nTo: <sip:b@h>\r\nRecord-Route: <sip:p3>\r\n"
-				      "From: <sip:a@h>;tag=1\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n\r\n";
+	static const char request[] =
+		"INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1\r\nTimestamp: 54\r\n"
+		"Record-Route: <sip:p1;lr>, <sip:p2;lr>\r\nTo: <sip:b@h>\r\nRecord-Route: "
+		"<sip:p3>\r\n"
+		"From: <sip:a@h>;tag=1\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n\r\n";
 
 	(void)state;
 	assert_text(respond(request, 100, NULL, "t"),
-		    "SIP/2.0 100 Trying\r\nVia: SIP/2.0/UDP 192.0.2.1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n"
-		    "Call-ID: x\r\nCSeq: 1 INVITE\r\nTimestamp: 54\r\nRecord-Route: <sip:p1;lr>, <sip:p2;lr>\r\n"
+		    "SIP/2.0 100 Trying\r\nVia: SIP/2.0/UDP 192.0.2.1\r\nFrom: "
+		    "<sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n"
+		    "Call-ID: x\r\nCSeq: 1 INVITE\r\nTimestamp: 54\r\nRecord-Route: <sip:p1;lr>, "
+		    "<sip:p2;lr>\r\n"
 		    "Record-Route: <sip:p3>\r\nContent-Length: 0\r\n\r\n");
-	assert_text(respond("BYE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1\r\nTo: <sip:b@h>;tag=9\r\nCSeq: 2 BYE\r\n\r\n",
+	assert_text(respond("BYE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1\r\nTo: "
+			    "<sip:b@h>;tag=9\r\nCSeq: 2 BYE\r\n\r\n",
 			    400, "Not Like That", "t"),
-		    "SIP/2.0 400 Not Like That\r\nVia: SIP/2.0/UDP 192.0.2.1\r\nTo: <sip:b@h>;tag=9\r\nCSeq: 2 BYE\r\n"
+		    "SIP/2.0 400 Not Like That\r\nVia: SIP/2.0/UDP 192.0.2.1\r\nTo: "
+		    "<sip:b@h>;tag=9\r\nCSeq: 2 BYE\r\n"
 		    "Content-Length: 0\r\n\r\n");
 }
 
@@ -179,8 +193,12 @@ static void test_phrases(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request), cmocka_unit_test(test_overflow), cmocka_unit_test(test_no_forged_lines),
-		cmocka_unit_test(test_via),	cmocka_unit_test(test_head),	 cmocka_unit_test(test_phrases),
+		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_no_forged_lines),
+		cmocka_unit_test(test_via),
+		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_phrases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,12 +64,27 @@ static void make_sample(unsigned i, struct cdr_entry **batch)
 	static const char *const accounts[] = { "acme", "globex", "initech" };
 	char caller[32], callee[32], call_id[32], b_call_id[32];
 	struct cdr cdr = {
-		.call_id = sample_id(i), .attempt = 1, .caller_in = caller, .caller = caller, .callee_in = callee,
-		.callee = callee + 1, .callee_out = callee, .mapping_gateway = "acme-in",
-		.routing_gateway = i % 4 == 1 ? "b-1" : "a-1", .account = accounts[i % 3], .caller_call_id = call_id,
-		.callee_call_id = b_call_id, .started = BASE + i * 60 * SEC, .ended = BASE + i * 60 * SEC + 5 * SEC,
-		.answered = i % 2 ? 0 : BASE + i * 60 * SEC + SEC, .talk_us = i % 2 ? 0 : 4 * SEC,
-		.end_code = i % 2 ? "USER_BUSY" : "NORMAL", .end_side = "caller", .sip_status = 200, .q850 = -1, .attempts = 2,
+		.call_id = sample_id(i),
+		.attempt = 1,
+		.caller_in = caller,
+		.caller = caller,
+		.callee_in = callee,
+		.callee = callee + 1,
+		.callee_out = callee,
+		.mapping_gateway = "acme-in",
+		.routing_gateway = i % 4 == 1 ? "b-1" : "a-1",
+		.account = accounts[i % 3],
+		.caller_call_id = call_id,
+		.callee_call_id = b_call_id,
+		.started = BASE + i * 60 * SEC,
+		.ended = BASE + i * 60 * SEC + 5 * SEC,
+		.answered = i % 2 ? 0 : BASE + i * 60 * SEC + SEC,
+		.talk_us = i % 2 ? 0 : 4 * SEC,
+		.end_code = i % 2 ? "USER_BUSY" : "NORMAL",
+		.end_side = "caller",
+		.sip_status = 200,
+		.q850 = -1,
+		.attempts = 2,
 	};
 
 	snprintf(caller, sizeof(caller), "4930%04u", i);
@@ -122,7 +137,10 @@ static void test_filters(void **state)
 		{ { .answered = 0 }, 30 },
 		{ { .answered = -1, .since_us = BASE + 10 * 60 * SEC }, 50 },
 		{ { .answered = -1, .until_us = BASE + 10 * 60 * SEC }, 10 },
-		{ { .answered = -1, .since_us = BASE + 10 * 60 * SEC, .until_us = BASE + 12 * 60 * SEC }, 2 },
+		{ { .answered = -1,
+		    .since_us = BASE + 10 * 60 * SEC,
+		    .until_us = BASE + 12 * 60 * SEC },
+		  2 },
 		{ { .answered = -1, .number = "49300007" }, 1 },
 		{ { .answered = -1, .number = "4930001" }, 10 },
 		{ { .answered = -1, .number = "8800001" }, 1 },
@@ -140,8 +158,14 @@ static void test_filters(void **state)
 		{ { .answered = -1, .sip_call_id = "first-7@us" }, 1 },
 		{ { .answered = -1, .sip_call_id = "second-7@us" }, 1 },
 		{ { .answered = -1, .sip_call_id = "second-7@us", .account = "acme" }, 0 },
-		{ { .answered = 1, .gateway = "a-1", .account = "acme", .number = "4930", .code = "NORMAL",
-		    .since_us = BASE, .until_us = BASE + HOUR }, 10 },
+		{ { .answered = 1,
+		    .gateway = "a-1",
+		    .account = "acme",
+		    .number = "4930",
+		    .code = "NORMAL",
+		    .since_us = BASE,
+		    .until_us = BASE + HOUR },
+		  10 },
 		{ { .answered = -1, .number = "' OR 1=1 --" }, 0 },
 	};
 
@@ -164,7 +188,9 @@ static void test_filters(void **state)
 /* Pages of any size put together are the whole, newest first. */
 static void test_pages(void **state)
 {
-	struct cdr_filter filters[] = { { .answered = -1 }, { .answered = -1, .gateway = "a-1" }, { .answered = -1, .number = "493" } };
+	struct cdr_filter filters[] = { { .answered = -1 },
+					{ .answered = -1, .gateway = "a-1" },
+					{ .answered = -1, .number = "493" } };
 
 	give_samples(0, 60);
 	for (size_t f = 0; f < ARRAY_SIZE(filters); f++) {
@@ -180,7 +206,8 @@ static void test_pages(void **state)
 
 				assert_true(json_array_size(array) <= limit);
 				for (size_t i = 0; i < json_array_size(array); i++) {
-					const char *id = json_string_value(json_object_get(json_array_get(array, i), "call_id"));
+					const char *id = json_string_value(json_object_get(
+						json_array_get(array, i), "call_id"));
 
 					assert_true(strcmp(id, last) < 0);
 					snprintf(last, sizeof(last), "%s", id);
@@ -208,8 +235,12 @@ static void test_show(void **state)
 	assert_non_null(call);
 	attempts = json_object_get(call, "attempts");
 	assert_int_equal(json_array_size(attempts), 2);
-	assert_string_equal(json_string_value(json_object_get(json_array_get(attempts, 0), "routing_gateway")), "c-dead");
-	assert_string_equal(json_string_value(json_object_get(json_array_get(attempts, 1), "callee_call_id")), "second-3@us");
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(attempts, 0), "routing_gateway")),
+		"c-dead");
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(attempts, 1), "callee_call_id")),
+		"second-3@us");
 	assert_true(json_is_null(json_object_get(call, "answered")));
 	assert_int_equal(json_integer_value(json_object_get(call, "q850")), -1);
 	json_decref(call);
@@ -235,12 +266,15 @@ static int64_t count_of(const char *table)
 
 static void test_clean(void **state)
 {
-	struct cdr orphan = { .call_id = sample_id(1) + 5, .attempt = 1, .started = BASE, .routing_gateway = "x" };
+	struct cdr orphan = {
+		.call_id = sample_id(1) + 5, .attempt = 1, .started = BASE, .routing_gateway = "x"
+	};
 
 	give_samples(0, 60);
 	give(CDR_ATTEMPT, &orphan);
 	assert_int_equal(store_clean(store, BASE + 10 * 60 * SEC, 4), 4);
-	assert_int_equal(store_clean(store, BASE + 10 * 60 * SEC, 1000), 7); /* six calls and the orphan */
+	assert_int_equal(store_clean(store, BASE + 10 * 60 * SEC, 1000),
+			 7); /* six calls and the orphan */
 	assert_int_equal(store_clean(store, BASE + 10 * 60 * SEC, 1000), 0);
 	assert_int_equal(count_of("calls"), 50);
 	assert_int_equal(count_of("attempts"), 100);
@@ -253,24 +287,27 @@ static const char config[] =
 	"version: 1\n"
 	"parameters: { invite_timeout: 11s, auth_realm: \"true\" }\n"
 	"rate_groups:\n"
-	"  - { name: retail, rates: [ { prefix: \"\", price: \"0.0120\", period: 60 }, { prefix: \"880\", price: \"0.02\", period: 1 } ] }\n"
+	"  - { name: retail, rates: [ { prefix: \"\", price: \"0.0120\", period: 60 }, { prefix: "
+	"\"880\", price: \"0.02\", period: 1 } ] }\n"
 	"accounts:\n"
 	"  - { name: acme, kind: customer, balance: \"100.00\", rate_group: retail }\n"
 	"  - { name: \"007\", kind: vendor, memo: \"quo\\\"te: # no comment\\nsecond \xc3\xbc\" }\n"
 	"mapping_gateways:\n"
-	"  - { name: acme-in, account: acme, addresses: [ \"127.0.0.2\" ], line_limit: 100, rate_limit: 20 }\n"
+	"  - { name: acme-in, account: acme, addresses: [ \"127.0.0.2\" ], line_limit: 100, "
+	"rate_limit: 20 }\n"
 	"routing_gateways:\n"
-	"  - { name: a-1, account: \"007\", address: \"127.0.0.3:5060\", prefixes: [ \"880\" ], priority: 1 }\n"
+	"  - { name: a-1, account: \"007\", address: \"127.0.0.3:5060\", prefixes: [ \"880\" ], "
+	"priority: 1 }\n"
 	"phones:\n"
 	"  - { number: \"1001\", account: acme, password: \"s3cret: '\" }\n"
 	"  - { number: \"1002\", account: acme, password: \"x\" }\n";
 
-static const char config_changed[] =
-	"version: 1\n"
-	"parameters: { invite_timeout: 12s, auth_realm: \"true\" }\n"
-	"accounts:\n"
-	"  - { name: new, kind: customer }\n"
-	"  - { name: \"007\", kind: vendor, memo: \"quo\\\"te: # no comment\\nsecond \xc3\xbc\" }\n";
+static const char config_changed[] = "version: 1\n"
+				     "parameters: { invite_timeout: 12s, auth_realm: \"true\" }\n"
+				     "accounts:\n"
+				     "  - { name: new, kind: customer }\n"
+				     "  - { name: \"007\", kind: vendor, memo: \"quo\\\"te: # no "
+				     "comment\\nsecond \xc3\xbc\" }\n";
 
 static struct model *read_config(const char *text)
 {
@@ -312,7 +349,8 @@ static void test_configuration(void **state)
 	struct buf out = BUF_INIT(65536);
 	struct model *m = NULL;
 
-	assert_int_equal(store_load_model(store, &m, why, sizeof(why)), 0); /* an empty one is good */
+	assert_int_equal(store_load_model(store, &m, why, sizeof(why)),
+			 0); /* an empty one is good */
 	model_unref(&m);
 	save_and_compare(config);
 	save_and_compare(config);
@@ -320,9 +358,12 @@ static void test_configuration(void **state)
 	save_and_compare("version: 1\n");
 	assert_int_equal(count_of("objects WHERE kind <> 'parameters'"), 0);
 	assert_int_equal(store_list_audit(store, 3, &out), 0);
-	assert_non_null(strstr(buf_cstr(&out), "\"who\":\"root\",\"what\":\"config\",\"detail\":{"));
-	assert_non_null(strstr(buf_cstr(&out), "\"phones\":{\"added\":0,\"changed\":0,\"removed\":2}"));
-	assert_non_null(strstr(buf_cstr(&out), "\"accounts\":{\"added\":1,\"changed\":0,\"removed\":1}"));
+	assert_non_null(
+		strstr(buf_cstr(&out), "\"who\":\"root\",\"what\":\"config\",\"detail\":{"));
+	assert_non_null(
+		strstr(buf_cstr(&out), "\"phones\":{\"added\":0,\"changed\":0,\"removed\":2}"));
+	assert_non_null(
+		strstr(buf_cstr(&out), "\"accounts\":{\"added\":1,\"changed\":0,\"removed\":1}"));
 	assert_non_null(strstr(buf_cstr(&out), "\"detail\":{}"));
 	assert_null(strstr(buf_cstr(&out), "s3cret"));
 	buf_free(&out);
@@ -354,12 +395,13 @@ static void test_locked_then_free(void **state)
 
 static void test_bad_entry_is_left_out(void **state)
 {
-	struct cdr_entry *good = cdr_encode(CDR_END, &(struct cdr){ .call_id = 5, .started = BASE });
+	struct cdr_entry *good =
+		cdr_encode(CDR_END, &(struct cdr){ .call_id = 5, .started = BASE });
 	struct cdr_entry *bad = malloc(sizeof(*bad) + 2);
 
 	*bad = (struct cdr_entry){ .len = 2, .kind = CDR_END, .next = good };
 	memcpy(bad->data, "\x01\x09", 2);
-	log_set_level((enum log_level)-1);
+	log_set_level((enum log_level) - 1);
 	assert_int_equal(store_sink(store, bad, 2), 0);
 	log_set_level(LOG_ERROR);
 	assert_int_equal(count_of("calls"), 1);
@@ -373,8 +415,12 @@ static void test_damaged_file(void **state)
 
 	store_close(&store);
 	fd = open(path, O_WRONLY | O_TRUNC);
-	assert_int_equal(write(fd, "this is no database, it is a text of some length, longer than a header of SQLite's would be, so "
-			       "that nobody takes it for an empty file", 134), 134);
+	assert_int_equal(write(fd,
+			       "this is no database, it is a text of some length, longer than a "
+			       "header of SQLite's would be, so "
+			       "that nobody takes it for an empty file",
+			       134),
+			 134);
 	close(fd);
 	assert_int_equal(store_open(&store, "sqlite:c.db", folder, why, sizeof(why)), -EBADMSG);
 	assert_null(store);
@@ -388,9 +434,11 @@ static void test_newer_version_is_refused(void **state)
 
 	store_close(&store);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "UPDATE meta SET value='99'", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE meta SET value='99'", NULL, NULL, NULL),
+			 SQLITE_OK);
 	sqlite3_close(db);
-	assert_int_equal(store_open(&store, "sqlite:c.db", folder, why, sizeof(why)), -EPROTONOSUPPORT);
+	assert_int_equal(store_open(&store, "sqlite:c.db", folder, why, sizeof(why)),
+			 -EPROTONOSUPPORT);
 	assert_non_null(strstr(why, "99"));
 }
 
@@ -399,7 +447,8 @@ static void test_bad_urls(void **state)
 	struct store *none = NULL;
 
 	assert_int_equal(store_open(&none, "mysql:x", folder, why, sizeof(why)), -EINVAL);
-	assert_int_not_equal(store_open(&none, "sqlite:/nonexistent/x.db", folder, why, sizeof(why)), 0);
+	assert_int_not_equal(
+		store_open(&none, "sqlite:/nonexistent/x.db", folder, why, sizeof(why)), 0);
 	assert_non_null(strstr(why, "/nonexistent/x.db"));
 	assert_null(none);
 }
@@ -413,7 +462,9 @@ static void test_new_field(void **state)
 	give_samples(1, 1);
 	store_close(&store);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "ALTER TABLE calls DROP COLUMN candidates", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "ALTER TABLE calls DROP COLUMN candidates", NULL, NULL, NULL),
+		SQLITE_OK);
 	sqlite3_close(db);
 	assert_int_equal(store_open(&store, "sqlite:c.db", folder, why, sizeof(why)), 0);
 	give_samples(2, 1);
@@ -457,7 +508,9 @@ static void test_readers_and_writer(void **state)
 /* Journal and database together, as the switch has them. */
 static void test_with_journal(void **state)
 {
-	struct journal_config journal_config = { .segment_bytes = 1 << 20, .sync_us = 1000, .sink = store_sink, .arg = store };
+	struct journal_config journal_config = {
+		.segment_bytes = 1 << 20, .sync_us = 1000, .sink = store_sink, .arg = store
+	};
 	struct journal *j = NULL;
 	char inside[96];
 
