@@ -29,7 +29,7 @@
 #define FRAME_MAX (1u << 20)	/* header and data; one buffer holds at least one */
 #define CDR_TEXT_MAX 16383	/* longer texts are cut: 27 of them stay far below FRAME_MAX */
 #define FEED_MAX 500		/* records a call of the sink */
-#define FEED_INTERVAL_US (200 * MSEC)
+#define FEED_INTERVAL_US (400 * MSEC)
 
 /* ---- bytes (codec.c, crc32c.c) ------------------------------------------------------------- */
 

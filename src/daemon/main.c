@@ -9,6 +9,7 @@
 
 #include <getopt.h>
 #include <grp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -132,6 +133,20 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* glibc grows the arena of a thread page by page, a system call each. With few workers all of them live well in
+ * the main arena, which grows by megabytes; with many its lock would be met too often. */
+static void tune_malloc(const struct boot *boot)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t workers = boot->workers ? boot->workers : (uint64_t)(cores > 0 ? cores : 1);
+
+	if (workers > 2)
+		return;
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TOP_PAD, 4 << 20);
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
 /* The ports are open: nothing needs root any more. */
 static bool drop_privileges(const struct boot *boot, char *why, size_t why_size)
 {
@@ -155,7 +170,7 @@ static bool drop_privileges(const struct boot *boot, char *why, size_t why_size)
 static bool open_records(struct process *p, char *why, size_t why_size)
 {
 	struct journal_config config = { .segment_bytes = 64u << 20,
-					 .sync_us = 20000,
+					 .sync_us = 40000,
 					 .sink = store_sink };
 	char folder[4096];
 	unsigned settled = 0;
@@ -187,6 +202,7 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 	struct api_config api = { .version = CAUSEWAY_VERSION };
 
 	raise_file_limit();
+	tune_malloc(&p->boot);
 	p->hub = model_hub_new();
 	if (!p->hub) {
 		snprintf(why, why_size, "out of memory");
