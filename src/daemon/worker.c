@@ -28,6 +28,7 @@ static const struct net_ops net_ops = {
 	.frame = sip_frame,
 	.classify = sip_classify,
 	.sender = sip_sender,
+	.steer = sip_steer,
 	.on_message = on_message,
 	.on_undelivered = on_undelivered,
 };

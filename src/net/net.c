@@ -456,8 +456,33 @@ int net_open(struct net **net_out, struct loop *loop, const struct net_config *c
 	return 0;
 }
 
+/* The sockets of one address joined its group in the order of the workers, so the program's answer is an index
+ * into it. Where the kernel takes no program, hand-over does it all. */
+static void steer_datagrams(struct net *net)
+{
+	static struct sock_filter program[BPF_MAXINSNS];
+	struct sock_fprog prog = { .filter = program };
+
+	if (!net->ops->steer)
+		return;
+	prog.len = (unsigned short)net->ops->steer(program, BPF_MAXINSNS);
+	for (unsigned i = 0; prog.len && i < net->n_listeners; i++) {
+		struct listener *l = &net->listeners[i];
+
+		if (l->proto == NET_UDP &&
+		    setsockopt(l->watch.fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &prog,
+			       sizeof(prog)) < 0)
+			log_warn("net: the kernel takes no steering program (%s); messages are "
+				 "handed over "
+				 "between workers instead",
+				 strerror(errno));
+	}
+}
+
 void net_link(struct net **nets, unsigned n)
 {
+	if (n > 1)
+		steer_datagrams(nets[0]);
 	for (unsigned i = 0; i < n; i++) {
 		struct net *net = nets[i];
 

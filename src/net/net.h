@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -129,6 +130,10 @@ struct net_ops {
 	/* Worker that sent this message of ours (what the kernel quotes when it could not be delivered),
 	 * or -1 = not known. As pure as classify; NULL with one worker. */
 	int (*sender)(struct span message, unsigned workers);
+	/* May be NULL. Writes a classic BPF program of at most `max` instructions that names the worker of a
+	 * datagram (A = its index; anything else leaves it to the kernel), looking at the payload from byte 0.
+	 * Returns its length, 0 = none. It only spares hand-overs: classify still has the word. */
+	unsigned (*steer)(struct sock_filter *program, unsigned max);
 };
 
 struct net_stats {

@@ -171,5 +171,8 @@ ssize_t sip_frame(struct span stream, size_t *skip_out, bool *pong_out);
 int sip_classify(struct span message, unsigned workers);
 /* The worker that sent a message of ours, as net_ops.sender. */
 int sip_sender(struct span message, unsigned workers);
+/* A program for the kernel that finds the worker where it stands at a fixed or near place: in the branch of a response's
+ * first header, in the Contact user that a request within a dialog is addressed to. As net_ops.steer. */
+unsigned sip_steer(struct sock_filter *program, unsigned max);
 
 #endif
