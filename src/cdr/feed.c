@@ -7,6 +7,8 @@
 #include "cdr/cdr_int.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define BACKOFF_FIRST_US (250 * MSEC)
@@ -190,6 +192,9 @@ void *journal_feeder(void *arg)
 {
 	struct journal *j = arg;
 	uint64_t wait = FEED_INTERVAL_US;
+
+	/* The database may lag, calls may not: what is to be fed is on disk already. */
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
 
 	while (feed_wait(j, wait)) {
 		int got;
