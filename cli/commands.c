@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Every command, once: dispatch and help follow. */
-/* clang-format off: this file is a table. */
+/* clang-format off */
 #include "cli.h"
 
-#define END                                                                                        \
-	{                                                                                          \
-		.name = NULL                                                                       \
-	}
+#define END { .name = NULL }
 
 static const struct cli_option import_options[] = {
 	{ "dry-run", NULL, NULL, "check and count, change nothing" },
@@ -36,9 +33,7 @@ static const struct cli_option call_options[] = {
 	END,
 };
 static const struct cli_option cdr_options[] = {
-	{ "since", "TIME", "since",
-	  "arrived at this time or later: \"2h\" (ago), \"2026-11-22 10:00\" (local), or RFC "
-	  "3339" },
+	{ "since", "TIME", "since", "arrived at this time or later: \"2h\" (ago), \"2026-11-22 10:00\" (local), or RFC 3339" },
 	{ "until", "TIME", "until", "arrived before this time" },
 	{ "number", "N", "number", "caller or called number begins so, in any form" },
 	{ "gateway", "NAME", "gateway", "came in or went out by this gateway or phone" },
@@ -65,51 +60,34 @@ static const struct cli_option audit_options[] = {
 };
 
 const struct cli_command cli_commands[] = {
-	{ "status", "", 0, 0, "how the switch is doing", NULL, run_status,
-	  "causeway status\ncauseway status --json\n" },
-	{ "config import", "FILE|-", 1, 1, "put a whole configuration in force", import_options,
-	  run_config_import,
-	  "causeway config import causeway.yaml\ncauseway config import - --dry-run < "
-	  "causeway.yaml\n" },
-	{ "config export", "", 0, 0, "print the configuration in force", export_options,
-	  run_config_export,
-	  "causeway config export > review.yaml\ncauseway config export --secrets > "
-	  "backup.yaml\n" },
-	{ "config check", "FILE|-", 1, 1, "check a configuration; needs no daemon", NULL,
-	  run_config_check, "causeway config check causeway.yaml\n" },
-	{ "gateway list", "", 0, 0, "mapping and routing gateways with their load", gateway_options,
-	  run_gateway_list,
+	{ "status", "", 0, 0, "how the switch is doing", NULL, run_status, "causeway status\ncauseway status --json\n" },
+	{ "config import", "FILE|-", 1, 1, "put a whole configuration in force", import_options, run_config_import,
+	  "causeway config import causeway.yaml\ncauseway config import - --dry-run < causeway.yaml\n" },
+	{ "config export", "", 0, 0, "print the configuration in force", export_options, run_config_export,
+	  "causeway config export > review.yaml\ncauseway config export --secrets > backup.yaml\n" },
+	{ "config check", "FILE|-", 1, 1, "check a configuration; needs no daemon", NULL, run_config_check,
+	  "causeway config check causeway.yaml\n" },
+	{ "gateway list", "", 0, 0, "mapping and routing gateways with their load", gateway_options, run_gateway_list,
 	  "causeway gateway list --kind routing\ncauseway gateway list --search acme\n" },
-	{ "gateway show", "NAME", 1, 1, "everything about one gateway", NULL, run_gateway_show,
-	  "causeway gateway show acme-in\n" },
-	{ "phone list", "", 0, 0, "phones with their load", object_options, run_phone_list,
-	  "causeway phone list --search 10\n" },
-	{ "account list", "", 0, 0, "accounts", object_options, run_account_list,
-	  "causeway account list\n" },
-	{ "registration list", "", 0, 0, "phones registered now", NULL, run_registration_list,
-	  "causeway registration list\n" },
+	{ "gateway show", "NAME", 1, 1, "everything about one gateway", NULL, run_gateway_show, "causeway gateway show acme-in\n" },
+	{ "phone list", "", 0, 0, "phones with their load", object_options, run_phone_list, "causeway phone list --search 10\n" },
+	{ "account list", "", 0, 0, "accounts", object_options, run_account_list, "causeway account list\n" },
+	{ "registration list", "", 0, 0, "phones registered now", NULL, run_registration_list, "causeway registration list\n" },
 	{ "call list", "", 0, 0, "live calls, newest first", call_options, run_call_list,
 	  "causeway call list --filter 88017\ncauseway call list --all\n" },
-	{ "call show", "ID", 1, 1, "one live call", NULL, run_call_show,
-	  "causeway call show 06a1f3c2d4000001\n" },
-	{ "call hangup", "ID", 1, 1, "hang up a live call", NULL, run_call_hangup,
-	  "causeway call hangup 06a1f3c2d4000001\n" },
+	{ "call show", "ID", 1, 1, "one live call", NULL, run_call_show, "causeway call show 06a1f3c2d4000001\n" },
+	{ "call hangup", "ID", 1, 1, "hang up a live call", NULL, run_call_hangup, "causeway call hangup 06a1f3c2d4000001\n" },
 	{ "cdr list", "", 0, 0, "records of ended calls, newest first", cdr_options, run_cdr_list,
 	  "causeway cdr list --since 2h --failed\ncauseway cdr list --number 88017 --gateway a-1\n"
 	  "causeway cdr list --since 2026-11-22 --all --json\n" },
 	{ "cdr show", "ID", 1, 1, "the record of one call with its attempts", NULL, run_cdr_show,
 	  "causeway cdr show 06a1f3c2d4000001\n" },
-	{ "parameter list", "[SEARCH]", 0, 1, "parameters: value, default, range, VOS3000 name",
-	  NULL, run_parameter_list,
+	{ "parameter list", "[SEARCH]", 0, 1, "parameters: value, default, range, VOS3000 name", NULL, run_parameter_list,
 	  "causeway parameter list ringing\ncauseway parameter list SS_SIP_TIMEOUT_INVITE\n" },
-	{ "route test", "", 0, 0, "what would become of such a call, and why; makes none",
-	  route_options, run_route_test,
+	{ "route test", "", 0, 0, "what would become of such a call, and why; makes none", route_options, run_route_test,
 	  "causeway route test --from acme-in --caller 31612345678 --callee 8801712345678\n"
-	  "causeway route test --from 203.0.113.8 --callee 8801712345678 --at \"2026-11-22 "
-	  "03:00\"\n" },
-	{ "audit list", "", 0, 0, "who changed what, newest first", audit_options, run_audit_list,
-	  "causeway audit list --limit 20\n" },
-	{ "openapi", "", 0, 0, "the API's OpenAPI 3.1 document", NULL, run_openapi,
-	  "causeway openapi > openapi.json\n" },
+	  "causeway route test --from 203.0.113.8 --callee 8801712345678 --at \"2026-11-22 03:00\"\n" },
+	{ "audit list", "", 0, 0, "who changed what, newest first", audit_options, run_audit_list, "causeway audit list --limit 20\n" },
+	{ "openapi", "", 0, 0, "the API's OpenAPI 3.1 document", NULL, run_openapi, "causeway openapi > openapi.json\n" },
 };
 const size_t cli_command_count = ARRAY_SIZE(cli_commands);

@@ -1,74 +1,45 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Every route, once: the dispatcher, the check of parameters and the OpenAPI document follow. */
-/* clang-format off: this file is a table. */
+/* clang-format off */
 #include "api/api_int.h"
 
-#define END                                                                                        \
-	{                                                                                          \
-		.name = NULL                                                                       \
-	}
-#define PAGE(word, least_one, most_one, usual)                                                     \
-	{                                                                                          \
-		.name = "limit", .type = API_COUNT, .least = least_one, .most = most_one,          \
-		.unset = usual, .help = "Most " word " in one reply."                              \
-	}
-#define SEARCH(word)                                                                               \
-	{                                                                                          \
-		.name = "q", .type = API_TEXT, .least = 0, .most = 128,                            \
-		.help = "Only " word " that contain this text."                                    \
-	}
+#define END { .name = NULL }
+#define PAGE(word, least_one, most_one, usual) \
+	{ .name = "limit", .type = API_COUNT, .least = least_one, .most = most_one, .unset = usual, \
+	  .help = "Most " word " in one reply." }
+#define SEARCH(word) \
+	{ .name = "q", .type = API_TEXT, .least = 0, .most = 128, .help = "Only " word " that contain this text." }
 
 static const struct api_param no_params[] = { END };
 static const struct api_param config_get_params[] = {
-	{ .name = "secrets",
-	  .type = API_BOOL,
-	  .help = "With passwords; only over the Unix socket." },
+	{ .name = "secrets", .type = API_BOOL, .help = "With passwords; only over the Unix socket." },
 	END,
 };
 static const struct api_param config_put_params[] = {
 	{ .name = "dry_run", .type = API_BOOL, .help = "Check and count, change nothing." },
 	END,
 };
-static const struct api_param parameter_params[] = {
-	SEARCH("parameters whose name, VOS3000 name or help"), END
-};
+static const struct api_param parameter_params[] = { SEARCH("parameters whose name, VOS3000 name or help"), END };
 static const struct api_param gateway_list_params[] = {
-	{ .name = "kind",
-	  .type = API_CHOICE,
-	  .choices = "mapping|routing",
-	  .help = "Only this kind." },
+	{ .name = "kind", .type = API_CHOICE, .choices = "mapping|routing", .help = "Only this kind." },
 	SEARCH("gateways whose name, account or address"),
 	END,
 };
 static const struct api_param gateway_params[] = {
-	{ .name = "name",
-	  .type = API_TEXT,
-	  .required = true,
-	  .least = 1,
-	  .most = 63,
-	  .help = "Name of the gateway." },
+	{ .name = "name", .type = API_TEXT, .required = true, .least = 1, .most = 63, .help = "Name of the gateway." },
 	END,
 };
 static const struct api_param object_list_params[] = {
 	SEARCH("those whose name"),
 	PAGE("objects", 1, 1000, 100),
-	{ .name = "after",
-	  .type = API_TEXT,
-	  .least = 1,
-	  .most = 63,
-	  .help = "Begin after this one: `next` of the page before." },
+	{ .name = "after", .type = API_TEXT, .least = 1, .most = 63, .help = "Begin after this one: `next` of the page before." },
 	END,
 };
 static const struct api_param call_list_params[] = {
-	{ .name = "filter",
-	  .type = API_TEXT,
-	  .least = 0,
-	  .most = 128,
+	{ .name = "filter", .type = API_TEXT, .least = 0, .most = 128,
 	  .help = "Only calls with this in a number, a gateway's name or an id." },
 	PAGE("calls", 1, 1000, 100),
-	{ .name = "before",
-	  .type = API_CALL_ID,
-	  .help = "Calls below this id: `next` of the page before." },
+	{ .name = "before", .type = API_CALL_ID, .help = "Calls below this id: `next` of the page before." },
 	END,
 };
 static const struct api_param call_params[] = {
@@ -76,134 +47,60 @@ static const struct api_param call_params[] = {
 	END,
 };
 static const struct api_param cdr_list_params[] = {
-	{ .name = "since",
-	  .type = API_TIME,
-	  .help = "Calls that arrived at this time or later (RFC 3339)." },
+	{ .name = "since", .type = API_TIME, .help = "Calls that arrived at this time or later (RFC 3339)." },
 	{ .name = "until", .type = API_TIME, .help = "Calls that arrived before this time." },
-	{ .name = "number",
-	  .type = API_TEXT,
-	  .least = 1,
-	  .most = 64,
-	  .help = "Caller or called number begins so, in any form." },
-	{ .name = "gateway",
-	  .type = API_TEXT,
-	  .least = 1,
-	  .most = 63,
-	  .help = "Mapping or routing gateway, or phone." },
-	{ .name = "account",
-	  .type = API_TEXT,
-	  .least = 1,
-	  .most = 63,
-	  .help = "Account of the caller's side." },
-	{ .name = "code",
-	  .type = API_TEXT,
-	  .least = 1,
-	  .most = 63,
-	  .help = "End code: NO_ANSWER." },
-	{ .name = "sip_call_id",
-	  .type = API_TEXT,
-	  .least = 1,
-	  .most = 255,
-	  .help = "SIP Call-ID of either leg, exact." },
-	{ .name = "answered",
-	  .type = API_BOOL,
-	  .help = "1 only answered calls, 0 only failed ones." },
+	{ .name = "number", .type = API_TEXT, .least = 1, .most = 64, .help = "Caller or called number begins so, in any form." },
+	{ .name = "gateway", .type = API_TEXT, .least = 1, .most = 63, .help = "Mapping or routing gateway, or phone." },
+	{ .name = "account", .type = API_TEXT, .least = 1, .most = 63, .help = "Account of the caller's side." },
+	{ .name = "code", .type = API_TEXT, .least = 1, .most = 63, .help = "End code: NO_ANSWER." },
+	{ .name = "sip_call_id", .type = API_TEXT, .least = 1, .most = 255, .help = "SIP Call-ID of either leg, exact." },
+	{ .name = "answered", .type = API_BOOL, .help = "1 only answered calls, 0 only failed ones." },
 	PAGE("records", 1, 1000, 100),
-	{ .name = "before",
-	  .type = API_CALL_ID,
-	  .help = "Records below this call id: `next` of the page before." },
+	{ .name = "before", .type = API_CALL_ID, .help = "Records below this call id: `next` of the page before." },
 	END,
 };
 static const struct api_param audit_params[] = { PAGE("rows", 1, 1000, 100), END };
 static const struct api_param route_test_params[] = {
-	{ .name = "from",
-	  .type = API_TEXT,
-	  .required = true,
-	  .least = 1,
-	  .most = 63,
+	{ .name = "from", .type = API_TEXT, .required = true, .least = 1, .most = 63,
 	  .help = "Mapping gateway, phone, or source address (host or host:port)." },
 	{ .name = "caller", .type = API_TEXT, .least = 0, .most = 64, .help = "Caller number." },
-	{ .name = "callee",
-	  .type = API_TEXT,
-	  .required = true,
-	  .least = 1,
-	  .most = 64,
-	  .help = "Called number." },
-	{ .name = "at",
-	  .type = API_TIME,
-	  .help = "As if the call came at this time; absent = now." },
+	{ .name = "callee", .type = API_TEXT, .required = true, .least = 1, .most = 64, .help = "Called number." },
+	{ .name = "at", .type = API_TIME, .help = "As if the call came at this time; absent = now." },
 	END,
 };
 
-#define GET(where, function, op, text, schema, list)                                               \
-	{                                                                                          \
-		.method = "GET", .path = where, .handle = function, .operation = op,               \
-		.summary = text, .reply = schema, .params = list                                   \
-	}
+#define GET(where, function, op, text, schema, list) \
+	{ .method = "GET", .path = where, .handle = function, .operation = op, .summary = text, .reply = schema, .params = list }
 
 const struct api_route api_routes[] = {
-	GET("/status", api_get_status, "getStatus", "How the switch is doing.", "Status",
-	    no_params),
-	{ .method = "GET",
-	  .path = "/config",
-	  .handle = api_get_config,
-	  .operation = "getConfig",
+	GET("/status", api_get_status, "getStatus", "How the switch is doing.", "Status", no_params),
+	{ .method = "GET", .path = "/config", .handle = api_get_config, .operation = "getConfig",
 	  .summary = "The whole configuration as YAML, with its version as ETag.",
-	  .reply_type = "application/yaml",
-	  .params = config_get_params },
-	{ .method = "PUT",
-	  .path = "/config",
-	  .handle = api_put_config,
-	  .operation = "putConfig",
-	  .summary = "Replace the whole configuration; If-Match with the ETag guards against other "
-		     "hands.",
-	  .body = "application/yaml",
-	  .body_max = API_BODY_CONFIG,
-	  .reply = "ConfigResult",
-	  .params = config_put_params },
-	{ .method = "POST",
-	  .path = "/config/check",
-	  .handle = api_check_config,
-	  .operation = "checkConfig",
+	  .reply_type = "application/yaml", .params = config_get_params },
+	{ .method = "PUT", .path = "/config", .handle = api_put_config, .operation = "putConfig",
+	  .summary = "Replace the whole configuration; If-Match with the ETag guards against other hands.",
+	  .body = "application/yaml", .body_max = API_BODY_CONFIG, .reply = "ConfigResult", .params = config_put_params },
+	{ .method = "POST", .path = "/config/check", .handle = api_check_config, .operation = "checkConfig",
 	  .summary = "Check a configuration, change nothing.",
-	  .body = "application/yaml",
-	  .body_max = API_BODY_CONFIG,
-	  .reply = "ConfigResult",
-	  .params = no_params },
-	GET("/parameters", api_get_parameters, "listParameters",
-	    "Every parameter with value, default, range and VOS3000 name.", "ParameterList",
-	    parameter_params),
-	GET("/gateways", api_get_gateways, "listGateways",
-	    "Mapping and routing gateways with their load.", "GatewayList", gateway_list_params),
-	GET("/gateways/{name}", api_get_gateway, "getGateway",
-	    "The gateway or gateways of this name.", "Gateway", gateway_params),
-	GET("/phones", api_get_phones, "listPhones", "Phones with their load.", "PhoneList",
-	    object_list_params),
-	GET("/accounts", api_get_accounts, "listAccounts", "Accounts.", "AccountList",
-	    object_list_params),
-	GET("/calls", api_get_calls, "listCalls", "Live calls, newest first.", "CallList",
-	    call_list_params),
+	  .body = "application/yaml", .body_max = API_BODY_CONFIG, .reply = "ConfigResult", .params = no_params },
+	GET("/parameters", api_get_parameters, "listParameters", "Every parameter with value, default, range and VOS3000 name.",
+	    "ParameterList", parameter_params),
+	GET("/gateways", api_get_gateways, "listGateways", "Mapping and routing gateways with their load.", "GatewayList",
+	    gateway_list_params),
+	GET("/gateways/{name}", api_get_gateway, "getGateway", "The gateway or gateways of this name.", "Gateway", gateway_params),
+	GET("/phones", api_get_phones, "listPhones", "Phones with their load.", "PhoneList", object_list_params),
+	GET("/accounts", api_get_accounts, "listAccounts", "Accounts.", "AccountList", object_list_params),
+	GET("/calls", api_get_calls, "listCalls", "Live calls, newest first.", "CallList", call_list_params),
 	GET("/calls/{id}", api_get_call, "getCall", "One live call.", "Call", call_params),
-	{ .method = "DELETE",
-	  .path = "/calls/{id}",
-	  .handle = api_delete_call,
-	  .operation = "hangupCall",
-	  .summary = "Hang up a live call.",
-	  .reply = "Hangup",
-	  .params = call_params },
-	GET("/cdrs", api_get_cdrs, "listCdrs", "Records of ended calls, newest first.", "CdrList",
-	    cdr_list_params),
-	GET("/cdrs/{id}", api_get_cdr, "getCdr", "The record of one call with its attempts.",
-	    "CdrWithAttempts", call_params),
-	GET("/registrations", api_get_registrations, "listRegistrations", "Phones registered now.",
-	    "RegistrationList", no_params),
+	{ .method = "DELETE", .path = "/calls/{id}", .handle = api_delete_call, .operation = "hangupCall",
+	  .summary = "Hang up a live call.", .reply = "Hangup", .params = call_params },
+	GET("/cdrs", api_get_cdrs, "listCdrs", "Records of ended calls, newest first.", "CdrList", cdr_list_params),
+	GET("/cdrs/{id}", api_get_cdr, "getCdr", "The record of one call with its attempts.", "CdrWithAttempts", call_params),
+	GET("/registrations", api_get_registrations, "listRegistrations", "Phones registered now.", "RegistrationList", no_params),
 	GET("/route-test", api_test_route, "testRoute",
-	    "What would become of such a call: admitted or not, which gateways in which order, and "
-	    "why not the others. Makes no call.",
+	    "What would become of such a call: admitted or not, which gateways in which order, and why not the others. Makes no call.",
 	    "RouteTest", route_test_params),
-	GET("/audit", api_get_audit, "listAudit", "Who changed what, newest first.", "AuditList",
-	    audit_params),
-	GET("/openapi.json", api_get_openapi, "getOpenapi", "This document.", "Anything",
-	    no_params),
+	GET("/audit", api_get_audit, "listAudit", "Who changed what, newest first.", "AuditList", audit_params),
+	GET("/openapi.json", api_get_openapi, "getOpenapi", "This document.", "Anything", no_params),
 };
 const size_t api_route_count = ARRAY_SIZE(api_routes);

@@ -1,378 +1,164 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Every key of every object, once. Reading and writing YAML and JSON, the API's schemas and the manual
  * all walk these tables. */
-/* clang-format off: this file is a table. */
+/* clang-format off */
 #include "model/model_int.h"
 
 #define AT(type, member) offsetof(struct type, member)
 #define LINES_MOST 10000000
 #define DAY_US ((int64_t)(86400 * SEC))
-#define TIMEOUT(owner, key, member, text)                                                          \
-	{                                                                                          \
-		.name = key, .type = FIELD_DURATION, .offset = AT(owner, member),                  \
-		.most = (int64_t)(600 * SEC), .help = text                                         \
-	}
+#define TIMEOUT(owner, key, member, text) \
+	{ .name = key, .type = FIELD_DURATION, .offset = AT(owner, member), .most = (int64_t)(600 * SEC), .help = text }
 
-#define SIP_FIELDS(owner)                                                                          \
-	{ .name = "codecs",                                                                        \
-	  .type = FIELD_CODECS,                                                                    \
-	  .offset = AT(owner, sip.codecs),                                                         \
-	  .help = "Codecs permitted, in order of preference; absent = as offered." },              \
-		{ .name = "session_timer",                                                         \
-		  .type = FIELD_CHOICE,                                                            \
-		  .offset = AT(owner, sip.timer),                                                  \
-		  .choices = "system|off|on",                                                      \
-		  .least = -1,                                                                     \
-		  .most = 1,                                                                       \
-		  .unset = -1,                                                                     \
-		  .help = "RFC 4028 session timers with this peer." },                             \
-		{ .name = "rel100",                                                                \
-		  .type = FIELD_CHOICE,                                                            \
-		  .offset = AT(owner, sip.rel100),                                                 \
-		  .choices = "off|supported|required",                                             \
-		  .most = 2,                                                                       \
-		  .unset = 0,                                                                      \
-		  .help = "RFC 3262 reliable provisional responses with this peer." },             \
-		{ .name = "update",                                                                \
-		  .type = FIELD_BOOL,                                                              \
-		  .offset = AT(owner, sip.update),                                                 \
-		  .unset = 1,                                                                      \
-		  .help = "UPDATE (RFC 3311) may be used with this peer." },                       \
-		{ .name = "info",                                                                  \
-		  .type = FIELD_BOOL,                                                              \
-		  .offset = AT(owner, sip.info),                                                   \
-		  .unset = 1,                                                                      \
-		  .help = "INFO (RFC 6086) may be used with this peer." },                         \
-		{ .name = "request_address",                                                       \
-		  .type = FIELD_CHOICE,                                                            \
-		  .offset = AT(owner, sip.request_address),                                        \
-		  .choices = "source|source_contact_port|contact",                                 \
-		  .most = 2,                                                                       \
-		  .unset = 2,                                                                      \
-		  .help = "Where requests within a call go: the socket it came from, that host "   \
-			  "with the Contact's port, or the Contact." },                            \
-		{ .name = "response_address",                                                      \
-		  .type = FIELD_CHOICE,                                                            \
-		  .offset = AT(owner, sip.response_address),                                       \
-		  .choices = "source|source_via_port|via",                                         \
-		  .most = 2,                                                                       \
-		  .unset = 0,                                                                      \
-		  .help = "Where responses go: the socket the request came from, that host with "  \
-			  "the Via's port, or the Via." },                                         \
-		{ .name = "keep_udp",                                                              \
-		  .type = FIELD_BOOL,                                                              \
-		  .offset = AT(owner, sip.keep_udp),                                               \
-		  .help = "Send large requests by UDP too instead of changing to TCP." },          \
-		{ .name = "trust_identity",                                                        \
-		  .type = FIELD_BOOL,                                                              \
-		  .offset = AT(owner, sip.trust_identity),                                         \
-		  .help = "P-Asserted-Identity and Privacy pass to and from this peer." },         \
-	{                                                                                          \
-		.name = "pass_headers", .type = FIELD_HEADERS,                                     \
-		.offset = AT(owner, sip.pass_headers),                                             \
-		.help = "Headers of the INVITE, such as User-to-User or X-*, that pass when both " \
-			"sides of the call list them."                                             \
-	}
+#define SIP_FIELDS(owner) \
+	{ .name = "codecs", .type = FIELD_CODECS, .offset = AT(owner, sip.codecs), \
+	  .help = "Codecs permitted, in order of preference; absent = as offered." }, \
+	{ .name = "session_timer", .type = FIELD_CHOICE, .offset = AT(owner, sip.timer), .choices = "system|off|on", \
+	  .least = -1, .most = 1, .unset = -1, .help = "RFC 4028 session timers with this peer." }, \
+	{ .name = "rel100", .type = FIELD_CHOICE, .offset = AT(owner, sip.rel100), .choices = "off|supported|required", \
+	  .most = 2, .unset = 0, .help = "RFC 3262 reliable provisional responses with this peer." }, \
+	{ .name = "update", .type = FIELD_BOOL, .offset = AT(owner, sip.update), .unset = 1, \
+	  .help = "UPDATE (RFC 3311) may be used with this peer." }, \
+	{ .name = "info", .type = FIELD_BOOL, .offset = AT(owner, sip.info), .unset = 1, \
+	  .help = "INFO (RFC 6086) may be used with this peer." }, \
+	{ .name = "request_address", .type = FIELD_CHOICE, .offset = AT(owner, sip.request_address), \
+	  .choices = "source|source_contact_port|contact", .most = 2, .unset = 2, \
+	  .help = "Where requests within a call go: the socket it came from, that host with the Contact's port, or the Contact." }, \
+	{ .name = "response_address", .type = FIELD_CHOICE, .offset = AT(owner, sip.response_address), \
+	  .choices = "source|source_via_port|via", .most = 2, .unset = 0, \
+	  .help = "Where responses go: the socket the request came from, that host with the Via's port, or the Via." }, \
+	{ .name = "keep_udp", .type = FIELD_BOOL, .offset = AT(owner, sip.keep_udp), \
+	  .help = "Send large requests by UDP too instead of changing to TCP." }, \
+	{ .name = "trust_identity", .type = FIELD_BOOL, .offset = AT(owner, sip.trust_identity), \
+	  .help = "P-Asserted-Identity and Privacy pass to and from this peer." }, \
+	{ .name = "pass_headers", .type = FIELD_HEADERS, .offset = AT(owner, sip.pass_headers), \
+	  .help = "Headers of the INVITE, such as User-to-User or X-*, that pass when both sides of the call list them." }
 
 static const struct model_field_info account_fields[] = {
-	{ .name = "name",
-	  .type = FIELD_NAME,
-	  .offset = AT(model_account, name),
-	  .required = true,
-	  .least = 1,
-	  .most = NAME_LEN_MAX,
-	  .help = "Unique name." },
-	{ .name = "kind",
-	  .type = FIELD_WORD,
-	  .offset = AT(model_account, kind),
-	  .choices = "customer|agent|vendor",
+	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_account, name), .required = true, .least = 1,
+	  .most = NAME_LEN_MAX, .help = "Unique name." },
+	{ .name = "kind", .type = FIELD_WORD, .offset = AT(model_account, kind), .choices = "customer|agent|vendor",
 	  .help = "customer pays, agent resells, vendor is paid." },
-	{ .name = "locked",
-	  .type = FIELD_BOOL,
-	  .offset = AT(model_account, locked),
-	  .help = "No calls for this account." },
-	{ .name = "balance",
-	  .type = FIELD_MONEY,
-	  .offset = AT(model_account, balance),
-	  .least = INT64_MIN,
-	  .most = INT64_MAX,
-	  .help = "Money in the account." },
-	{ .name = "overdraft",
-	  .type = FIELD_MONEY,
-	  .offset = AT(model_account, overdraft),
-	  .most = INT64_MAX,
+	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_account, locked), .help = "No calls for this account." },
+	{ .name = "balance", .type = FIELD_MONEY, .offset = AT(model_account, balance), .least = INT64_MIN,
+	  .most = INT64_MAX, .help = "Money in the account." },
+	{ .name = "overdraft", .type = FIELD_MONEY, .offset = AT(model_account, overdraft), .most = INT64_MAX,
 	  .help = "How far the balance may fall below zero." },
-	{ .name = "rate_group",
-	  .type = FIELD_RATE_GROUP,
-	  .offset = AT(model_account, rate_group),
+	{ .name = "rate_group", .type = FIELD_RATE_GROUP, .offset = AT(model_account, rate_group),
 	  .help = "Rates that its calls are charged by." },
-	{ .name = "memo",
-	  .type = FIELD_MEMO,
-	  .offset = AT(model_account, memo),
-	  .most = 4096,
-	  .help = "Free text." },
+	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_account, memo), .most = 4096, .help = "Free text." },
 };
 
 static const struct model_field_info rate_group_fields[] = {
-	{ .name = "name",
-	  .type = FIELD_NAME,
-	  .offset = AT(model_rate_group, name),
-	  .required = true,
-	  .least = 1,
-	  .most = NAME_LEN_MAX,
-	  .help = "Unique name." },
-	{ .name = "rates",
-	  .type = FIELD_RATES,
-	  .offset = AT(model_rate_group, rates),
+	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_rate_group, name), .required = true, .least = 1,
+	  .most = NAME_LEN_MAX, .help = "Unique name." },
+	{ .name = "rates", .type = FIELD_RATES, .offset = AT(model_rate_group, rates),
 	  .help = "One rate per prefix; the longest that begins the number counts." },
-	{ .name = "memo",
-	  .type = FIELD_MEMO,
-	  .offset = AT(model_rate_group, memo),
-	  .most = 4096,
-	  .help = "Free text." },
+	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_rate_group, memo), .most = 4096, .help = "Free text." },
 };
 
 static const struct model_field_info rate_fields[] = {
-	{ .name = "prefix",
-	  .type = FIELD_PREFIX,
-	  .offset = AT(model_rate, prefix),
-	  .required = true,
-	  .most = PREFIX_LEN_MAX,
-	  .help = "Numbers that begin so; \"\" = all." },
-	{ .name = "price",
-	  .type = FIELD_MONEY,
-	  .offset = AT(model_rate, price),
-	  .required = true,
-	  .most = INT64_MAX,
+	{ .name = "prefix", .type = FIELD_PREFIX, .offset = AT(model_rate, prefix), .required = true,
+	  .most = PREFIX_LEN_MAX, .help = "Numbers that begin so; \"\" = all." },
+	{ .name = "price", .type = FIELD_MONEY, .offset = AT(model_rate, price), .required = true, .most = INT64_MAX,
 	  .help = "Price of a minute." },
-	{ .name = "period",
-	  .type = FIELD_COUNT,
-	  .offset = AT(model_rate, period),
-	  .least = 1,
-	  .most = 86400,
-	  .unset = 60,
-	  .help = "Charged in steps of so many seconds." },
+	{ .name = "period", .type = FIELD_COUNT, .offset = AT(model_rate, period), .least = 1, .most = 86400,
+	  .unset = 60, .help = "Charged in steps of so many seconds." },
 };
 
 static const struct model_field_info mapping_fields[] = {
-	{ .name = "name",
-	  .type = FIELD_NAME,
-	  .offset = AT(model_mapping, name),
-	  .required = true,
-	  .least = 1,
-	  .most = NAME_LEN_MAX,
-	  .help = "Unique name." },
-	{ .name = "account",
-	  .type = FIELD_ACCOUNT,
-	  .offset = AT(model_mapping, account),
-	  .help = "Who pays." },
-	{ .name = "locked",
-	  .type = FIELD_BOOL,
-	  .offset = AT(model_mapping, locked),
-	  .help = "No calls from this gateway." },
-	{ .name = "auth",
-	  .type = FIELD_CHOICE,
-	  .offset = AT(model_mapping, auth),
-	  .choices = "address|address_port|digest",
-	  .most = 2,
-	  .help = "Known by its address, by address and port (each address then names its port), "
-		  "or by user and password." },
-	{ .name = "addresses",
-	  .type = FIELD_ADDRESSES,
-	  .offset = AT(model_mapping, addresses),
-	  .help = "Where its calls come from: hosts or networks; a port, where written, must "
-		  "match." },
-	{ .name = "user",
-	  .type = FIELD_TEXT,
-	  .offset = AT(model_mapping, user),
-	  .most = 64,
-	  .help = "Digest user." },
-	{ .name = "password",
-	  .type = FIELD_SECRET,
-	  .offset = AT(model_mapping, password),
-	  .most = 128,
+	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_mapping, name), .required = true, .least = 1,
+	  .most = NAME_LEN_MAX, .help = "Unique name." },
+	{ .name = "account", .type = FIELD_ACCOUNT, .offset = AT(model_mapping, account), .help = "Who pays." },
+	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_mapping, locked), .help = "No calls from this gateway." },
+	{ .name = "auth", .type = FIELD_CHOICE, .offset = AT(model_mapping, auth),
+	  .choices = "address|address_port|digest", .most = 2,
+	  .help = "Known by its address, by address and port (each address then names its port), or by user and password." },
+	{ .name = "addresses", .type = FIELD_ADDRESSES, .offset = AT(model_mapping, addresses),
+	  .help = "Where its calls come from: hosts or networks; a port, where written, must match." },
+	{ .name = "user", .type = FIELD_TEXT, .offset = AT(model_mapping, user), .most = 64, .help = "Digest user." },
+	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_mapping, password), .most = 128,
 	  .help = "Digest password." },
-	{ .name = "line_limit",
-	  .type = FIELD_COUNT,
-	  .offset = AT(model_mapping, line_limit),
-	  .most = LINES_MOST,
+	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(model_mapping, line_limit), .most = LINES_MOST,
 	  .help = "Most simultaneous calls; 0 = no limit." },
-	{ .name = "rate_limit",
-	  .type = FIELD_COUNT,
-	  .offset = AT(model_mapping, rate_limit),
-	  .most = 1000000,
+	{ .name = "rate_limit", .type = FIELD_COUNT, .offset = AT(model_mapping, rate_limit), .most = 1000000,
 	  .help = "Most new calls a second; 0 = no limit." },
 	SIP_FIELDS(model_mapping),
-	{ .name = "max_duration",
-	  .type = FIELD_DURATION,
-	  .offset = AT(model_mapping, max_duration_us),
-	  .most = 7 * DAY_US,
-	  .help = "Longest talk time; 0s = the system's." },
-	{ .name = "memo",
-	  .type = FIELD_MEMO,
-	  .offset = AT(model_mapping, memo),
-	  .most = 4096,
-	  .help = "Free text." },
+	{ .name = "max_duration", .type = FIELD_DURATION, .offset = AT(model_mapping, max_duration_us),
+	  .most = 7 * DAY_US, .help = "Longest talk time; 0s = the system's." },
+	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_mapping, memo), .most = 4096, .help = "Free text." },
 };
 
 static const struct model_field_info routing_fields[] = {
-	{ .name = "name",
-	  .type = FIELD_NAME,
-	  .offset = AT(model_routing, name),
-	  .required = true,
-	  .least = 1,
-	  .most = NAME_LEN_MAX,
-	  .help = "Unique name." },
-	{ .name = "account",
-	  .type = FIELD_ACCOUNT,
-	  .offset = AT(model_routing, account),
-	  .help = "Who is paid." },
-	{ .name = "locked",
-	  .type = FIELD_BOOL,
-	  .offset = AT(model_routing, locked),
-	  .help = "No calls to this gateway." },
-	{ .name = "address",
-	  .type = FIELD_PEER,
-	  .offset = AT(model_routing, host),
-	  .required = true,
+	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_routing, name), .required = true, .least = 1,
+	  .most = NAME_LEN_MAX, .help = "Unique name." },
+	{ .name = "account", .type = FIELD_ACCOUNT, .offset = AT(model_routing, account), .help = "Who is paid." },
+	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_routing, locked), .help = "No calls to this gateway." },
+	{ .name = "address", .type = FIELD_PEER, .offset = AT(model_routing, host), .required = true,
 	  .help = "host, host:port or [v6]:port, where host is an address or a name to resolve." },
-	{ .name = "transport",
-	  .type = FIELD_TRANSPORT,
-	  .offset = AT(model_routing, proto),
-	  .choices = "udp|tcp|tls",
-	  .most = 2,
-	  .unset = -1,
-	  .help = "Absent = by DNS, or UDP." },
-	{ .name = "local_address",
-	  .type = FIELD_TEXT,
-	  .offset = AT(model_routing, local_address),
-	  .most = 64,
+	{ .name = "transport", .type = FIELD_TRANSPORT, .offset = AT(model_routing, proto), .choices = "udp|tcp|tls",
+	  .most = 2, .unset = -1, .help = "Absent = by DNS, or UDP." },
+	{ .name = "local_address", .type = FIELD_TEXT, .offset = AT(model_routing, local_address), .most = 64,
 	  .help = "Listening address to send from; absent = by route." },
-	{ .name = "prefixes",
-	  .type = FIELD_PREFIXES,
-	  .offset = AT(model_routing, prefixes),
+	{ .name = "prefixes", .type = FIELD_PREFIXES, .offset = AT(model_routing, prefixes),
 	  .help = "Called numbers that it serves begin so; \"\" = all, as when absent." },
-	{ .name = "priority",
-	  .type = FIELD_COUNT,
-	  .offset = AT(model_routing, priority),
-	  .most = 1000000,
+	{ .name = "priority", .type = FIELD_COUNT, .offset = AT(model_routing, priority), .most = 1000000,
 	  .help = "Among equal prefixes the smaller one is tried first." },
-	{ .name = "protect",
-	  .type = FIELD_BOOL,
-	  .offset = AT(model_routing, protect),
+	{ .name = "protect", .type = FIELD_BOOL, .offset = AT(model_routing, protect),
 	  .help = "Kept for when all others have failed." },
-	{ .name = "line_limit",
-	  .type = FIELD_COUNT,
-	  .offset = AT(model_routing, line_limit),
-	  .most = LINES_MOST,
+	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(model_routing, line_limit), .most = LINES_MOST,
 	  .help = "Most simultaneous calls; 0 = no limit." },
-	{ .name = "rate_limit",
-	  .type = FIELD_COUNT,
-	  .offset = AT(model_routing, rate_limit),
-	  .most = 1000000,
+	{ .name = "rate_limit", .type = FIELD_COUNT, .offset = AT(model_routing, rate_limit), .most = 1000000,
 	  .help = "Most new calls a second; 0 = no limit." },
-	{ .name = "options_check",
-	  .type = FIELD_BOOL,
-	  .offset = AT(model_routing, options_check),
+	{ .name = "options_check", .type = FIELD_BOOL, .offset = AT(model_routing, options_check),
 	  .help = "Ask it by OPTIONS whether it is alive." },
-	TIMEOUT(model_routing, "invite_timeout", timeouts.invite_us,
-		"As the parameter; 0s = the system's."),
-	TIMEOUT(model_routing, "trying_timeout", timeouts.trying_us,
-		"As the parameter; 0s = the system's."),
-	TIMEOUT(model_routing, "progress_timeout", timeouts.progress_us,
-		"As the parameter; 0s = the system's."),
-	TIMEOUT(model_routing, "progress_sdp_timeout", timeouts.progress_sdp_us,
-		"As the parameter; 0s = the system's."),
-	TIMEOUT(model_routing, "ringing_timeout", timeouts.ringing_us,
-		"As the parameter; 0s = the system's."),
+	TIMEOUT(model_routing, "invite_timeout", timeouts.invite_us, "As the parameter; 0s = the system's."),
+	TIMEOUT(model_routing, "trying_timeout", timeouts.trying_us, "As the parameter; 0s = the system's."),
+	TIMEOUT(model_routing, "progress_timeout", timeouts.progress_us, "As the parameter; 0s = the system's."),
+	TIMEOUT(model_routing, "progress_sdp_timeout", timeouts.progress_sdp_us, "As the parameter; 0s = the system's."),
+	TIMEOUT(model_routing, "ringing_timeout", timeouts.ringing_us, "As the parameter; 0s = the system's."),
 	SIP_FIELDS(model_routing),
-	{ .name = "user",
-	  .type = FIELD_TEXT,
-	  .offset = AT(model_routing, user),
-	  .most = 64,
+	{ .name = "user", .type = FIELD_TEXT, .offset = AT(model_routing, user), .most = 64,
 	  .help = "Our user when it challenges us." },
-	{ .name = "password",
-	  .type = FIELD_SECRET,
-	  .offset = AT(model_routing, password),
-	  .most = 128,
+	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_routing, password), .most = 128,
 	  .help = "Our password when it challenges us." },
-	{ .name = "from_host",
-	  .type = FIELD_TEXT,
-	  .offset = AT(model_routing, from_host),
-	  .most = 253,
+	{ .name = "from_host", .type = FIELD_TEXT, .offset = AT(model_routing, from_host), .most = 253,
 	  .help = "Host in From; absent = our address." },
-	{ .name = "follow_redirects",
-	  .type = FIELD_CHOICE,
-	  .offset = AT(model_routing, follow_redirects),
-	  .choices = "system|off|on",
-	  .least = -1,
-	  .most = 1,
-	  .unset = -1,
-	  .help = "Follow its 3xx." },
-	{ .name = "max_duration",
-	  .type = FIELD_DURATION,
-	  .offset = AT(model_routing, max_duration_us),
-	  .most = 7 * DAY_US,
-	  .help = "Longest talk time; 0s = the system's." },
-	{ .name = "memo",
-	  .type = FIELD_MEMO,
-	  .offset = AT(model_routing, memo),
-	  .most = 4096,
-	  .help = "Free text." },
+	{ .name = "follow_redirects", .type = FIELD_CHOICE, .offset = AT(model_routing, follow_redirects),
+	  .choices = "system|off|on", .least = -1, .most = 1, .unset = -1, .help = "Follow its 3xx." },
+	{ .name = "max_duration", .type = FIELD_DURATION, .offset = AT(model_routing, max_duration_us),
+	  .most = 7 * DAY_US, .help = "Longest talk time; 0s = the system's." },
+	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_routing, memo), .most = 4096, .help = "Free text." },
 };
 
 static const struct model_field_info phone_fields[] = {
-	{ .name = "number",
-	  .type = FIELD_NUMBER,
-	  .offset = AT(model_phone, number),
-	  .required = true,
-	  .least = 1,
-	  .most = NAME_LEN_MAX,
-	  .help = "Its number and digest user." },
-	{ .name = "account",
-	  .type = FIELD_ACCOUNT,
-	  .offset = AT(model_phone, account),
-	  .help = "Who pays." },
-	{ .name = "locked",
-	  .type = FIELD_BOOL,
-	  .offset = AT(model_phone, locked),
-	  .help = "No calls from or to it." },
-	{ .name = "password",
-	  .type = FIELD_SECRET,
-	  .offset = AT(model_phone, password),
-	  .most = 128,
+	{ .name = "number", .type = FIELD_NUMBER, .offset = AT(model_phone, number), .required = true, .least = 1,
+	  .most = NAME_LEN_MAX, .help = "Its number and digest user." },
+	{ .name = "account", .type = FIELD_ACCOUNT, .offset = AT(model_phone, account), .help = "Who pays." },
+	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_phone, locked), .help = "No calls from or to it." },
+	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_phone, password), .most = 128,
 	  .help = "Digest password." },
-	{ .name = "display",
-	  .type = FIELD_TEXT,
-	  .offset = AT(model_phone, display),
-	  .most = 64,
+	{ .name = "display", .type = FIELD_TEXT, .offset = AT(model_phone, display), .most = 64,
 	  .help = "Number shown when it calls; absent = its own." },
-	{ .name = "line_limit",
-	  .type = FIELD_COUNT,
-	  .offset = AT(model_phone, line_limit),
-	  .most = LINES_MOST,
+	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(model_phone, line_limit), .most = LINES_MOST,
 	  .help = "Most simultaneous calls; 0 = no limit." },
 	SIP_FIELDS(model_phone),
 };
 
 const struct kind_info kinds[KINDS_ALL] = {
 	[KIND_ACCOUNT] = { "account", "accounts", sizeof(struct model_account), account_fields,
-			   ARRAY_SIZE(account_fields), AT(model, accounts), AT(model, n_accounts),
-			   NO_LOAD },
-	[KIND_RATE_GROUP] = { "rate_group", "rate_groups", sizeof(struct model_rate_group),
-			      rate_group_fields, ARRAY_SIZE(rate_group_fields),
-			      AT(model, rate_groups), AT(model, n_rate_groups), NO_LOAD },
-	[KIND_MAPPING] = { "mapping_gateway", "mapping_gateways", sizeof(struct model_mapping),
-			   mapping_fields, ARRAY_SIZE(mapping_fields), AT(model, mappings),
-			   AT(model, n_mappings), AT(model_mapping, load) },
-	[KIND_ROUTING] = { "routing_gateway", "routing_gateways", sizeof(struct model_routing),
-			   routing_fields, ARRAY_SIZE(routing_fields), AT(model, routings),
-			   AT(model, n_routings), AT(model_routing, load) },
-	[KIND_PHONE] = { "phone", "phones", sizeof(struct model_phone), phone_fields,
-			 ARRAY_SIZE(phone_fields), AT(model, phones), AT(model, n_phones),
-			 AT(model_phone, load) },
-	[KIND_RATE] = { "rate", "rates", sizeof(struct model_rate), rate_fields,
-			ARRAY_SIZE(rate_fields), 0, 0, NO_LOAD },
+			   ARRAY_SIZE(account_fields), AT(model, accounts), AT(model, n_accounts), NO_LOAD },
+	[KIND_RATE_GROUP] = { "rate_group", "rate_groups", sizeof(struct model_rate_group), rate_group_fields,
+			      ARRAY_SIZE(rate_group_fields), AT(model, rate_groups), AT(model, n_rate_groups), NO_LOAD },
+	[KIND_MAPPING] = { "mapping_gateway", "mapping_gateways", sizeof(struct model_mapping), mapping_fields,
+			   ARRAY_SIZE(mapping_fields), AT(model, mappings), AT(model, n_mappings),
+			   AT(model_mapping, load) },
+	[KIND_ROUTING] = { "routing_gateway", "routing_gateways", sizeof(struct model_routing), routing_fields,
+			   ARRAY_SIZE(routing_fields), AT(model, routings), AT(model, n_routings),
+			   AT(model_routing, load) },
+	[KIND_PHONE] = { "phone", "phones", sizeof(struct model_phone), phone_fields, ARRAY_SIZE(phone_fields),
+			 AT(model, phones), AT(model, n_phones), AT(model_phone, load) },
+	[KIND_RATE] = { "rate", "rates", sizeof(struct model_rate), rate_fields, ARRAY_SIZE(rate_fields), 0, 0, NO_LOAD },
 };
 
 const struct model_field_info *model_fields(const char *kind, size_t *n)
@@ -390,17 +176,13 @@ const struct model_field_info *model_fields(const char *kind, size_t *n)
 const char *model_field_type_name(enum model_field_type type)
 {
 	static const char *const names[FIELD_TYPES] = {
-		[FIELD_NAME] = "name",       [FIELD_NUMBER] = "number",
-		[FIELD_TEXT] = "text",       [FIELD_MEMO] = "memo",
-		[FIELD_SECRET] = "secret",   [FIELD_BOOL] = "bool",
-		[FIELD_COUNT] = "count",     [FIELD_DURATION] = "duration",
-		[FIELD_MONEY] = "money",     [FIELD_CHOICE] = "choice",
-		[FIELD_WORD] = "choice",     [FIELD_TRANSPORT] = "choice",
-		[FIELD_ACCOUNT] = "account", [FIELD_RATE_GROUP] = "rate_group",
-		[FIELD_PREFIX] = "prefix",   [FIELD_PREFIXES] = "prefixes",
-		[FIELD_CODECS] = "codecs",   [FIELD_ADDRESSES] = "addresses",
-		[FIELD_PEER] = "peer",       [FIELD_RATES] = "rates",
-		[FIELD_HEADERS] = "headers",
+		[FIELD_NAME] = "name", [FIELD_NUMBER] = "number", [FIELD_TEXT] = "text", [FIELD_MEMO] = "memo",
+		[FIELD_SECRET] = "secret", [FIELD_BOOL] = "bool", [FIELD_COUNT] = "count",
+		[FIELD_DURATION] = "duration", [FIELD_MONEY] = "money", [FIELD_CHOICE] = "choice",
+		[FIELD_WORD] = "choice", [FIELD_TRANSPORT] = "choice", [FIELD_ACCOUNT] = "account",
+		[FIELD_RATE_GROUP] = "rate_group", [FIELD_PREFIX] = "prefix", [FIELD_PREFIXES] = "prefixes",
+		[FIELD_CODECS] = "codecs", [FIELD_ADDRESSES] = "addresses", [FIELD_PEER] = "peer",
+		[FIELD_RATES] = "rates",	       [FIELD_HEADERS] = "headers",
 	};
 
 	return (unsigned)type < FIELD_TYPES ? names[type] : "";
@@ -410,40 +192,19 @@ const char *model_field_type_name(enum model_field_type type)
 static const struct {
 	const char *theirs, *ours;
 } foreign[] = {
-	{ "capacity", "line_limit" },
-	{ "lineCapacity", "line_limit" },
-	{ "channels", "line_limit" },
-	{ "maxCallRate", "rate_limit" },
-	{ "cps", "rate_limit" },
-	{ "remoteIps", "addresses" },
-	{ "remoteIp", "address" },
-	{ "ip", "address" },
-	{ "host", "address" },
-	{ "prefix", "prefixes" },
-	{ "lockType", "locked" },
-	{ "e164", "number" },
-	{ "customerPassword", "password" },
-	{ "clearingAccount", "account" },
-	{ "sipTimer", "session_timer" },
-	{ "sip100Rel", "rel100" },
-	{ "sipCodecs", "codecs" },
-	{ "protocol", "transport" },
-	{ "localIp", "local_address" },
-	{ "displayNumber", "display" },
-	{ "money", "balance" },
-	{ "limitMoney", "overdraft" },
-	{ "feeRateGroup", "rate_group" },
-	{ "timeoutInvite", "invite_timeout" },
-	{ "timeoutTrying", "trying_timeout" },
-	{ "timeoutRinging", "ringing_timeout" },
-	{ "timeoutSessionProgress", "progress_timeout" },
-	{ "timeoutSessionProgressSdp", "progress_sdp_timeout" },
-	{ "sipRequestAddressMethod", "request_address" },
-	{ "sipResponseAddressMethod", "response_address" },
-	{ "sipAuthenticationMethod", "auth" },
-	{ "sipAuthenticationUser", "user" },
-	{ "maxCallDurationUpper", "max_duration" },
-	{ "maxCallDurationLower", "max_duration" },
+	{ "capacity", "line_limit" },	   { "lineCapacity", "line_limit" },   { "channels", "line_limit" },
+	{ "maxCallRate", "rate_limit" },   { "cps", "rate_limit" },	       { "remoteIps", "addresses" },
+	{ "remoteIp", "address" },	   { "ip", "address" },		       { "host", "address" },
+	{ "prefix", "prefixes" },	   { "lockType", "locked" },	       { "e164", "number" },
+	{ "customerPassword", "password" }, { "clearingAccount", "account" },  { "sipTimer", "session_timer" },
+	{ "sip100Rel", "rel100" },	   { "sipCodecs", "codecs" },	       { "protocol", "transport" },
+	{ "localIp", "local_address" },	   { "displayNumber", "display" },     { "money", "balance" },
+	{ "limitMoney", "overdraft" },	   { "feeRateGroup", "rate_group" },   { "timeoutInvite", "invite_timeout" },
+	{ "timeoutTrying", "trying_timeout" }, { "timeoutRinging", "ringing_timeout" },
+	{ "timeoutSessionProgress", "progress_timeout" }, { "timeoutSessionProgressSdp", "progress_sdp_timeout" },
+	{ "sipRequestAddressMethod", "request_address" }, { "sipResponseAddressMethod", "response_address" },
+	{ "sipAuthenticationMethod", "auth" }, { "sipAuthenticationUser", "user" },
+	{ "maxCallDurationUpper", "max_duration" }, { "maxCallDurationLower", "max_duration" },
 };
 
 const char *foreign_key(struct span key)
