@@ -349,7 +349,7 @@ void call_incoming(struct call_host *host, struct leg *leg, const struct call_ar
 
 /* ---- the end --------------------------------------------------------------------------- */
 
-static void leg_drop(struct leg **leg, const struct call_end *end)
+void call_drop_leg(struct leg **leg, const struct call_end *end)
 {
 	struct leg *gone = *leg;
 
@@ -386,8 +386,8 @@ void call_finish(struct call *call, const struct call_end *end)
 	host->counters.ended++;
 	if (!call->answered_us)
 		host->counters.failed++;
-	leg_drop(&call->b, end);
-	leg_drop(&call->a, end);
+	call_drop_leg(&call->b, end);
+	call_drop_leg(&call->a, end);
 	call_attempt_over(call);
 	if (call->caller_taken)
 		admit_give(call->model, &call->from);

@@ -164,19 +164,6 @@ static void attempt_begin(struct call *call, const struct route_candidate *candi
 	call->early = NULL;
 }
 
-static void attempt_drop_leg(struct call *call, const struct call_end *end)
-{
-	struct leg *leg = call->b;
-
-	call->b = NULL;
-	if (leg) {
-		if (!leg->over)
-			leg->ops->release(leg, end);
-		leg->call = NULL;
-		leg->ops->free(leg);
-	}
-}
-
 /* False: it could not even be dialled; `end` says why. */
 static bool attempt_dial(struct call *call, struct call_end *end)
 {
@@ -229,7 +216,7 @@ void call_dial_next(struct call *call)
 			return;
 		call_attempt_record(call, &end);
 		call_tell(call, &end);
-		attempt_drop_leg(call, &end);
+		call_drop_leg(&call->b, &end);
 		call_attempt_over(call);
 	}
 	call_give_up(call);
@@ -281,7 +268,7 @@ void call_attempt_failed(struct call *call, const struct call_end *end)
 		call_give_up(call);
 		return;
 	}
-	attempt_drop_leg(call, end);
+	call_drop_leg(&call->b, end);
 	call_attempt_over(call);
 	call_dial_next(call);
 }

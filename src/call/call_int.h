@@ -73,6 +73,9 @@ const char *call_step_name(const struct call *call);
  * already (NULL: none). The call is gone when this returns. */
 void call_finish(struct call *call, const struct call_end *end);
 
+/* Release a leg unless it is over, and forget it; NULL afterwards. */
+void call_drop_leg(struct leg **leg, const struct call_end *end);
+
 /* call_attempt.c */
 void call_dial_next(struct call *call);
 /* The running attempt ended without an answer: record it, go on or give up. */

@@ -157,9 +157,8 @@ static enum end_code refusal_code(int status)
 	}
 }
 
-static void record_refusal(struct edge *edge, const struct sip_msg *msg,
-			   const struct net_flow *flow, enum end_code code, int status,
-			   const char *text)
+void edge_record_refusal(struct edge *edge, const struct sip_msg *msg, const struct net_flow *flow,
+			 enum end_code code, int status, const char *text)
 {
 	struct sip_name_addr from;
 	struct sip_uri uri;
@@ -187,7 +186,7 @@ static void on_refused(void *arg, const struct sip_msg *msg, const struct net_fl
 {
 	if (!msg || !msg->request || msg->method != SIP_INVITE || msg->to_tag.len || !status)
 		return;
-	record_refusal(arg, msg, flow, refusal_code(status), status, why);
+	edge_record_refusal(arg, msg, flow, refusal_code(status), status, why);
 }
 
 /* With reply_unauthorized off a stranger hears nothing, not even 100 Trying. */
@@ -211,6 +210,6 @@ static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flo
 	if (result.verdict != ADMIT_DROP)
 		return true;
 	if (msg->method == SIP_INVITE)
-		record_refusal(edge, msg, flow, result.end, 0, result.text);
+		edge_record_refusal(edge, msg, flow, result.end, 0, result.text);
 	return false;
 }

@@ -35,11 +35,13 @@ struct sip_leg {
 	uint64_t sdp_id, sdp_version;	/* our o= line toward this side */
 	uint64_t sdp_hash;		/* of the description written last, but for o=; 0 none */
 	bool natted;			/* a phone whose Contact is not where it is */
-	char *sip_call_id;		/* A leg before its session */
-	char *product;
 	struct dial *dial;		/* B leg until its answer */
 	char *number_out, *caller_out;	/* B leg: as sent */
 };
+
+/* edge.c: the record of an INVITE that never became a call. */
+void edge_record_refusal(struct edge *edge, const struct sip_msg *msg, const struct net_flow *flow, enum end_code code,
+			 int status, const char *text);
 
 /* edge_leg.c */
 extern const struct leg_ops edge_leg_ops;

@@ -107,17 +107,9 @@ static void read_offer(struct edge *edge, const struct sip_msg *msg, struct call
 static void refuse_sdp(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg,
 		       const struct net_flow *flow, const char *why)
 {
-	struct call_refusal refusal = {
-		.code = END_SDP_MALFORMED, .status = 488, .text = why, .source_addr = &flow->peer.sa
-	};
-	char source[NET_ADDR_TEXT];
-
 	sip_stx_reply(tx, msg, 488, NULL,
 		      "Warning: 399 causeway \"session description cannot be read\"\r\n");
-	refusal.source = net_addr_format(&flow->peer, source);
-	refusal.proto = "sip";
-	refusal.sip_call_id = msg->call_id;
-	call_record_refusal(edge->config.host, &refusal);
+	edge_record_refusal(edge, msg, flow, END_SDP_MALFORMED, 488, why);
 }
 
 static struct sip_leg *caller_leg(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg,
@@ -152,6 +144,8 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
 	leg = edge->scratch ? caller_leg(edge, tx, msg, flow, &arrival) : NULL;
 	if (!leg) {
 		sip_stx_reply(tx, msg, 503, NULL, "Retry-After: 5\r\n");
+		edge_record_refusal(edge, msg, flow, END_SWITCH_OVERLOAD, 503,
+				    "no memory for another call");
 		arena_free(&edge->scratch);
 		return;
 	}

@@ -41,8 +41,6 @@ void edge_leg_free(struct sip_leg *leg)
 {
 	sip_session_release(&leg->session);
 	edge_dial_free(&leg->dial);
-	free(leg->sip_call_id);
-	free(leg->product);
 	free(leg->number_out);
 	free(leg->caller_out);
 	free(leg);
@@ -465,7 +463,7 @@ static void leg_describe(const struct leg *base, struct cdr *cdr, bool callee_si
 	const struct sip_leg *leg = container_of(base, const struct sip_leg, base);
 	const struct net_flow *flow = leg_flow(leg);
 	struct description *text = &descriptions[callee_side];
-	const char *product = leg->session ? sip_session_peer_product(leg->session) : leg->product;
+	const char *product = leg->session ? sip_session_peer_product(leg->session) : NULL;
 
 	text->addr[0] = text->call_id[0] = '\0';
 	if (flow->peer.sa.sa_family)
