@@ -40,22 +40,22 @@ static bool read_file(const char *file, struct buf *out)
 	return good;
 }
 
-static void print_count(const json_t *counts, const char *key, const char *one, const char *many,
-			bool first)
-{
-	json_int_t n = json_integer_value(json_object_get(counts, key));
-
-	printf("%s%" JSON_INTEGER_FORMAT " %s", first ? "" : ", ", n, n == 1 ? one : many);
-}
-
+/* "3 mapping gateways, 1 phone": what the sections hold, in their order; empty ones are not named. */
 static void print_counts(const json_t *counts)
 {
-	print_count(counts, "mapping_gateways", "mapping gateway", "mapping gateways", true);
-	print_count(counts, "routing_gateways", "routing gateway", "routing gateways", false);
-	print_count(counts, "phones", "phone", "phones", false);
-	print_count(counts, "accounts", "account", "accounts", false);
-	print_count(counts, "rate_groups", "rate group", "rate groups", false);
-	putchar('\n');
+	const char *before = "", *word;
+
+	for (unsigned i = 0; (word = model_kind(i).section); i++) {
+		json_int_t n = json_integer_value(json_object_get(counts, word));
+
+		if (!n)
+			continue;
+		printf("%s%" JSON_INTEGER_FORMAT " ", before, n);
+		for (word = n == 1 ? model_kind(i).name : word; *word; word++)
+			putchar(*word == '_' ? ' ' : *word);
+		before = ", ";
+	}
+	puts(*before ? "" : "no objects");
 }
 
 static void print_result(const struct reply *reply)
@@ -143,10 +143,11 @@ static json_t *errors_as_json(const struct model_error *errors, unsigned n)
 
 static json_t *counts_as_json(const struct model *m)
 {
-	return json_pack("{s:b, s:b, s:{s:i, s:i, s:i, s:i, s:i}}", "valid", 1, "applied", 0,
-			 "counts", "accounts", (int)m->n_accounts, "rate_groups",
-			 (int)m->n_rate_groups, "mapping_gateways", (int)m->n_mappings,
-			 "routing_gateways", (int)m->n_routings, "phones", (int)m->n_phones);
+	json_t *counts = json_object();
+
+	for (unsigned i = 0; model_kind(i).section; i++)
+		json_object_set_new(counts, model_kind(i).section, json_integer(model_count(m, i)));
+	return json_pack("{s:b, s:b, s:o}", "valid", 1, "applied", 0, "counts", counts);
 }
 
 static int check_here(struct cli *cli, struct span yaml)

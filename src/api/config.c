@@ -58,11 +58,8 @@ void api_get_config(struct api_request *req)
 static void write_counts(struct buf *out, const struct model *m)
 {
 	api_json_open(out, "counts", '{');
-	api_json_number(out, "accounts", m->n_accounts);
-	api_json_number(out, "rate_groups", m->n_rate_groups);
-	api_json_number(out, "mapping_gateways", m->n_mappings);
-	api_json_number(out, "routing_gateways", m->n_routings);
-	api_json_number(out, "phones", m->n_phones);
+	for (unsigned i = 0; model_kind(i).section; i++)
+		api_json_number(out, model_kind(i).section, model_count(m, i));
 	api_json_close(out, '}');
 }
 

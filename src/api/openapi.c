@@ -115,8 +115,25 @@ static void write_items(struct buf *out, const char *items)
 	buf_add_str(out, items);
 }
 
+/* "mapping_gateway" becomes "MappingGateway". */
+static const char *schema_name(const char *kind, char *dst, size_t size)
+{
+	bool upper = true;
+	size_t n = 0;
+
+	for (; *kind && n + 1 < size; kind++) {
+		if (*kind != '_')
+			dst[n++] = upper ? (char)(*kind - 'a' + 'A') : *kind;
+		upper = *kind == '_';
+	}
+	dst[n] = '\0';
+	return dst;
+}
+
 static void write_field(struct buf *out, const struct model_field_info *field)
 {
+	char name[64], items[128];
+
 	switch (field->type) {
 	case FIELD_BOOL:
 		open_schema(out, field->name, "boolean");
@@ -130,12 +147,15 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 	case FIELD_CODECS:
 	case FIELD_HEADERS:
 	case FIELD_ADDRESSES:
+	case FIELD_REFERENCES:
 		open_schema(out, field->name, "array");
 		write_items(out, STRING);
 		break;
-	case FIELD_RATES:
+	case FIELD_OBJECTS:
 		open_schema(out, field->name, "array");
-		write_items(out, REF("Rate"));
+		schema_name(model_kind(field->of).name, name, sizeof(name));
+		snprintf(items, sizeof(items), REF("%s"), name);
+		write_items(out, items);
 		break;
 	default:
 		open_schema(out, field->name, "string");
@@ -153,12 +173,13 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 	api_json_close(out, '}');
 }
 
-static void write_kind(struct buf *out, const char *schema, const char *kind, bool load)
+static void write_kind(struct buf *out, const struct model_kind *kind)
 {
 	size_t n = 0;
-	const struct model_field_info *fields = model_fields(kind, &n);
+	const struct model_field_info *fields = model_fields(kind->name, &n);
+	char name[64];
 
-	open_schema(out, schema, "object");
+	open_schema(out, schema_name(kind->name, name, sizeof(name)), "object");
 	api_json_open(out, "required", '[');
 	for (size_t i = 0; i < n; i++)
 		if (fields[i].required)
@@ -167,11 +188,11 @@ static void write_kind(struct buf *out, const char *schema, const char *kind, bo
 	api_json_open(out, "properties", '{');
 	for (size_t i = 0; i < n; i++)
 		write_field(out, &fields[i]);
-	if (load) {
+	if (kind->load) {
 		api_json_key(out, "load");
 		buf_add_str(out, "{\"readOnly\":true,\"allOf\":[" REF("Load") "]}");
 	}
-	if (strcmp(kind, "phone") == 0) {
+	if (strcmp(kind->name, "phone") == 0) {
 		api_json_key(out, "registered");
 		buf_add_str(out, "{\"type\":\"boolean\",\"readOnly\":true,\"description\":\"Then "
 				 "contact, user_agent, expires_in_s and "
@@ -246,12 +267,11 @@ static void write_schemas(struct buf *out)
 		api_json_key(out, written[i].name);
 		buf_add_str(out, written[i].json);
 	}
-	write_kind(out, "MappingGateway", "mapping_gateway", true);
-	write_kind(out, "RoutingGateway", "routing_gateway", true);
-	write_kind(out, "Phone", "phone", true);
-	write_kind(out, "Account", "account", false);
-	write_kind(out, "RateGroup", "rate_group", false);
-	write_kind(out, "Rate", "rate", false);
+	for (unsigned i = 0; model_kind(i).name; i++) {
+		struct model_kind kind = model_kind(i);
+
+		write_kind(out, &kind);
+	}
 	write_parameter_names(out);
 	write_cdr(out, "Cdr", 'C');
 	write_cdr(out, "CdrAttempt", 'A');

@@ -106,45 +106,90 @@ static int compare_rates(const void *a, const void *b)
 	return order ? order : x->line < y->line ? -1 : x->line > y->line;
 }
 
-static void rate_twice(struct build *b, const struct model_rate_group *group,
-		       const struct rate_line *first, const struct rate_line *second)
+static void rate_twice(struct build *b, const char *label, const struct rate_line *first,
+		       const struct rate_line *second)
 {
-	char object[96], text[160];
+	char text[160];
 
-	snprintf(object, sizeof(object), "rate_groups[%u] %s", b->objects[KIND_RATE_GROUP].n - 1,
-		 group->name ? group->name : "");
 	snprintf(text, sizeof(text), "prefix \"%s\" has two rates, first in line %u",
 		 second->rate.prefix, first->line);
-	build_error(b, second->line, 0, object, text, "keep one of them");
+	build_error(b, second->line, 0, label, text, "keep one of them");
 }
 
-void build_take_rates(struct build *b, struct model_rate_group *group)
+/* By prefix, each once; those without one have been complained of and go. */
+static void sort_rates(struct build *b, struct objects *o, unsigned first, const char *label)
 {
-	struct objects *o = &b->objects[KIND_RATE];
-	struct rate_line *sorted = calloc(o->n + 1, sizeof(*sorted));
+	struct model_rate *rates = (struct model_rate *)(void *)o->items;
+	struct rate_line *sorted = calloc(o->n - first + 1, sizeof(*sorted));
 	unsigned n = 0;
 
-	group->rates = arena_alloc(b->m->arena, (o->n + 1) * sizeof(*group->rates));
-	if (!sorted || !group->rates) {
+	if (!sorted) {
 		b->no_memory = true;
-		free(sorted);
 		return;
 	}
-	for (unsigned i = 0; i < o->n; i++) {
-		memcpy(&sorted[n].rate, o->items + i * sizeof(struct model_rate),
-		       sizeof(struct model_rate));
-		sorted[n].line = o->lines[i];
-		n += sorted[n].rate.prefix != NULL; /* else it has been complained of */
+	for (unsigned i = first; i < o->n; i++) {
+		sorted[n] = (struct rate_line){ rates[i], o->lines[i] };
+		n += rates[i].prefix != NULL;
 	}
 	qsort(sorted, n, sizeof(*sorted), compare_rates);
 	for (unsigned i = 0; i < n; i++) {
-		group->rates[i] = sorted[i].rate;
+		rates[first + i] = sorted[i].rate;
 		if (i && strcmp(sorted[i - 1].rate.prefix, sorted[i].rate.prefix) == 0)
-			rate_twice(b, group, &sorted[i - 1], &sorted[i]);
+			rate_twice(b, label, &sorted[i - 1], &sorted[i]);
 	}
-	group->n_rates = n;
-	o->n = 0;
+	o->n = first + n;
 	free(sorted);
+}
+
+/* ---- lists within objects ------------------------------------------------------------------ */
+
+struct list_mark build_begin_list(const struct build *b, enum kind of)
+{
+	return (struct list_mark){ b->objects[of].n, b->n_refs };
+}
+
+/* What the list's objects refer to is set where they lie from now on; a name that dangles is their owner's fault. */
+static void settle_refs(struct build *b, const struct list_mark *mark, enum kind kind,
+			unsigned index, char *list, const struct model_field_info *f)
+{
+	for (size_t i = mark->n_refs; i < b->n_refs; i++) {
+		struct reference *ref = &b->refs[i];
+
+		if (!ref->at)
+			ref->at =
+				(const void **)(void *)(list +
+							(ref->index - mark->n) * kinds[f->of].size +
+							ref->offset);
+		ref->kind = kind;
+		ref->index = index;
+	}
+}
+
+void build_end_list(struct build *b, const struct list_mark *mark, enum kind kind, unsigned index,
+		    void *object, const struct model_field_info *f)
+{
+	struct objects *o = &b->objects[f->of];
+	size_t each = kinds[f->of].size;
+	const char *name = kinds[kind].section ? object_name(object) : NULL;
+	char label[96], *list;
+	unsigned n;
+
+	snprintf(label, sizeof(label), "%s[%u]%s%s", kinds[kind].section, index, name ? " " : "",
+		 name ? name : "");
+	if (f->of == KIND_RATE)
+		sort_rates(b, o, mark->n, label);
+	n = o->n - mark->n;
+	list = arena_alloc(b->m->arena, n * each + 1);
+	if (!list) {
+		b->no_memory = true;
+		return;
+	}
+	if (n)
+		memcpy(list, o->items + mark->n * each, n * each);
+	settle_refs(b, mark, kind, index, list, f);
+	memcpy((char *)object + f->offset, &list, sizeof(list));
+	memcpy((char *)object + f->count, &n, sizeof(n));
+	o->n = mark->n;
 }
 
 /* ---- what lies between objects ------------------------------------------------------------- */
@@ -229,16 +274,15 @@ static void dangling(struct build *b, const struct reference *ref)
 {
 	struct name_walk walk = { b->m, ref->to, 0 };
 	const char *nearest = nearest_word(span_of(ref->name), next_name, &walk);
-	const char *what = ref->to == KIND_ACCOUNT ? "account" : "rate_group";
 	char text[256], remedy[160];
 
 	if (nearest) {
-		snprintf(text, sizeof(text), "%s: `%s` does not exist; did you mean `%s`?", what,
-			 ref->name, nearest);
+		snprintf(text, sizeof(text), "%s: `%s` does not exist; did you mean `%s`?",
+			 ref->field, ref->name, nearest);
 		snprintf(remedy, sizeof(remedy), "write `%s`, or add `%s` to %s", nearest,
 			 ref->name, kinds[ref->to].section);
 	} else {
-		snprintf(text, sizeof(text), "%s: `%s` does not exist", what, ref->name);
+		snprintf(text, sizeof(text), "%s: `%s` does not exist", ref->field, ref->name);
 		snprintf(remedy, sizeof(remedy), "add `%s` to %s", ref->name,
 			 kinds[ref->to].section);
 	}
@@ -248,18 +292,14 @@ static void dangling(struct build *b, const struct reference *ref)
 static void resolve(struct build *b, const struct reference *ref)
 {
 	const void *to = name_index_find(&b->m->index->names[ref->to], span_of(ref->name));
-	const char *name;
 
-	if (!to) {
+	if (!to)
 		dangling(b, ref);
-	} else if (ref->to == KIND_ACCOUNT) {
+	else if (ref->at)
+		*ref->at = to;
+	else
 		memcpy((char *)kind_object(b->m, ref->kind, ref->index) + ref->offset, &to,
 		       sizeof(to));
-	} else {
-		name = object_name(to);
-		memcpy((char *)kind_object(b->m, ref->kind, ref->index) + ref->offset, &name,
-		       sizeof(name));
-	}
 }
 
 static void check_mapping(struct build *b, unsigned i)

@@ -5,6 +5,7 @@
 #include "model/model_int.h"
 
 #define AT(type, member) offsetof(struct type, member)
+#define LIST(owner, member) .offset = AT(owner, member), .count = AT(owner, n_##member)
 #define LINES_MOST 10000000
 #define DAY_US ((int64_t)(86400 * SEC))
 #define TIMEOUT(owner, key, member, text) \
@@ -44,7 +45,7 @@ static const struct model_field_info account_fields[] = {
 	  .most = INT64_MAX, .help = "Money in the account." },
 	{ .name = "overdraft", .type = FIELD_MONEY, .offset = AT(model_account, overdraft), .most = INT64_MAX,
 	  .help = "How far the balance may fall below zero." },
-	{ .name = "rate_group", .type = FIELD_RATE_GROUP, .offset = AT(model_account, rate_group),
+	{ .name = "rate_group", .type = FIELD_REFERENCE, .of = KIND_RATE_GROUP, .offset = AT(model_account, rate_group),
 	  .help = "Rates that its calls are charged by." },
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_account, memo), .most = 4096, .help = "Free text." },
 };
@@ -52,7 +53,7 @@ static const struct model_field_info account_fields[] = {
 static const struct model_field_info rate_group_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_rate_group, name), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Unique name." },
-	{ .name = "rates", .type = FIELD_RATES, .offset = AT(model_rate_group, rates),
+	{ .name = "rates", .type = FIELD_OBJECTS, .of = KIND_RATE, LIST(model_rate_group, rates),
 	  .help = "One rate per prefix; the longest that begins the number counts." },
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_rate_group, memo), .most = 4096, .help = "Free text." },
 };
@@ -66,15 +67,30 @@ static const struct model_field_info rate_fields[] = {
 	  .unset = 60, .help = "Charged in steps of so many seconds." },
 };
 
+static const struct model_field_info group_fields[] = {
+	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_group, name), .required = true, .least = 1,
+	  .most = NAME_LEN_MAX, .help = "Unique name." },
+	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(model_group, line_limit), .most = LINES_MOST,
+	  .help = "Most simultaneous calls of all its gateways together; 0 = no limit." },
+	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_group, memo), .most = 4096, .help = "Free text." },
+};
+
+#define GROUP_FIELDS(owner) \
+	{ .name = "groups", .type = FIELD_REFERENCES, .of = KIND_GROUP, LIST(owner, groups), .most = GROUPS_MOST, \
+	  .help = "Gateway groups that it is in: their limits hold for it too." }, \
+	{ .name = "reserved_lines", .type = FIELD_COUNT, .offset = AT(owner, reserved_lines), .most = LINES_MOST, \
+	  .help = "It takes no call while fewer lines than these are free in one of its groups." }
+
 static const struct model_field_info mapping_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_mapping, name), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Unique name." },
-	{ .name = "account", .type = FIELD_ACCOUNT, .offset = AT(model_mapping, account), .help = "Who pays." },
+	{ .name = "account", .type = FIELD_REFERENCE, .of = KIND_ACCOUNT, .offset = AT(model_mapping, account),
+	  .help = "Who pays." },
 	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_mapping, locked), .help = "No calls from this gateway." },
 	{ .name = "auth", .type = FIELD_CHOICE, .offset = AT(model_mapping, auth),
 	  .choices = "address|address_port|digest", .most = 2,
 	  .help = "Known by its address, by address and port (each address then names its port), or by user and password." },
-	{ .name = "addresses", .type = FIELD_ADDRESSES, .offset = AT(model_mapping, addresses),
+	{ .name = "addresses", .type = FIELD_ADDRESSES, LIST(model_mapping, addresses),
 	  .help = "Where its calls come from: hosts or networks; a port, where written, must match." },
 	{ .name = "user", .type = FIELD_TEXT, .offset = AT(model_mapping, user), .most = 64, .help = "Digest user." },
 	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_mapping, password), .most = 128,
@@ -83,6 +99,7 @@ static const struct model_field_info mapping_fields[] = {
 	  .help = "Most simultaneous calls; 0 = no limit." },
 	{ .name = "rate_limit", .type = FIELD_COUNT, .offset = AT(model_mapping, rate_limit), .most = 1000000,
 	  .help = "Most new calls a second; 0 = no limit." },
+	GROUP_FIELDS(model_mapping),
 	SIP_FIELDS(model_mapping),
 	{ .name = "max_duration", .type = FIELD_DURATION, .offset = AT(model_mapping, max_duration_us),
 	  .most = 7 * DAY_US, .help = "Longest talk time; 0s = the system's." },
@@ -92,7 +109,8 @@ static const struct model_field_info mapping_fields[] = {
 static const struct model_field_info routing_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_routing, name), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Unique name." },
-	{ .name = "account", .type = FIELD_ACCOUNT, .offset = AT(model_routing, account), .help = "Who is paid." },
+	{ .name = "account", .type = FIELD_REFERENCE, .of = KIND_ACCOUNT, .offset = AT(model_routing, account),
+	  .help = "Who is paid." },
 	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_routing, locked), .help = "No calls to this gateway." },
 	{ .name = "address", .type = FIELD_PEER, .offset = AT(model_routing, host), .required = true,
 	  .help = "host, host:port or [v6]:port, where host is an address or a name to resolve." },
@@ -100,7 +118,7 @@ static const struct model_field_info routing_fields[] = {
 	  .most = 2, .unset = -1, .help = "Absent = by DNS, or UDP." },
 	{ .name = "local_address", .type = FIELD_TEXT, .offset = AT(model_routing, local_address), .most = 64,
 	  .help = "Listening address to send from; absent = by route." },
-	{ .name = "prefixes", .type = FIELD_PREFIXES, .offset = AT(model_routing, prefixes),
+	{ .name = "prefixes", .type = FIELD_PREFIXES, LIST(model_routing, prefixes),
 	  .help = "Called numbers that it serves begin so; \"\" = all, as when absent." },
 	{ .name = "priority", .type = FIELD_COUNT, .offset = AT(model_routing, priority), .most = 1000000,
 	  .help = "Among equal prefixes the smaller one is tried first." },
@@ -110,6 +128,7 @@ static const struct model_field_info routing_fields[] = {
 	  .help = "Most simultaneous calls; 0 = no limit." },
 	{ .name = "rate_limit", .type = FIELD_COUNT, .offset = AT(model_routing, rate_limit), .most = 1000000,
 	  .help = "Most new calls a second; 0 = no limit." },
+	GROUP_FIELDS(model_routing),
 	{ .name = "options_check", .type = FIELD_BOOL, .offset = AT(model_routing, options_check),
 	  .help = "Ask it by OPTIONS whether it is alive." },
 	TIMEOUT(model_routing, "invite_timeout", timeouts.invite_us, "As the parameter; 0s = the system's."),
@@ -134,7 +153,8 @@ static const struct model_field_info routing_fields[] = {
 static const struct model_field_info phone_fields[] = {
 	{ .name = "number", .type = FIELD_NUMBER, .offset = AT(model_phone, number), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Its number and digest user." },
-	{ .name = "account", .type = FIELD_ACCOUNT, .offset = AT(model_phone, account), .help = "Who pays." },
+	{ .name = "account", .type = FIELD_REFERENCE, .of = KIND_ACCOUNT, .offset = AT(model_phone, account),
+	  .help = "Who pays." },
 	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_phone, locked), .help = "No calls from or to it." },
 	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_phone, password), .most = 128,
 	  .help = "Digest password." },
@@ -150,6 +170,8 @@ const struct kind_info kinds[KINDS_ALL] = {
 			   ARRAY_SIZE(account_fields), AT(model, accounts), AT(model, n_accounts), NO_LOAD },
 	[KIND_RATE_GROUP] = { "rate_group", "rate_groups", sizeof(struct model_rate_group), rate_group_fields,
 			      ARRAY_SIZE(rate_group_fields), AT(model, rate_groups), AT(model, n_rate_groups), NO_LOAD },
+	[KIND_GROUP] = { "gateway_group", "gateway_groups", sizeof(struct model_group), group_fields,
+			 ARRAY_SIZE(group_fields), AT(model, groups), AT(model, n_groups), AT(model_group, load) },
 	[KIND_MAPPING] = { "mapping_gateway", "mapping_gateways", sizeof(struct model_mapping), mapping_fields,
 			   ARRAY_SIZE(mapping_fields), AT(model, mappings), AT(model, n_mappings),
 			   AT(model_mapping, load) },
@@ -158,7 +180,7 @@ const struct kind_info kinds[KINDS_ALL] = {
 			   AT(model_routing, load) },
 	[KIND_PHONE] = { "phone", "phones", sizeof(struct model_phone), phone_fields, ARRAY_SIZE(phone_fields),
 			 AT(model, phones), AT(model, n_phones), AT(model_phone, load) },
-	[KIND_RATE] = { "rate", "rates", sizeof(struct model_rate), rate_fields, ARRAY_SIZE(rate_fields), 0, 0, NO_LOAD },
+	[KIND_RATE] = { "rate", NULL, sizeof(struct model_rate), rate_fields, ARRAY_SIZE(rate_fields), 0, 0, NO_LOAD },
 };
 
 const struct model_field_info *model_fields(const char *kind, size_t *n)
@@ -173,16 +195,31 @@ const struct model_field_info *model_fields(const char *kind, size_t *n)
 	return NULL;
 }
 
+struct model_kind model_kind(unsigned i)
+{
+	if (i >= KINDS_ALL)
+		return (struct model_kind){ .name = NULL };
+	return (struct model_kind){ kinds[i].name, kinds[i].section, kinds[i].load != NO_LOAD };
+}
+
+unsigned model_count(const struct model *m, unsigned i)
+{
+	unsigned n;
+
+	kind_objects(m, (enum kind)i, &n);
+	return n;
+}
+
 const char *model_field_type_name(enum model_field_type type)
 {
 	static const char *const names[FIELD_TYPES] = {
 		[FIELD_NAME] = "name", [FIELD_NUMBER] = "number", [FIELD_TEXT] = "text", [FIELD_MEMO] = "memo",
 		[FIELD_SECRET] = "secret", [FIELD_BOOL] = "bool", [FIELD_COUNT] = "count",
 		[FIELD_DURATION] = "duration", [FIELD_MONEY] = "money", [FIELD_CHOICE] = "choice",
-		[FIELD_WORD] = "choice", [FIELD_TRANSPORT] = "choice", [FIELD_ACCOUNT] = "account",
-		[FIELD_RATE_GROUP] = "rate_group", [FIELD_PREFIX] = "prefix", [FIELD_PREFIXES] = "prefixes",
+		[FIELD_WORD] = "choice", [FIELD_TRANSPORT] = "choice", [FIELD_REFERENCE] = "reference",
+		[FIELD_REFERENCES] = "references", [FIELD_PREFIX] = "prefix", [FIELD_PREFIXES] = "prefixes",
 		[FIELD_CODECS] = "codecs", [FIELD_ADDRESSES] = "addresses", [FIELD_PEER] = "peer",
-		[FIELD_RATES] = "rates",	       [FIELD_HEADERS] = "headers",
+		[FIELD_OBJECTS] = "objects",	       [FIELD_HEADERS] = "headers",
 	};
 
 	return (unsigned)type < FIELD_TYPES ? names[type] : "";
@@ -199,6 +236,7 @@ static const struct {
 	{ "customerPassword", "password" }, { "clearingAccount", "account" },  { "sipTimer", "session_timer" },
 	{ "sip100Rel", "rel100" },	   { "sipCodecs", "codecs" },	       { "protocol", "transport" },
 	{ "localIp", "local_address" },	   { "displayNumber", "display" },     { "money", "balance" },
+	{ "gatewayGroups", "groups" },	   { "reservedLine", "reserved_lines" },
 	{ "limitMoney", "overdraft" },	   { "feeRateGroup", "rate_group" },   { "timeoutInvite", "invite_timeout" },
 	{ "timeoutTrying", "trying_timeout" }, { "timeoutRinging", "ringing_timeout" },
 	{ "timeoutSessionProgress", "progress_timeout" }, { "timeoutSessionProgressSdp", "progress_sdp_timeout" },

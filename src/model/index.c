@@ -80,6 +80,11 @@ const struct model_rate_group *model_rate_group(const struct model *m, struct sp
 	return name_index_find(&m->index->names[KIND_RATE_GROUP], name);
 }
 
+const struct model_group *model_group(const struct model *m, struct span name)
+{
+	return name_index_find(&m->index->names[KIND_GROUP], name);
+}
+
 const struct model_mapping *model_mapping(const struct model *m, struct span name)
 {
 	return name_index_find(&m->index->names[KIND_MAPPING], name);

@@ -88,8 +88,15 @@ struct model_account {
 	const char *kind;		/* "customer", "agent", "vendor" */
 	bool locked;
 	int64_t balance, overdraft;	/* 10^-8 units */
-	const char *rate_group;		/* NULL = none */
+	const struct model_rate_group *rate_group;	/* NULL = none */
 	const char *memo;
+};
+
+struct model_group {			/* gateways that share one limit */
+	const char *name;
+	int line_limit;			/* 0 = none */
+	const char *memo;
+	struct load *load;
 };
 
 struct model_rate {
@@ -149,6 +156,9 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	const char *user, *password;
 	int line_limit;			/* 0 = none */
 	uint32_t rate_limit;
+	unsigned n_groups;
+	const struct model_group **groups;
+	int reserved_lines;		/* of each of its groups must be free, else it takes no call */
 	struct model_sip sip;
 	uint64_t max_duration_us;	/* 0 = the system's */
 	const char *memo;
@@ -169,6 +179,9 @@ struct model_routing {			/* routing gateway: where calls go out */
 	bool protect;
 	int line_limit;
 	uint32_t rate_limit;
+	unsigned n_groups;
+	const struct model_group **groups;
+	int reserved_lines;
 	bool options_check;
 	struct model_timeouts timeouts;
 	struct model_sip sip;
@@ -234,9 +247,10 @@ struct model {
 	uint64_t version;		/* counts up with each swap */
 	uint64_t built_utc_us;
 	struct model_params params;
-	unsigned n_accounts, n_rate_groups, n_mappings, n_routings, n_phones;
+	unsigned n_accounts, n_rate_groups, n_groups, n_mappings, n_routings, n_phones;
 	struct model_account *accounts;
 	struct model_rate_group *rate_groups;
+	struct model_group *groups;
 	struct model_mapping *mappings;
 	struct model_routing *routings;
 	struct model_phone *phones;
@@ -263,6 +277,7 @@ void model_hub_swap(struct model_hub *hub, struct model *m);
 
 const struct model_account *model_account(const struct model *m, struct span name);
 const struct model_rate_group *model_rate_group(const struct model *m, struct span name);
+const struct model_group *model_group(const struct model *m, struct span name);
 const struct model_mapping *model_mapping(const struct model *m, struct span name);
 const struct model_routing *model_routing(const struct model *m, struct span name);
 const struct model_phone *model_phone(const struct model *m, struct span number);
@@ -297,8 +312,8 @@ unsigned model_read_yaml(struct model **model_out, struct span yaml, struct mode
  * else written as "***" (which model_read_yaml refuses). */
 void model_write_yaml(struct buf *out, const struct model *m, bool secrets);
 
-/* One object as JSON, keys as in the YAML (API, `gateway show`); kind: "mapping_gateway", "routing_gateway", "phone",
- * "account", "rate_group". Load included when `load`. Secrets never. */
+/* One object as JSON, keys as in the YAML (API, `gateway show`); kind as by model_kind. Load included when `load`.
+ * Secrets never. */
 void model_write_json(struct buf *out, const struct model *m, const char *kind, const void *object, bool load);
 /* The same with secrets, as flags: what a store keeps and reads back. */
 #define MODEL_JSON_LOAD 1
@@ -323,14 +338,14 @@ enum model_field_type {
 	FIELD_CHOICE,		/* one of `choices`; the value is the word's place + least */
 	FIELD_WORD,		/* one of `choices`; the value is the word */
 	FIELD_TRANSPORT,	/* as FIELD_CHOICE */
-	FIELD_ACCOUNT,		/* name of an account */
-	FIELD_RATE_GROUP,	/* name of a rate group */
+	FIELD_REFERENCE,	/* name of an object of kind `of`: a pointer to it */
+	FIELD_REFERENCES,	/* list of them, each once */
 	FIELD_PREFIX,		/* 0..32: digits, letters, * # + */
 	FIELD_PREFIXES,		/* list of them */
 	FIELD_CODECS,		/* list of names */
 	FIELD_ADDRESSES,	/* list of "host", "host:port", "net/len", "[v6]:port" */
 	FIELD_PEER,		/* "host", "host:port", "[v6]:port", ";transport=" */
-	FIELD_RATES,		/* list of objects of kind "rate" */
+	FIELD_OBJECTS,		/* list of objects of kind `of`, which have no name of their own */
 	FIELD_HEADERS,		/* list of header names, "X-*" = all that begin so */
 	FIELD_TYPES
 };
@@ -344,9 +359,18 @@ struct model_field_info {
 	int64_t unset;			/* the value of a number, bool or choice when the key is absent */
 	const char *choices;		/* "address|address_port|digest" */
 	const char *help;
+	unsigned of;			/* kind of what a list holds or a name refers to: see model_kind */
+	size_t count;			/* of a list: offset of the number of its elements, where it is kept as an array */
 };
 const char *model_field_type_name(enum model_field_type type);	/* "name", "count", ... */
-/* Kinds: "mapping_gateway", "routing_gateway", "phone", "account", "rate_group", "rate". NULL, 0 when unknown. */
+/* By kind ("mapping_gateway", "rate"...); NULL, 0 when unknown. */
 const struct model_field_info *model_fields(const char *kind, size_t *n);
+/* Kind number `i`, in the order of the file; NULL name: there are no more. Those without a section stand within others. */
+struct model_kind {
+	const char *name, *section;	/* "phone", "phones" */
+	bool load;			/* its objects have one */
+};
+struct model_kind model_kind(unsigned i);
+unsigned model_count(const struct model *m, unsigned i);	/* objects of kind `i` */
 
 #endif

@@ -11,15 +11,27 @@
 #define CACHE_LINE 64
 #define NAME_LEN_MAX 63
 #define PREFIX_LEN_MAX 32
+#define GROUPS_MOST 8
 
 /* ---- kinds --------------------------------------------------------------------------- */
 
-enum kind { KIND_ACCOUNT, KIND_RATE_GROUP, KIND_MAPPING, KIND_ROUTING, KIND_PHONE, KINDS, KIND_RATE = KINDS, KINDS_ALL };
+/* Those before KINDS are sections of the file and have names; the others stand in lists within objects. */
+enum kind {
+	KIND_ACCOUNT,
+	KIND_RATE_GROUP,
+	KIND_GROUP,
+	KIND_MAPPING,
+	KIND_ROUTING,
+	KIND_PHONE,
+	KINDS,
+	KIND_RATE = KINDS,
+	KINDS_ALL
+};
 
 #define NO_LOAD SIZE_MAX
 struct kind_info {
-	const char *name, *section;
-	size_t size;			/* of the struct, whose first member is the name */
+	const char *name, *section;	/* section NULL: it stands within others */
+	size_t size;			/* of the struct, whose first member is the name if it has a section */
 	const struct model_field_info *fields;
 	size_t n_fields;
 	size_t array, count;		/* offsets in struct model */
@@ -109,15 +121,18 @@ struct objects {
 	unsigned *lines;		/* where each stands in the file */
 	unsigned n, size;
 };
+/* A name to be resolved: the pointer at `at`, or at `offset` of object `index` of `kind`, which moves until the end. */
 struct reference {
 	enum kind kind, to;
 	unsigned index, line, column;
 	size_t offset;
+	const void **at;
 	const char *name;
+	const char *field;
 };
 struct build {
 	struct model *m;
-	struct objects objects[KINDS_ALL];	/* KIND_RATE: those of the group being read */
+	struct objects objects[KINDS_ALL];	/* from KINDS on: those of the lists being read */
 	struct reference *refs;
 	size_t n_refs, refs_size;
 	struct model_error *errors;
@@ -131,8 +146,15 @@ bool build_refer(struct build *b, const struct reference *ref);
 /* False when no more errors are wanted. */
 bool build_error(struct build *b, unsigned line, unsigned column, const char *object, const char *text,
 		 const char *remedy);
-/* The rates just read become those of `group`. */
-void build_take_rates(struct build *b, struct model_rate_group *group);
+/* A list within an object is being read: what build_end_list needs to know of its beginning. */
+struct list_mark {
+	unsigned n;
+	size_t n_refs;
+};
+struct list_mark build_begin_list(const struct build *b, enum kind of);
+/* The objects added since become the list `f` of object `index` of `kind`. */
+void build_end_list(struct build *b, const struct list_mark *mark, enum kind kind, unsigned index, void *object,
+		    const struct model_field_info *f);
 /* Checks what lies between objects and indexes. The snapshot, or NULL with errors. */
 struct model *build_finish(struct build *b);
 void build_free(struct build *b);

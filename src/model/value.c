@@ -272,26 +272,34 @@ static bool set_transport(const struct setting *s)
 
 /* ---- references ------------------------------------------------------------------------------ */
 
-static bool set_reference(const struct setting *s)
+/* Item `i` names the object that the pointer is to be set to: the field's own, or the one at `at`. */
+static bool refer(const struct setting *s, unsigned i, const void **at)
 {
+	const struct item *item = &s->items[i];
 	struct reference ref = {
 		.kind = s->kind,
-		.to = s->f->type == FIELD_ACCOUNT ? KIND_ACCOUNT : KIND_RATE_GROUP,
+		.to = (enum kind)s->f->of,
 		.index = s->index,
-		.line = s->items[0].line,
-		.column = s->items[0].column,
+		.line = item->line,
+		.column = item->column,
 		.offset = s->f->offset,
-		.name = arena_dup(s->b->m->arena, s->items[0].text),
+		.at = at,
+		.name = arena_dup(s->b->m->arena, item->text),
+		.field = s->f->name,
 	};
 
-	if (s->items[0].text.len == 0)
-		return true;
-	if (s->items[0].text.len > NAME_LEN_MAX || !text_is_clean(s->items[0].text, false))
-		return fault(s, 0, "name an object of this file", "`%.*s` cannot be a name",
-			     SHOWN(s->items[0].text));
+	if (item->text.len == 0 || item->text.len > NAME_LEN_MAX ||
+	    !text_is_clean(item->text, false))
+		return fault(s, i, "name an object of this file", "`%.*s` cannot be a name",
+			     SHOWN(item->text));
 	if (!ref.name || !build_refer(s->b, &ref))
 		return no_memory(s);
 	return true;
+}
+
+static bool set_reference(const struct setting *s)
+{
+	return s->items[0].text.len == 0 || refer(s, 0, NULL);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------- */
@@ -315,9 +323,42 @@ static bool set_prefix(const struct setting *s)
 	return prefix_is_good(s, 0) && store_text(s, s->items[0].text);
 }
 
+/* The field's array and its length. */
+static bool store_list(const struct setting *s, const void *list, unsigned n)
+{
+	memcpy(s->object + s->f->offset, &list, sizeof(list));
+	memcpy(s->object + s->f->count, &n, sizeof(n));
+	return true;
+}
+
+static bool item_is_new(const struct setting *s, unsigned item)
+{
+	for (unsigned j = 0; j < item; j++)
+		if (span_ieq(s->items[item].text, s->items[j].text))
+			return fault(s, item, "name each once", "`%.*s` is listed twice",
+				     SHOWN(s->items[item].text));
+	return true;
+}
+
+static bool set_references(const struct setting *s)
+{
+	const void **list = arena_alloc(s->b->m->arena, sizeof(*list) * (s->n + 1));
+	char remedy[60];
+
+	snprintf(remedy, sizeof(remedy), "list %" PRId64 " at most", s->f->most);
+	if (s->n > s->f->most)
+		return fault(s, (unsigned)s->f->most, remedy,
+			     "%u are listed, the limit is %" PRId64, s->n, s->f->most);
+	if (!list)
+		return no_memory(s);
+	for (unsigned i = 0; i < s->n; i++)
+		if (!item_is_new(s, i) || !refer(s, i, &list[i]))
+			return false;
+	return store_list(s, list, s->n);
+}
+
 static bool set_prefixes(const struct setting *s)
 {
-	struct model_routing *gw = (struct model_routing *)(void *)s->object;
 	const char **prefixes = arena_alloc(s->b->m->arena, sizeof(*prefixes) * (s->n + 1));
 
 	if (!prefixes)
@@ -329,9 +370,7 @@ static bool set_prefixes(const struct setting *s)
 		if (!prefixes[i])
 			return no_memory(s);
 	}
-	gw->prefixes = prefixes;
-	gw->n_prefixes = s->n;
-	return true;
+	return store_list(s, prefixes, s->n);
 }
 
 /* A list of names that are kept as one text, "PCMA,PCMU", each once. */
@@ -342,16 +381,10 @@ static bool set_names(const struct setting *s,
 	bool good = true;
 
 	for (unsigned i = 0; i < s->n && good; i++) {
-		struct span name = s->items[i].text;
-
-		good = is_good(s, i);
-		for (unsigned j = 0; j < i && good; j++)
-			if (span_ieq(name, s->items[j].text))
-				good = fault(s, i, "name each once", "`%.*s` is listed twice",
-					     SHOWN(name));
+		good = is_good(s, i) && item_is_new(s, i);
 		if (i)
 			buf_add_char(&list, ',');
-		buf_add_span(&list, name);
+		buf_add_span(&list, s->items[i].text);
 	}
 	if (good && list.failed)
 		good = fault(s, s->n - 1, "list fewer", "the list is longer than 1024 bytes");
@@ -400,7 +433,6 @@ static bool set_headers(const struct setting *s)
 
 static bool set_addresses(const struct setting *s)
 {
-	struct model_mapping *gw = (struct model_mapping *)(void *)s->object;
 	struct model_address *list = arena_alloc(s->b->m->arena, sizeof(*list) * (s->n + 1));
 
 	if (!list)
@@ -417,9 +449,7 @@ static bool set_addresses(const struct setting *s)
 		if (!list[i].text)
 			return no_memory(s);
 	}
-	gw->addresses = list;
-	gw->n_addresses = s->n;
-	return true;
+	return store_list(s, list, s->n);
 }
 
 static bool set_peer(const struct setting *s)
@@ -451,7 +481,7 @@ static const struct {
 	[FIELD_COUNT] = { set_count },         [FIELD_DURATION] = { set_duration },
 	[FIELD_MONEY] = { set_money },         [FIELD_CHOICE] = { set_choice },
 	[FIELD_WORD] = { set_word },           [FIELD_TRANSPORT] = { set_transport },
-	[FIELD_ACCOUNT] = { set_reference },   [FIELD_RATE_GROUP] = { set_reference },
+	[FIELD_REFERENCE] = { set_reference }, [FIELD_REFERENCES] = { set_references, true },
 	[FIELD_PREFIX] = { set_prefix },       [FIELD_PREFIXES] = { set_prefixes, true },
 	[FIELD_CODECS] = { set_codecs, true }, [FIELD_ADDRESSES] = { set_addresses, true },
 	[FIELD_PEER] = { set_peer },           [FIELD_HEADERS] = { set_headers, true },
@@ -468,7 +498,7 @@ bool field_set(struct build *b, enum kind kind, unsigned index, void *object,
 {
 	struct setting s = { b, kind, index, object, f, items, n, fault_out };
 
-	assert(types[f->type].set); /* rates are read as objects */
+	assert(types[f->type].set); /* objects are read key by key */
 	return types[f->type].set(&s);
 }
 

@@ -79,34 +79,63 @@ static void write_choice(struct writing *w, const struct model_field_info *f, co
 	buf_add_json(w->out, word);
 }
 
-static void write_account(struct writing *w, const struct model_field_info *f, const void *object)
+static void write_reference(struct writing *w, const struct model_field_info *f, const void *object)
 {
-	const struct model_account *account;
+	const void *to;
 
-	memcpy(&account, (const char *)object + f->offset, sizeof(account));
-	buf_add_json(w->out, span_of(account->name));
+	memcpy(&to, (const char *)object + f->offset, sizeof(to));
+	buf_add_json(w->out, span_of(object_name(to)));
+}
+
+static unsigned count_at(const void *object, const struct model_field_info *f)
+{
+	unsigned n;
+
+	memcpy(&n, (const char *)object + f->count, sizeof(n));
+	return n;
+}
+
+static const void *list_at(const void *object, const struct model_field_info *f)
+{
+	const void *list;
+
+	memcpy(&list, (const char *)object + f->offset, sizeof(list));
+	return list;
+}
+
+static void write_references(struct writing *w, const struct model_field_info *f,
+			     const void *object)
+{
+	const void *const *list = list_at(object, f);
+
+	buf_add_char(w->out, '[');
+	for (unsigned i = 0; i < count_at(object, f); i++) {
+		buf_add_str(w->out, i ? ", " : "");
+		buf_add_json(w->out, span_of(object_name(list[i])));
+	}
+	buf_add_char(w->out, ']');
 }
 
 static void write_prefixes(struct writing *w, const struct model_field_info *f, const void *object)
 {
-	const struct model_routing *gw = object;
+	const char *const *prefixes = list_at(object, f);
 
 	buf_add_char(w->out, '[');
-	for (unsigned i = 0; i < gw->n_prefixes; i++) {
+	for (unsigned i = 0; i < count_at(object, f); i++) {
 		buf_add_str(w->out, i ? ", " : "");
-		buf_add_json(w->out, span_of(gw->prefixes[i]));
+		buf_add_json(w->out, span_of(prefixes[i]));
 	}
 	buf_add_char(w->out, ']');
 }
 
 static void write_addresses(struct writing *w, const struct model_field_info *f, const void *object)
 {
-	const struct model_mapping *gw = object;
+	const struct model_address *addresses = list_at(object, f);
 
 	buf_add_char(w->out, '[');
-	for (unsigned i = 0; i < gw->n_addresses; i++) {
+	for (unsigned i = 0; i < count_at(object, f); i++) {
 		buf_add_str(w->out, i ? ", " : "");
-		buf_add_json(w->out, span_of(gw->addresses[i].text));
+		buf_add_json(w->out, span_of(addresses[i].text));
 	}
 	buf_add_char(w->out, ']');
 }
@@ -142,15 +171,15 @@ static void write_peer(struct writing *w, const struct model_field_info *f, cons
 
 static void write_fields(struct writing *w, enum kind kind, const void *object, bool all);
 
-/* One rate a line is left to people's editors: a tariff may have a hundred thousand. */
-static void write_rates(struct writing *w, const struct model_field_info *f, const void *object)
+/* One a line, for people's editors: a tariff may have a hundred thousand. */
+static void write_objects(struct writing *w, const struct model_field_info *f, const void *object)
 {
-	const struct model_rate_group *group = object;
+	const char *list = list_at(object, f);
 
 	buf_add_char(w->out, '[');
-	for (unsigned i = 0; i < group->n_rates; i++) {
+	for (unsigned i = 0; i < count_at(object, f); i++) {
 		buf_add_str(w->out, i ? ",\n      {" : "\n      {");
-		write_fields(w, KIND_RATE, &group->rates[i], true);
+		write_fields(w, (enum kind)f->of, list + i * kinds[f->of].size, true);
 		buf_add_char(w->out, '}');
 	}
 	buf_add_char(w->out, ']');
@@ -158,16 +187,16 @@ static void write_rates(struct writing *w, const struct model_field_info *f, con
 
 static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_field_info *,
 					  const void *) = {
-	[FIELD_NAME] = write_text,       [FIELD_NUMBER] = write_text,
-	[FIELD_TEXT] = write_text,       [FIELD_MEMO] = write_text,
-	[FIELD_SECRET] = write_secret,   [FIELD_BOOL] = write_bool,
-	[FIELD_COUNT] = write_count,     [FIELD_DURATION] = write_duration,
-	[FIELD_MONEY] = write_money,     [FIELD_CHOICE] = write_choice,
-	[FIELD_WORD] = write_text,       [FIELD_TRANSPORT] = write_choice,
-	[FIELD_ACCOUNT] = write_account, [FIELD_RATE_GROUP] = write_text,
-	[FIELD_PREFIX] = write_text,     [FIELD_PREFIXES] = write_prefixes,
-	[FIELD_CODECS] = write_names,    [FIELD_ADDRESSES] = write_addresses,
-	[FIELD_PEER] = write_peer,       [FIELD_RATES] = write_rates,
+	[FIELD_NAME] = write_text,           [FIELD_NUMBER] = write_text,
+	[FIELD_TEXT] = write_text,           [FIELD_MEMO] = write_text,
+	[FIELD_SECRET] = write_secret,       [FIELD_BOOL] = write_bool,
+	[FIELD_COUNT] = write_count,         [FIELD_DURATION] = write_duration,
+	[FIELD_MONEY] = write_money,         [FIELD_CHOICE] = write_choice,
+	[FIELD_WORD] = write_text,           [FIELD_TRANSPORT] = write_choice,
+	[FIELD_REFERENCE] = write_reference, [FIELD_REFERENCES] = write_references,
+	[FIELD_PREFIX] = write_text,         [FIELD_PREFIXES] = write_prefixes,
+	[FIELD_CODECS] = write_names,        [FIELD_ADDRESSES] = write_addresses,
+	[FIELD_PEER] = write_peer,           [FIELD_OBJECTS] = write_objects,
 	[FIELD_HEADERS] = write_names,
 };
 

@@ -177,7 +177,20 @@ static void read_field(struct reader *r, enum kind kind, unsigned index, void *o
 
 /* ---- objects ------------------------------------------------------------------------------------ */
 
-static void read_list(struct reader *r, enum kind kind);
+static void read_list(struct reader *r, enum kind kind, const char *name);
+
+/* A list of objects within object `index` of `kind`. */
+static void read_within(struct reader *r, enum kind kind, unsigned index, void *object,
+			const struct model_field_info *f)
+{
+	struct list_mark mark = build_begin_list(&r->b, (enum kind)f->of);
+
+	if (reader_is_null(r))
+		return;
+	read_list(r, (enum kind)f->of, f->name);
+	if (!r->stop)
+		build_end_list(&r->b, &mark, kind, index, object, f);
+}
 
 /* Errors found before the name was known get it now: "phones[2]" becomes "phones[2] 1001". */
 static void name_errors(struct reader *r, unsigned first, const char *label, const char *name)
@@ -232,8 +245,8 @@ static void read_keys(struct reader *r, enum kind kind, unsigned index, void *ob
 		}
 		if (!reader_is_null(r))
 			*first = line;
-		if (f->type == FIELD_RATES)
-			read_list(r, KIND_RATE);
+		if (f->type == FIELD_OBJECTS)
+			read_within(r, kind, index, object, f);
 		else
 			read_field(r, kind, index, object, f);
 	}
@@ -255,30 +268,27 @@ static void read_object(struct reader *r, enum kind kind)
 	if (r->stop)
 		return;
 	check_required(r, kind, line, seen);
-	if (kind == KIND_RATE_GROUP)
-		build_take_rates(&r->b, object);
-	if (kind == KIND_RATE)
+	if (!kinds[kind].section)
 		return;
 	snprintf(label, sizeof(label), "%s", r->object);
 	name_errors(r, first_error, label, object_name(object));
 }
 
-static void read_list(struct reader *r, enum kind kind)
+static void read_list(struct reader *r, enum kind kind, const char *name)
 {
 	char outer[sizeof(r->object)];
-	const char *section = kinds[kind].section;
 
 	if (reader_is_null(r))
 		return;
 	if (reader_type(r) != YAML_SEQUENCE_START_EVENT) {
-		complain(r, "write `- { ... }` for each", "%s: must be a list of objects", section);
+		complain(r, "write `- { ... }` for each", "%s: must be a list of objects", name);
 		reader_skip(r);
 		return;
 	}
 	snprintf(outer, sizeof(outer), "%s", r->object);
 	for (unsigned i = 0; reader_next(r) != YAML_SEQUENCE_END_EVENT && !r->stop; i++) {
-		snprintf(r->object, sizeof(r->object), "%.60s%s%.20s[%u]", outer, *outer ? " " : "",
-			 section, i);
+		snprintf(r->object, sizeof(r->object), "%.60s%s%.24s[%u]", outer, *outer ? " " : "",
+			 name, i);
 		if (reader_type(r) == YAML_MAPPING_START_EVENT) {
 			read_object(r, kind);
 		} else {
@@ -379,6 +389,20 @@ static int find_section(const char *key)
 	return -1;
 }
 
+static void complain_section(struct reader *r, const char *key)
+{
+	char remedy[160] = "known keys: ";
+	size_t len = strlen(remedy), walk = 0;
+	const char *before = "", *name;
+
+	while ((name = next_section(&walk)) && len < sizeof(remedy)) {
+		len += (size_t)snprintf(remedy + len, sizeof(remedy) - len, "%s%s", before, name);
+		before = ", ";
+	}
+	walk = 0;
+	complain_key(r, key, nearest_word(span_of(key), next_section, &walk), remedy);
+}
+
 static void read_root(struct reader *r)
 {
 	unsigned seen[KINDS + 2] = { 0 };
@@ -387,12 +411,9 @@ static void read_root(struct reader *r)
 	while (reader_next_key(r, key, sizeof(key))) {
 		int section = find_section(key);
 		unsigned line = reader_line(r);
-		size_t walk = 0;
 
 		if (section < 0)
-			complain_key(r, key, nearest_word(span_of(key), next_section, &walk),
-				     "known keys: version, parameters, accounts, rate_groups, "
-				     "mapping_gateways, routing_gateways, phones");
+			complain_section(r, key);
 		else if (seen[section])
 			complain(r, "put all into one", "key `%s` stands twice, first in line %u",
 				 key, seen[section]);
@@ -404,7 +425,7 @@ static void read_root(struct reader *r)
 		else if (section == KINDS + 1)
 			read_version(r);
 		else
-			read_list(r, (enum kind)section);
+			read_list(r, (enum kind)section, kinds[section].section);
 		if (section >= 0 && !seen[section])
 			seen[section] = line;
 	}

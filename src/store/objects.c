@@ -13,7 +13,7 @@
 
 #define TEXT_MAX (256u << 20)
 #define DEPTH_MAX 16
-#define SECTIONS_MAX 16
+#define SECTIONS_MAX 64
 #define SECTION_POSITIONS                                                                          \
 	0x100000000ll /* apart: a new object moves only those behind it in its own section */
 #define PARAMETERS "parameters"

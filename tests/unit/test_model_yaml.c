@@ -18,9 +18,13 @@ static const char good[] =
 	"rate_groups:\n"
 	"  - { name: retail, rates: [ { prefix: \"880\", price: \"0.0200\", period: 1 }, { prefix: "
 	"\"\", price: \"0.0120\" } ] }\n"
+	"gateway_groups:\n"
+	"  - { name: eu, line_limit: 300, memo: trunk }\n"
+	"  - { name: all, line_limit: 500 }\n"
 	"mapping_gateways:\n"
 	"  - { name: acme-in, account: acme, addresses: [ \"127.0.0.2\", \"10.0.0.0/8\", "
-	"\"[2001:db8::8]:5060\" ], line_limit: 100, rate_limit: 20 }\n"
+	"\"[2001:db8::8]:5060\" ], line_limit: 100, rate_limit: 20, groups: [ all, eu ], "
+	"reserved_lines: 10 }\n"
 	"  - name: pbx\n"
 	"    auth: digest\n"
 	"    user: pbx\n"
@@ -65,7 +69,7 @@ static void check_objects(const struct model *m)
 	const struct model_account *acme = model_account(m, SPAN("acme"));
 
 	assert_int_equal(acme->overdraft, 550000000);
-	assert_string_equal(acme->rate_group, "retail");
+	assert_ptr_equal(acme->rate_group, model_rate_group(m, SPAN("retail")));
 	assert_ptr_equal(model_routing(m, SPAN("a-1"))->account,
 			 model_account(m, SPAN("广州联通")));
 	assert_string_equal(model_account(m, SPAN("广州联通"))->memo, "two\nlines");
@@ -97,6 +101,11 @@ static void check_objects(const struct model *m)
 	assert_int_equal(b->n_prefixes, 1);
 	assert_string_equal(b->prefixes[0], "");
 	assert_int_equal(b->follow_redirects, 1);
+	assert_int_equal(in->n_groups, 2);
+	assert_ptr_equal(in->groups[0], model_group(m, SPAN("all")));
+	assert_ptr_equal(in->groups[1], model_group(m, SPAN("eu")));
+	assert_int_equal(in->groups[1]->line_limit, 300);
+	assert_int_equal(in->reserved_lines, 10);
 	assert_int_equal(a->follow_redirects, -1);
 	assert_int_equal(b->sip.request_address, 0);
 	assert_int_equal(model_routing(m, SPAN("c-1"))->n_prefixes, 2);
@@ -290,6 +299,14 @@ static const struct {
 	  "write `addresses` instead" },
 	{ MAP("addresses: [ 192.0.2.1 ], capacity: 5"), 3, "mapping_gateways[0] in",
 	  "did you mean `line_limit`?", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], groups: [ a, a ]"), 3, "mapping_gateways[0] in",
+	  "groups: `a` is listed twice", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], groups: [ europa ]") "gateway_groups: [ { name: europe } "
+							      "]\n",
+	  3, "mapping_gateways[0] in", "groups: `europa` does not exist; did you mean `europe`?",
+	  "" },
+	{ MAP("addresses: [ 192.0.2.1 ], groups: [ a, b, c, d, e, f, g, h, i ]"), 3,
+	  "mapping_gateways[0] in", "groups: 9 are listed, the limit is 8", "list 8 at most" },
 	{ MAP("addresses: [ 192.0.2.1 ], lockType: 3"), 3, "mapping_gateways[0] in",
 	  "did you mean `locked`?", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], line_limit: 99999999"), 3, "mapping_gateways[0] in",
@@ -468,7 +485,8 @@ static void test_cut(void **state)
 static void test_fields(void **state)
 {
 	static const char *const kinds[] = { "mapping_gateway", "routing_gateway", "phone",
-					     "account",         "rate_group",      "rate" };
+					     "account",         "rate_group",      "rate",
+					     "gateway_group" };
 	size_t n;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
