@@ -373,21 +373,47 @@ static void count_for_caller(const struct call *call)
 					  memory_order_relaxed);
 }
 
+int call_end_status(const struct call_end *end)
+{
+	int own = end->code ? end_code_info(end->code)->sip : 0;
+
+	if (end->status >= 400)
+		return end->status;
+	return own >= 400 ? own : 480;
+}
+
+/* What the caller's side is told: a mapping gateway may have statuses of its own for failed calls. A caller who
+ * gave up hears no failure. */
+static struct call_end end_for_caller(const struct call *call, const struct call_end *end)
+{
+	const struct model_mapping *mapping = call->from.mapping;
+	struct call_end told = *end;
+
+	if (!mapping || !mapping->failed_codes || call->answered_us || call->a->over)
+		return told;
+	told.status = model_code_replaced(mapping->failed_codes, call_end_status(end));
+	if (told.status != 503)
+		told.retry_after_s = 0;
+	return told;
+}
+
 void call_finish(struct call *call, const struct call_end *end)
 {
 	struct call_host *host = call->host;
+	struct call_end told;
 
 	if (call->step == STEP_OVER)
 		return;
+	told = end_for_caller(call, end);
 	count_for_caller(call);
 	call_attempt_record(call, end);
-	call_record(call, CDR_END, end);
+	call_record(call, CDR_END, &told);
 	call_enter(call, STEP_OVER);
 	host->counters.ended++;
 	if (!call->answered_us)
 		host->counters.failed++;
 	call_drop_leg(&call->b, end);
-	call_drop_leg(&call->a, end);
+	call_drop_leg(&call->a, &told);
 	call_attempt_over(call);
 	if (call->caller_taken)
 		admit_give(call->model, &call->from);
@@ -429,6 +455,18 @@ void call_on_redial(struct leg *leg)
 		call_enter(leg->call, STEP_DIAL);
 }
 
+/* A caller whose gateway wants to hear ringing in one form gets it as soon as there is media to describe. */
+static void ring_caller(struct call *call, int status, const struct media_desc *early)
+{
+	int form = call->from.mapping ? call->from.mapping->ring_signal : RING_PASS;
+
+	if (form != RING_PASS && call->early && (status == 180 || status == 183)) {
+		status = form == RING_183_SDP ? 183 : 180;
+		early = call->early;
+	}
+	call->a->ops->ring(call->a, status, early);
+}
+
 void call_on_progress(struct leg *leg, int status, const struct media_desc *early)
 {
 	struct call *call = leg->call;
@@ -458,7 +496,7 @@ void call_on_progress(struct leg *leg, int status, const struct media_desc *earl
 				       : STEP_PROGRESS;
 	if (next > call->step)
 		call_enter(call, next);
-	call->a->ops->ring(call->a, status, early);
+	ring_caller(call, status, early);
 }
 
 static void answer_failed(struct call *call, const char *text)

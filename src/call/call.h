@@ -184,6 +184,8 @@ struct call *call_find(struct call_host *host, uint64_t id);
 struct call *call_next(struct call_host *host, uint32_t *index);
 void call_hangup(struct call *call, const struct call_end *end);
 
+/* The status that a caller whose call ended so is refused with. */
+int call_end_status(const struct call_end *end);
 /* What an outcome on the callee's side is called. */
 enum end_code call_classify(int status, int q850, int err);
 

@@ -53,7 +53,7 @@ void edge_session_config(const struct sip_leg *leg, const struct model_params *p
 /* What a response or local failure means, as a call_end whose spans borrow from the message. */
 void edge_end_of(const struct sip_leg *leg, const struct sip_event *ev, struct call_end *out);
 /* "Reason: Q.850;cause=16\r\n" and, for refusals, Retry-After, into dst; borrowed result. */
-struct span edge_end_headers(const struct call_end *end, bool refusal, char *dst, size_t size);
+struct span edge_end_headers(const struct call_end *end, bool refusal, bool named, char *dst, size_t size);
 /* SDP of `media` as we say it to `leg`, in the scratch arena's buffer; len 0 on failure. */
 struct span edge_write_sdp(struct sip_leg *leg, const struct media_desc *media, struct buf *out);
 /* Keep what both sides' codec lists allow; false if no audio codec is left. */

@@ -207,31 +207,28 @@ void edge_end_of(const struct sip_leg *leg, const struct sip_event *ev, struct c
 }
 
 /* What a side gave as its reason goes on as it was given (RFC 3326); without a Q.850 cause in it we add the one
- * that our end code means. */
-struct span edge_end_headers(const struct call_end *end, bool refusal, char *dst, size_t size)
+ * that our end code means. `named`: the text beside that cause is our end code, and takes the place of a text given. */
+struct span edge_end_headers(const struct call_end *end, bool refusal, bool named, char *dst,
+			     size_t size)
 {
 	bool has_q850 = span_istarts(end->reason, SPAN("Q.850"));
 	int cause = end->q850;
 	size_t n = 0;
 
+	named = named && end->code != END_NONE;
+
 	if (cause < 0 && end->code)
 		cause = end_code_info(end->code)->q850;
-	if (end->reason.len && end->reason.len < 200)
+	if (end->reason.len && end->reason.len < 200 && !(has_q850 && named))
 		n += fmt_print(dst, size, "Reason: %.*s\r\n", SPAN_ARG(end->reason));
-	if (cause > 0 && !has_q850)
+	if (cause > 0 && named)
+		n += fmt_print(dst + n, size - n, "Reason: Q.850;cause=%d;text=\"%s\"\r\n", cause,
+			       end_code_info(end->code)->name);
+	else if (cause > 0 && !has_q850)
 		n += fmt_print(dst + n, size - n, "Reason: Q.850;cause=%d\r\n", cause);
 	if (refusal && end->retry_after_s)
 		n += fmt_print(dst + n, size - n, "Retry-After: %u\r\n", end->retry_after_s);
 	return (struct span){ dst, n };
-}
-
-static int refusal_status(const struct call_end *end)
-{
-	int own = end->code ? end_code_info(end->code)->sip : 0;
-
-	if (end->status >= 400)
-		return end->status;
-	return own >= 400 ? own : 480;
 }
 
 /* The INVITE has no session yet: answer it through its transaction. */
@@ -246,21 +243,29 @@ static void refuse_bare(struct sip_leg *leg, int status, struct span extra)
 		sip_stx_reply(leg->tx, &req, status, NULL, lines);
 }
 
+static bool wants_end_code(const struct sip_leg *leg)
+{
+	const struct admit_result *from = leg->base.call ? call_from(leg->base.call) : NULL;
+
+	return !leg->callee_side && from && from->mapping && from->mapping->reason_text;
+}
+
 static void leg_release(struct leg *base, const struct call_end *end)
 {
 	struct sip_leg *leg = sip_leg(base);
 	char lines[384];
 	bool refusal =
 		!leg->callee_side && !(leg->session && sip_session_is_answered(leg->session));
-	struct span extra = edge_end_headers(end, refusal, lines, sizeof(lines));
+	struct span extra =
+		edge_end_headers(end, refusal, wants_end_code(leg), lines, sizeof(lines));
 
 	if (base->over)
 		return;
 	base->over = true;
 	if (leg->invite_pending)
-		refuse_bare(leg, refusal_status(end), extra);
+		refuse_bare(leg, call_end_status(end), extra);
 	else if (leg->session && refusal)
-		sip_session_refuse(leg->session, refusal_status(end), NULL, extra);
+		sip_session_refuse(leg->session, call_end_status(end), NULL, extra);
 	else if (leg->session)
 		sip_session_end(leg->session, extra);
 	edge_dial_free(&leg->dial);

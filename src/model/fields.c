@@ -11,6 +11,10 @@
 #define TIMEOUT(owner, key, member, text) \
 	{ .name = key, .type = FIELD_DURATION, .offset = AT(owner, member), .most = (int64_t)(600 * SEC), .help = text }
 
+#define SWITCH_AFTER(key, member, text) \
+	{ .name = key, .type = FIELD_CHOICE, .offset = AT(model_routing, failover.member), .choices = "system|off|on", \
+	  .least = -1, .most = 1, .unset = -1, .help = text }
+
 #define SIP_FIELDS(owner) \
 	{ .name = "codecs", .type = FIELD_CODECS, .offset = AT(owner, sip.codecs), \
 	  .help = "Codecs permitted, in order of preference; absent = as offered." }, \
@@ -101,6 +105,13 @@ static const struct model_field_info mapping_fields[] = {
 	  .help = "Most new calls a second; 0 = no limit." },
 	GROUP_FIELDS(model_mapping),
 	SIP_FIELDS(model_mapping),
+	{ .name = "ring_signal", .type = FIELD_CHOICE, .offset = AT(model_mapping, ring_signal),
+	  .choices = "pass|183_sdp|180_sdp", .most = 2,
+	  .help = "How it hears ringing: as the gateway sends it, or once there is early media always as 183 or 180 with SDP." },
+	{ .name = "failed_codes", .type = FIELD_CODE_MAP, .offset = AT(model_mapping, failed_codes),
+	  .help = "SIP statuses of failed calls replaced toward it, received:sent; 0 before the colon = all others, behind it = leave." },
+	{ .name = "reason_text", .type = FIELD_BOOL, .offset = AT(model_mapping, reason_text),
+	  .help = "Tell it our end code as text in the Reason header (RFC 3326)." },
 	{ .name = "max_duration", .type = FIELD_DURATION, .offset = AT(model_mapping, max_duration_us),
 	  .most = 7 * DAY_US, .help = "Longest talk time; 0s = the system's." },
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_mapping, memo), .most = 4096, .help = "Free text." },
@@ -145,6 +156,13 @@ static const struct model_field_info routing_fields[] = {
 	  .help = "Host in From; absent = our address." },
 	{ .name = "follow_redirects", .type = FIELD_CHOICE, .offset = AT(model_routing, follow_redirects),
 	  .choices = "system|off|on", .least = -1, .most = 1, .unset = -1, .help = "Follow its 3xx." },
+	SWITCH_AFTER("switch_after_ringing", after_ringing, "After it rang the search may go on; system: switch_until_connect."),
+	SWITCH_AFTER("switch_after_sdp", after_sdp, "After it sent SDP the search may go on; system: not stop_after_sdp."),
+	SWITCH_AFTER("switch_after_busy", after_busy, "After it said busy the search may go on; system: not stop_after_busy."),
+	{ .name = "stop_codes", .type = FIELD_CODES, .offset = AT(model_routing, failover.stop_codes),
+	  .help = "Its SIP statuses that end the search for a gateway; they go before the system's lists." },
+	{ .name = "continue_codes", .type = FIELD_CODES, .offset = AT(model_routing, failover.continue_codes),
+	  .help = "Its SIP statuses after which the search goes on, though they say busy or declined." },
 	{ .name = "max_duration", .type = FIELD_DURATION, .offset = AT(model_routing, max_duration_us),
 	  .most = 7 * DAY_US, .help = "Longest talk time; 0s = the system's." },
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_routing, memo), .most = 4096, .help = "Free text." },
@@ -220,6 +238,7 @@ const char *model_field_type_name(enum model_field_type type)
 		[FIELD_REFERENCES] = "references", [FIELD_PREFIX] = "prefix", [FIELD_PREFIXES] = "prefixes",
 		[FIELD_CODECS] = "codecs", [FIELD_ADDRESSES] = "addresses", [FIELD_PEER] = "peer",
 		[FIELD_OBJECTS] = "objects",	       [FIELD_HEADERS] = "headers",
+		[FIELD_CODES] = "codes",	       [FIELD_CODE_MAP] = "code_map",
 	};
 
 	return (unsigned)type < FIELD_TYPES ? names[type] : "";
@@ -242,6 +261,10 @@ static const struct {
 	{ "timeoutSessionProgress", "progress_timeout" }, { "timeoutSessionProgressSdp", "progress_sdp_timeout" },
 	{ "sipRequestAddressMethod", "request_address" }, { "sipResponseAddressMethod", "response_address" },
 	{ "sipAuthenticationMethod", "auth" }, { "sipAuthenticationUser", "user" },
+	{ "switchAllowRing", "switch_after_ringing" }, { "switchUntilConnect", "switch_after_ringing" },
+	{ "switchAllowSdp", "switch_after_sdp" }, { "switchAllowBusy", "switch_after_busy" },
+	{ "switchAllowErrorCode", "continue_codes" }, { "stopSwitchSipCodes", "stop_codes" },
+	{ "callFailedSipCode", "failed_codes" }, { "sipRemoteRingSignal", "ring_signal" },
 	{ "maxCallDurationUpper", "max_duration" }, { "maxCallDurationLower", "max_duration" },
 };
 

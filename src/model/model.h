@@ -144,6 +144,21 @@ const char *model_header_refused(struct span name);
 /* Is the header named by `list` (a pass_headers)? */
 bool model_header_listed(const char *list, struct span name);
 
+/* Is this SIP status in a list such as "503,480-489" (NULL = none)? */
+bool model_code_listed(const char *list, int status);
+/* What stands for this status in a map such as "404:503,0:480": 0 before the colon = all others, behind it = as it
+ * is (NULL = all are). */
+int model_code_replaced(const char *map, int status);
+
+/* What of the system's rules of failover a routing gateway overrides. -1 = the system's, 0 = stop, 1 = go on. */
+struct model_failover {
+	int after_ringing, after_sdp, after_busy;
+	const char *stop_codes, *continue_codes;	/* "503,480-489"; NULL = none */
+};
+
+/* How a caller hears that it rings: as the gateway says, or always with a session description. */
+enum ring_signal { RING_PASS, RING_183_SDP, RING_180_SDP };
+
 enum mapping_auth { AUTH_ADDRESS, AUTH_ADDRESS_PORT, AUTH_DIGEST };
 
 struct model_mapping {			/* mapping gateway: where calls come in */
@@ -161,6 +176,9 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	int reserved_lines;		/* of each of its groups must be free, else it takes no call */
 	struct model_sip sip;
 	uint64_t max_duration_us;	/* 0 = the system's */
+	int ring_signal;		/* enum ring_signal */
+	const char *failed_codes;	/* statuses of failed calls replaced: "404:503"; NULL = none */
+	bool reason_text;		/* our end code in the Reason header */
 	const char *memo;
 	struct load *load;
 };
@@ -188,6 +206,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	const char *user, *password;	/* digest as client */
 	const char *from_host;		/* host in From; NULL = our address */
 	int follow_redirects;		/* -1 = the system's */
+	struct model_failover failover;
 	uint64_t max_duration_us;
 	const char *memo;
 	struct load *load;
@@ -210,12 +229,13 @@ struct model_params {
 #define PARAM_COUNT uint64_t
 #define PARAM_BOOL bool
 #define PARAM_TEXT const char *
+#define PARAM_CODES const char *
 #define PARAM(name, type, def, least, most, vos, help) PARAM_##type name;
 #include "model/params.def"
 #undef PARAM
 };
 
-enum param_type { PARAM_TYPE_DURATION, PARAM_TYPE_COUNT, PARAM_TYPE_BOOL, PARAM_TYPE_TEXT };
+enum param_type { PARAM_TYPE_DURATION, PARAM_TYPE_COUNT, PARAM_TYPE_BOOL, PARAM_TYPE_TEXT, PARAM_TYPE_CODES };
 struct param_info {
 	const char *name;
 	enum param_type type;
@@ -346,6 +366,8 @@ enum model_field_type {
 	FIELD_ADDRESSES,	/* list of "host", "host:port", "net/len", "[v6]:port" */
 	FIELD_PEER,		/* "host", "host:port", "[v6]:port", ";transport=" */
 	FIELD_OBJECTS,		/* list of objects of kind `of`, which have no name of their own */
+	FIELD_CODES,		/* list of SIP statuses and ranges of them, "480-489" */
+	FIELD_CODE_MAP,		/* list of "404:503" */
 	FIELD_HEADERS,		/* list of header names, "X-*" = all that begin so */
 	FIELD_TYPES
 };

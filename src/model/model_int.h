@@ -94,6 +94,11 @@ bool text_is_clean(struct span text, bool lines);	/* UTF-8 without control chara
 bool text_of(struct span text, const char *others, bool scripts);
 /* The header that an entry of pass_headers ("X-Tenant", "X-*") names and that never passes, or NULL. */
 const char *pass_entry_refused(struct span entry);
+/* "503", "480-489": statuses 300 to 699. */
+bool code_range_parse(struct span text, uint32_t *first_out, uint32_t *last_out);
+/* "404:503"; see model_code_replaced. */
+bool code_pair_parse(struct span text, uint32_t *from_out, uint32_t *to_out);
+bool code_list_is_good(struct span list);
 bool bool_parse(struct span text, bool *out);
 void params_default(struct model_params *params, struct arena *arena);
 /* The parameter at odds with another one, or NULL. */

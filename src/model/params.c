@@ -155,6 +155,24 @@ static int param_set_number(char *to, const struct param_info *info, struct span
 	return 0;
 }
 
+static int param_set_codes(char *to, struct arena *arena, struct span text, char *why, size_t size)
+{
+	char *copy;
+
+	if (text.len > 128 || !code_list_is_good(text)) {
+		snprintf(why, size, "`%.*s` is no list of SIP statuses such as 404,500-599",
+			 SPAN_ARG(span_head(text, 40)));
+		return -EINVAL;
+	}
+	copy = arena_dup(arena, text);
+	if (!copy) {
+		snprintf(why, size, "not enough memory");
+		return -ENOMEM;
+	}
+	memcpy(to, &copy, sizeof(copy));
+	return 0;
+}
+
 int param_set(struct model_params *params, const struct param_info *info, struct arena *arena,
 	      struct span text, char *why, size_t size)
 {
@@ -183,6 +201,8 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 		}
 		memcpy(to, &copy, sizeof(copy));
 		return 0;
+	case PARAM_TYPE_CODES:
+		return param_set_codes(to, arena, text, why, size);
 	default:
 		return param_set_number(to, info, text, why, size);
 	}
@@ -201,6 +221,7 @@ const char *param_format(const struct model_params *params, const struct param_i
 		snprintf(dst, size, "%s", on ? "on" : "off");
 		break;
 	case PARAM_TYPE_TEXT:
+	case PARAM_TYPE_CODES:
 		memcpy(&text, from, sizeof(text));
 		snprintf(dst, size, "%s", text);
 		break;

@@ -431,6 +431,39 @@ static bool set_headers(const struct setting *s)
 	return set_names(s, header_is_good);
 }
 
+static bool code_is_good(const struct setting *s, unsigned item)
+{
+	struct span text = s->items[item].text;
+	uint32_t first, last;
+
+	return code_range_parse(text, &first, &last) ||
+	       fault(s, item, "write SIP statuses from 300 to 699, such as 503 or 480-489",
+		     "`%.*s` is neither a status nor a range of them", SHOWN(text));
+}
+
+static bool set_codes(const struct setting *s)
+{
+	return set_names(s, code_is_good);
+}
+
+static bool code_pair_is_good(const struct setting *s, unsigned item)
+{
+	struct span text = s->items[item].text;
+	uint32_t from, to;
+
+	return code_pair_parse(text, &from, &to) ||
+	       fault(s, item,
+		     "write received:sent, such as 404:503; 0 before the colon stands for all "
+		     "others, 0 behind it leaves the status as it is",
+		     "`%.*s` does not replace one SIP status by another of 400 or above",
+		     SHOWN(text));
+}
+
+static bool set_code_map(const struct setting *s)
+{
+	return set_names(s, code_pair_is_good);
+}
+
 static bool set_addresses(const struct setting *s)
 {
 	struct model_address *list = arena_alloc(s->b->m->arena, sizeof(*list) * (s->n + 1));
@@ -485,6 +518,7 @@ static const struct {
 	[FIELD_PREFIX] = { set_prefix },       [FIELD_PREFIXES] = { set_prefixes, true },
 	[FIELD_CODECS] = { set_codecs, true }, [FIELD_ADDRESSES] = { set_addresses, true },
 	[FIELD_PEER] = { set_peer },           [FIELD_HEADERS] = { set_headers, true },
+	[FIELD_CODES] = { set_codes, true },   [FIELD_CODE_MAP] = { set_code_map, true },
 };
 
 bool field_is_list(enum model_field_type type)

@@ -197,7 +197,8 @@ static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_f
 	[FIELD_PREFIX] = write_text,         [FIELD_PREFIXES] = write_prefixes,
 	[FIELD_CODECS] = write_names,        [FIELD_ADDRESSES] = write_addresses,
 	[FIELD_PEER] = write_peer,           [FIELD_OBJECTS] = write_objects,
-	[FIELD_HEADERS] = write_names,
+	[FIELD_HEADERS] = write_names,       [FIELD_CODES] = write_names,
+	[FIELD_CODE_MAP] = write_names,
 };
 
 /* JSON members, and YAML's as well within braces. What has no value at all is left out in any case. */

@@ -36,6 +36,7 @@ static const char good[] =
 	"    max_duration: 1h\n"
 	"    trust_identity: yes\n"
 	"    pass_headers: User-to-User, X-*\n"
+	"    failed_codes: [ \"404:503\", \"0:480\" ]\n"
 	"routing_gateways:\n"
 	"  - { name: a-1, account: 广州联通, address: \"127.0.0.3:5060;transport=tcp\", prefixes: "
 	"[ \"880\", 44 ], priority: 1, invite_timeout: 3s }\n"
@@ -88,6 +89,7 @@ static void check_objects(const struct model *m)
 	assert_true(pbx->sip.trust_identity);
 	assert_string_equal(pbx->sip.pass_headers, "User-to-User,X-*");
 	assert_null(in->sip.pass_headers);
+	assert_string_equal(pbx->failed_codes, "404:503,0:480");
 	assert_int_equal(pbx->max_duration_us, 3600 * SEC);
 	assert_string_equal(a->host, "127.0.0.3");
 	assert_int_equal(a->port, 5060);
@@ -403,6 +405,9 @@ static const struct {
 	  "never passes (Session-Expires)", "" },
 	{ ROUTE("pass_headers: [ \"Re*\" ]"), 3, "routing_gateways[0] out",
 	  "`Re*` never passes (Record-Route)", "" },
+	{ ROUTE("stop_codes: [ 503, 200-299 ]"), 3, "routing_gateways[0] out",
+	  "`200-299` is neither a status nor a range", "" },
+	{ ROUTE("continue_codes: 599-500"), 3, "routing_gateways[0] out", "neither a status", "" },
 	{ ROUTE("pass_headers: P-Asserted-Identity"), 3, "routing_gateways[0] out", "never passes",
 	  "trust_identity" },
 	{ ROUTE("protect: perhaps"), 3, "routing_gateways[0] out", "neither true nor false", "" },

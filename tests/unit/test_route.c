@@ -244,9 +244,71 @@ static const struct {
 	{ STANDARD, { END_LINE_LIMIT, 0, -1, false, false, 1 }, true },
 };
 
+/* A gateway's own rules; `goes_on` for each of the outcomes below, in order. */
+static const struct {
+	const char *config;
+	struct model_failover own;
+	const char *goes_on; /* "yn..." */
+} own_rules[] = {
+	/* 503; 503 after ringing; 503 after SDP; 486; 603; 404 */
+	{ STANDARD, { -1, -1, -1, NULL, NULL }, "ynnnny" },
+	{ STANDARD, { 1, -1, -1, NULL, NULL }, "yynnny" },
+	{ STANDARD, { -1, 1, -1, NULL, NULL }, "ynynny" },
+	{ STANDARD, { -1, -1, 1, NULL, NULL }, "ynnyny" },
+	{ SET("switch_until_connect: on"), { 0, -1, -1, NULL, NULL }, "ynnnny" },
+	{ SET("stop_after_sdp: off"), { -1, 0, -1, NULL, NULL }, "ynnnny" },
+	{ SET("stop_after_busy: off"), { -1, -1, 0, NULL, NULL }, "ynnnny" },
+	{ STANDARD, { -1, -1, -1, "500-599,404", NULL }, "nnnnnn" },
+	{ STANDARD, { -1, -1, -1, NULL, "486,603" }, "ynnyyy" },
+	{ SET("stop_codes: \"404\""), { -1, -1, -1, NULL, NULL }, "ynnnnn" },
+	{ SET("stop_codes: \"404\""), { -1, -1, -1, NULL, "404" }, "ynnnny" },
+	{ SET("continue_codes: \"486-603\""), { -1, -1, -1, "486", NULL }, "ynnnyy" },
+	{ SET("stop_codes: \"404\", continue_codes: \"404\""),
+	  { -1, -1, -1, NULL, NULL },
+	  "ynnnny" },
+};
+
+static void test_own_rules(void **state)
+{
+	static const struct route_outcome outcome[] = {
+		{ END_PEER_CONGESTION, 503, -1, false, false, 1 },
+		{ END_PEER_CONGESTION, 503, -1, true, false, 1 },
+		{ END_PEER_CONGESTION, 503, -1, false, true, 1 },
+		{ END_USER_BUSY, 486, -1, false, false, 1 },
+		{ END_USER_DECLINED, 603, -1, false, false, 1 },
+		{ END_NUMBER_UNALLOCATED, 404, -1, false, false, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own_rules); i++) {
+		struct fixture f = begin(own_rules[i].config);
+		struct model_routing gw = { .name = "a", .failover = own_rules[i].own };
+		struct route_candidate candidate = { .gateway = &gw };
+
+		for (size_t j = 0; j < ARRAY_SIZE(outcome); j++)
+			if (route_may_go_on(f.m, &candidate, &outcome[j]) !=
+			    (own_rules[i].goes_on[j] == 'y'))
+				fail_msg("rules %zu, outcome %zu", i, j);
+		model_unref(&f.m);
+	}
+}
+
+static void test_codes(void **state)
+{
+	assert_false(model_code_listed(NULL, 503));
+	assert_true(model_code_listed("404,500-599", 503));
+	assert_true(model_code_listed("404, 500-599", 599));
+	assert_false(model_code_listed("404,500-599", 600));
+	assert_int_equal(model_code_replaced(NULL, 404), 404);
+	assert_int_equal(model_code_replaced("404:503,486:0,0:480", 404), 503);
+	assert_int_equal(model_code_replaced("404:503,486:0,0:480", 486), 486);
+	assert_int_equal(model_code_replaced("404:503,486:0,0:480", 500), 480);
+	assert_int_equal(model_code_replaced("404:503,0:0", 500), 500);
+}
+
 static void test_go_on(void **state)
 {
-	static const struct model_routing gw = { .name = "a" };
+	static const struct model_routing gw = { .name = "a",
+						 .failover = { -1, -1, -1, NULL, NULL } };
 	static const struct model_phone phone = { .number = "1" };
 	struct route_candidate a = { .gateway = &gw }, b = { .phone = &phone };
 
@@ -266,7 +328,8 @@ int main(void)
 		cmocka_unit_test(test_order), cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_full),  cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_phone), cmocka_unit_test(test_many),
-		cmocka_unit_test(test_go_on),
+		cmocka_unit_test(test_go_on), cmocka_unit_test(test_own_rules),
+		cmocka_unit_test(test_codes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
