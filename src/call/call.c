@@ -234,10 +234,37 @@ static void call_refuse(struct call *call, enum end_code code, const char *text)
 	call_finish(call, &end);
 }
 
-/* A leg that never becomes a call. */
-static void leg_turn_away(struct leg *leg, const struct call_end *end)
+/* No slot or no memory: the leg never becomes a call, but it has its record. */
+static void turn_away(struct call_host *host, struct leg *leg, const struct call_arrival *arrival,
+		      const struct admit_result *from)
 {
-	leg->ops->release(leg, end);
+	const struct end_code_info *info = end_code_info(END_SWITCH_OVERLOAD);
+	struct call_end end = { .code = END_SWITCH_OVERLOAD,
+				.status = info->sip,
+				.q850 = info->q850,
+				.retry_after_s =
+					(uint32_t)(host->model->params.retry_after / SEC) };
+	struct cdr seen = { 0 };
+	char text[128] = "no memory for another call";
+	struct call_refusal refusal = { .code = end.code, .status = end.status, .text = text };
+
+	if (host->calls.count >= host->calls.limit)
+		fmt_print(text, sizeof(text),
+			  "worker %u has %u calls up, as many as [run] max_calls allows",
+			  host->worker, host->calls.count);
+	leg->ops->describe(leg, &seen, false);
+	refusal.caller = arrival->request.caller;
+	refusal.callee = arrival->request.callee;
+	refusal.sip_call_id = span_of(seen.caller_call_id);
+	refusal.product = span_of(seen.caller_product);
+	refusal.source = seen.caller_addr;
+	refusal.proto = seen.caller_proto;
+	refusal.gateway = span_of(from->mapping ? from->mapping->name
+				  : from->phone ? from->phone->number
+						: NULL);
+	refusal.source_addr = (const struct sockaddr *)&arrival->request.source;
+	call_record_refusal(host, &refusal);
+	leg->ops->release(leg, &end);
 	leg->ops->free(leg);
 }
 
@@ -315,9 +342,6 @@ static bool call_route(struct call *call, const struct call_arrival *arrival, st
 /* A challenge is no call: the caller comes back with the same INVITE and credentials. */
 void call_incoming(struct call_host *host, struct leg *leg, const struct call_arrival *arrival)
 {
-	static const struct call_end overload = {
-		.code = END_SWITCH_OVERLOAD, .status = 503, .q850 = 42, .retry_after_s = 5
-	};
 	struct admit_result result = { .verdict = ADMIT_REFUSED };
 	struct reasons why;
 	struct call *call;
@@ -329,12 +353,12 @@ void call_incoming(struct call_host *host, struct leg *leg, const struct call_ar
 		leg->ops->free(leg);
 		return;
 	}
-	host->counters.incoming++;
 	call = call_new(host, leg);
 	if (!call) {
-		leg_turn_away(leg, &overload);
+		turn_away(host, leg, arrival, &result);
 		return;
 	}
+	host->counters.incoming++;
 	call->from = result;
 	call_keep_numbers(call, &arrival->request);
 	if (!call_admit(call, arrival, &why) || !call_settle_caller(call))

@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Transactions and ended sessions live on for up to 32 s; with few calls allowed, those that are up must still be
+ * able to hang up. */
+#define SPARE 10000
+
 static void on_message(void *arg, struct net_buf *msg, const struct net_flow *flow)
 {
 	struct worker *w = arg;
@@ -88,8 +92,8 @@ static int worker_open_edge(struct process *p, struct worker *w)
 		.host = &w->host,
 		.digest_key = p->digest_key,
 		.product = PRODUCT,
-		.max_transactions = (uint32_t)p->boot.max_calls * 2,
-		.max_sessions = (uint32_t)p->boot.max_calls * 2,
+		.max_transactions = (uint32_t)p->boot.max_calls * 2 + SPARE,
+		.max_sessions = (uint32_t)p->boot.max_calls * 2 + SPARE,
 	};
 	int err = edge_open(&w->edge, &config);
 

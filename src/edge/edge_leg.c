@@ -459,7 +459,7 @@ static void leg_pass_result(struct leg *base, void *cookie, int status)
 
 /* Texts for one record: borrowed until the next describe of the same side on this thread. */
 struct description {
-	char addr[NET_ADDR_TEXT], proto[16], call_id[256];
+	char addr[NET_ADDR_TEXT], proto[16], call_id[256], product[128];
 };
 static _Thread_local struct description descriptions[2];
 
@@ -470,14 +470,18 @@ static void leg_describe(const struct leg *base, struct cdr *cdr, bool callee_si
 	struct description *text = &descriptions[callee_side];
 	const char *product = leg->session ? sip_session_peer_product(leg->session) : NULL;
 
-	text->addr[0] = text->call_id[0] = '\0';
+	text->addr[0] = text->call_id[0] = text->product[0] = '\0';
 	if (flow->peer.sa.sa_family)
 		net_addr_format(&flow->peer, text->addr);
 	fmt_print(text->proto, sizeof(text->proto), "sip/%s", net_proto_name(flow->proto));
-	if (leg->session)
+	if (leg->session) {
 		span_copy(sip_session_call_id(leg->session), text->call_id, sizeof(text->call_id));
-	else if (leg->invite)
+	} else if (leg->invite) {
 		span_copy(leg->invite->call_id, text->call_id, sizeof(text->call_id));
+		span_copy(sip_header(leg->invite, SIP_H_USER_AGENT), text->product,
+			  sizeof(text->product));
+		product = text->product;
+	}
 	if (product && !product[0])
 		product = NULL;
 	if (callee_side) {
