@@ -124,6 +124,8 @@ int run_call_show(struct cli *cli);
 int run_call_hangup(struct cli *cli);
 int run_cdr_list(struct cli *cli);
 int run_cdr_show(struct cli *cli);
+int run_source_list(struct cli *cli);
+int run_source_clear(struct cli *cli);
 int run_route_test(struct cli *cli);
 
 #endif

@@ -54,6 +54,11 @@ static const struct cli_option route_options[] = {
 	{ "at", "TIME", "at", "as if it came at this time" },
 	END,
 };
+static const struct cli_option source_options[] = {
+	{ "search", "TEXT", "q", "only those with this in address, user, number, product or reason" },
+	{ "limit", "N", "limit", "most to show, 1 to 20000; usually 100" },
+	END,
+};
 static const struct cli_option audit_options[] = {
 	{ "limit", "N", "limit", "most to show, 1 to 1000; usually 100" },
 	END,
@@ -73,6 +78,10 @@ const struct cli_command cli_commands[] = {
 	{ "phone list", "", 0, 0, "phones with their load", object_options, run_phone_list, "causeway phone list --search 10\n" },
 	{ "account list", "", 0, 0, "accounts", object_options, run_account_list, "causeway account list\n" },
 	{ "registration list", "", 0, 0, "phones registered now", NULL, run_registration_list, "causeway registration list\n" },
+	{ "source list", "", 0, 0, "refused and unknown sources, newest first, with the nearest match", source_options,
+	  run_source_list, "causeway source list\ncauseway source list --search 203.0.113.\n" },
+	{ "source clear", "[ADDRESS]", 0, 1, "forget refused and unknown sources", NULL, run_source_clear,
+	  "causeway source clear\ncauseway source clear 203.0.113.9\n" },
 	{ "call list", "", 0, 0, "live calls, newest first", call_options, run_call_list,
 	  "causeway call list --filter 88017\ncauseway call list --all\n" },
 	{ "call show", "ID", 1, 1, "one live call", NULL, run_call_show, "causeway call show 06a1f3c2d4000001\n" },

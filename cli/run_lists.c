@@ -101,6 +101,45 @@ static int show_one(struct cli *cli, const char *path, const char *segment)
 	}
 #define COLUMNS(table) .columns = table, .n_columns = ARRAY_SIZE(table)
 
+/* ---- refused sources ------------------------------------------------------------------------------- */
+
+int run_source_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "ADDRESS", "address", AS_TEXT },    { "PORT", "port", AS_NUMBER },
+		{ "BY", "transport", AS_TEXT },       { "TIMES", "count", AS_NUMBER },
+		{ "FIRST", "first", AS_TIME },        { "LAST", "last", AS_TIME },
+		{ "WHAT", "method", AS_TEXT },        { "USER", "user", AS_TEXT },
+		{ "CALLER", "caller", AS_TEXT },      { "CALLEE", "callee", AS_TEXT },
+		{ "PRODUCT", "user_agent", AS_TEXT }, { "SIP", "sip_status", AS_NUMBER },
+		{ "END CODE", "end_code", AS_TEXT },  { "REASON", "reason", AS_TEXT },
+		{ "NEAREST", "nearest", AS_TEXT },
+	};
+
+	return show_list(cli,
+			 &LIST(.path = "/sources", .key = "sources", COLUMNS(columns),
+			       .when_empty = "no source was refused"),
+			 false);
+}
+
+int run_source_clear(struct cli *cli)
+{
+	struct reply reply;
+	struct url url;
+	int code;
+
+	url_start(&url, "/sources");
+	url_add_query(&url, "address", cli->n_args ? cli->args[0] : NULL);
+	code = http_send(cli, "DELETE", &url, SPAN_NONE, &reply);
+	if (code == EXIT_DONE && cli->json)
+		show_json(&reply);
+	else if (code == EXIT_DONE)
+		printf("%" JSON_INTEGER_FORMAT " forgotten\n",
+		       json_integer_value(json_object_get(reply.json, "cleared")));
+	reply_free(&reply);
+	return code;
+}
+
 /* ---- the switch --------------------------------------------------------------------------------------- */
 
 int run_status(struct cli *cli)

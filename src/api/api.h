@@ -23,6 +23,10 @@ struct api_switch {
 	bool (*hangup_call)(void *arg, uint64_t call_id, const char *who);
 	/* {"registrations":[...]} */
 	void (*list_registrations)(void *arg, struct buf *out);
+	/* {"total":..., "forgotten":..., "sources":[...]}: refused and unknown sources, newest first. */
+	void (*list_sources)(void *arg, const char *q, unsigned limit, struct buf *out);
+	/* Forget them, or those of one address (NULL = all): how many tables' entries went, or -EINVAL: no address. */
+	int (*clear_sources)(void *arg, const char *address);
 	/* A new configuration was stored: swap it in. */
 	void (*apply_model)(void *arg, struct model *m);
 };

@@ -21,6 +21,31 @@ void api_get_registrations(struct api_request *req)
 	req->sw->list_registrations(req->sw->arg, &req->out);
 }
 
+void api_get_sources(struct api_request *req)
+{
+	req->sw->list_sources(req->sw->arg, api_text(req, "q"), (unsigned)api_number(req, "limit"),
+			      &req->out);
+}
+
+void api_delete_sources(struct api_request *req)
+{
+	const char *address = api_text(req, "address");
+	int cleared = req->sw->clear_sources(req->sw->arg, address);
+
+	if (cleared < 0) {
+		api_fail(req, 400,
+			 &(struct api_problem){
+				 .field = "address",
+				 .value = address,
+				 .remedy = "write 203.0.113.9 or 2001:db8::9, without a port" },
+			 "this is no address");
+		return;
+	}
+	api_json_open(&req->out, NULL, '{');
+	api_json_number(&req->out, "cleared", cleared);
+	api_json_close(&req->out, '}');
+}
+
 void api_get_calls(struct api_request *req)
 {
 	const char *filter = api_text(req, "filter");

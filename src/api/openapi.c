@@ -43,6 +43,10 @@ static const struct {
 	{ "CallList", PAGE_OF("calls", "Call", NEXT_ID) },
 	{ "Registration", OPEN_OBJECT("A registered phone.") },
 	{ "RegistrationList", LIST_OF("registrations", "Registration") },
+	{ "Source", OPEN_OBJECT("A refused or unknown source: address, transport, count, first, last and what its newest request said.") },
+	{ "SourceList", "{\"type\":\"object\",\"required\":[\"total\",\"forgotten\",\"sources\"],\"properties\":{\"total\":" INTEGER
+			",\"forgotten\":" INTEGER ",\"sources\":{\"type\":\"array\",\"items\":" REF("Source") "}}}" },
+	{ "Cleared", "{\"type\":\"object\",\"required\":[\"cleared\"],\"properties\":{\"cleared\":" INTEGER "}}" },
 	{ "AuditRow", OPEN_OBJECT("Who changed what, and when.") },
 	{ "AuditList", LIST_OF("audit", "AuditRow") },
 	{ "Hangup", "{\"type\":\"object\",\"required\":[\"call_id\",\"hanging_up\"],\"properties\":{\"call_id\":" REF("CallId")

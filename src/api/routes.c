@@ -59,6 +59,15 @@ static const struct api_param cdr_list_params[] = {
 	{ .name = "before", .type = API_CALL_ID, .help = "Records below this call id: `next` of the page before." },
 	END,
 };
+static const struct api_param source_params[] = {
+	SEARCH("sources whose address, user, number, product or reason"),
+	PAGE("sources", 1, 20000, 100),
+	END,
+};
+static const struct api_param source_clear_params[] = {
+	{ .name = "address", .type = API_TEXT, .least = 1, .most = 63, .help = "Only those of this address; absent = all." },
+	END,
+};
 static const struct api_param audit_params[] = { PAGE("rows", 1, 1000, 100), END };
 static const struct api_param route_test_params[] = {
 	{ .name = "from", .type = API_TEXT, .required = true, .least = 1, .most = 63,
@@ -97,6 +106,10 @@ const struct api_route api_routes[] = {
 	GET("/cdrs", api_get_cdrs, "listCdrs", "Records of ended calls, newest first.", "CdrList", cdr_list_params),
 	GET("/cdrs/{id}", api_get_cdr, "getCdr", "The record of one call with its attempts.", "CdrWithAttempts", call_params),
 	GET("/registrations", api_get_registrations, "listRegistrations", "Phones registered now.", "RegistrationList", no_params),
+	GET("/sources", api_get_sources, "listSources",
+	    "Refused and unknown sources, newest first, with the nearest that the configuration lists.", "SourceList", source_params),
+	{ .method = "DELETE", .path = "/sources", .handle = api_delete_sources, .operation = "clearSources",
+	  .summary = "Forget refused and unknown sources.", .reply = "Cleared", .params = source_clear_params },
 	GET("/route-test", api_test_route, "testRoute",
 	    "What would become of such a call: admitted or not, which gateways in which order, and why not the others. Makes no call.",
 	    "RouteTest", route_test_params),

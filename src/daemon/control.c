@@ -243,6 +243,61 @@ static void list_registrations(void *arg, struct buf *out)
 	model_unref(&m);
 }
 
+/* ---- refused sources ----------------------------------------------------------------------------------- */
+
+static void copy_sources(struct worker *w, struct ask *ask)
+{
+	ask->out = BUF_INIT(ANSWER_MAX);
+	ask->number = edge_sources_copy(w->edge, &ask->out);
+}
+
+static void list_sources(void *arg, const char *q, unsigned limit, struct buf *out)
+{
+	struct process *p = arg;
+	struct buf parts = BUF_INIT(ANSWER_MAX);
+	struct model *m = model_hub_get(p->hub);
+	struct edge_source *sources;
+	uint64_t forgotten = 0;
+	size_t n;
+
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		struct ask ask = { .fn = copy_sources };
+
+		if (worker_ask(&p->workers[i], &ask)) {
+			buf_add_span(&parts, buf_span(&ask.out));
+			forgotten += ask.number;
+		}
+		buf_free(&ask.out);
+	}
+	sources = (struct edge_source *)(void *)parts.p;
+	n = edge_sources_merge(sources, parts.len / sizeof(*sources));
+	edge_sources_write(sources, n, forgotten, m, q, limit, out);
+	model_unref(&m);
+	buf_free(&parts);
+}
+
+static void clear_of_worker(struct worker *w, struct ask *ask)
+{
+	ask->number = edge_sources_clear(w->edge, ask->in);
+}
+
+static int clear_sources(void *arg, const char *address)
+{
+	struct process *p = arg;
+	union net_addr host;
+	int cleared = 0;
+
+	if (address && net_addr_parse(&host, span_of(address), 0))
+		return -EINVAL;
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		struct ask ask = { .fn = clear_of_worker, .in = address ? &host : NULL };
+
+		if (worker_ask(&p->workers[i], &ask))
+			cleared += (int)ask.number;
+	}
+	return cleared;
+}
+
 static void apply_model(void *arg, struct model *m)
 {
 	struct process *p = arg;
@@ -263,6 +318,8 @@ void control_init(struct process *p)
 		.show_call = show_call,
 		.hangup_call = hangup_call,
 		.list_registrations = list_registrations,
+		.list_sources = list_sources,
+		.clear_sources = clear_sources,
 		.apply_model = apply_model,
 	};
 }

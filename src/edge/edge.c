@@ -68,7 +68,11 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 	edge->config = *config;
 	edge_refresh(edge);
 	err = edge->digest ? edge_challenges_new(&edge->challenges, edge) : -ENOMEM;
+	if (!err)
+		err = edge_sources_new(&edge->sources);
 	if (err) {
+		edge_sources_free(&edge->sources);
+		edge_challenges_free(&edge->challenges);
 		sip_digest_server_free(&edge->digest);
 		free(edge);
 		return err;
@@ -88,6 +92,7 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 	};
 	err = sip_stack_new(&edge->stack, &stack_config);
 	if (err) {
+		edge_sources_free(&edge->sources);
 		edge_challenges_free(&edge->challenges);
 		sip_digest_server_free(&edge->digest);
 		free(edge);
@@ -109,6 +114,7 @@ void edge_close(struct edge **edge)
 	if (!*edge)
 		return;
 	sip_stack_free(&(*edge)->stack);
+	edge_sources_free(&(*edge)->sources);
 	edge_challenges_free(&(*edge)->challenges);
 	sip_digest_server_free(&(*edge)->digest);
 	free(*edge);
@@ -180,10 +186,13 @@ void edge_record_refusal(struct edge *edge, const struct sip_msg *msg, const str
 	call_record_refusal(edge->config.host, &refusal);
 }
 
-/* Refused INVITEs leave a record like any call; merged requests are copies of a call that has one. */
+/* Only what could not be read speaks against its source: the rest happens to good peers too. Refused INVITEs leave a
+ * record like any call; merged requests are copies of a call that has one. */
 static void on_refused(void *arg, const struct sip_msg *msg, const struct net_flow *flow,
 		       int status, const char *why)
 {
+	if (status == 400 || status == 505 || (!status && !msg))
+		edge_source_refused(arg, msg, flow, END_MALFORMED_MESSAGE, status, why);
 	if (!msg || !msg->request || msg->method != SIP_INVITE || msg->to_tag.len || !status)
 		return;
 	edge_record_refusal(arg, msg, flow, refusal_code(status), status, why);
@@ -209,6 +218,7 @@ static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flo
 	admit_decide(m, &req, &result, NULL);
 	if (result.verdict != ADMIT_DROP)
 		return true;
+	edge_source_refused(edge, msg, flow, result.end, 0, result.text);
 	if (msg->method == SIP_INVITE)
 		edge_record_refusal(edge, msg, flow, result.end, 0, result.text);
 	return false;

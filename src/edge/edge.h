@@ -31,6 +31,26 @@ void edge_on_undelivered(void *edge, struct span message, const struct net_flow 
 void edge_refresh(struct edge *edge);
 const struct sip_stack_stats *edge_sip_stats(const struct edge *edge);
 
+/* A source whose requests were refused, dropped or could not be read: a host and a transport. */
+struct edge_source {
+	union net_addr peer;		/* its port: of the newest request */
+	uint8_t proto;			/* enum net_proto */
+	int status;			/* of the newest answer; 0 = none was given */
+	enum end_code code;
+	uint64_t count, first_us, last_us;	/* UTC */
+	char method[12], user[40], caller[40], callee[40], product[64];	/* of the newest; user: digest */
+	char text[192];			/* why */
+};
+/* This worker's sources, an array of them into `out`; how many others were forgotten for lack of room. Its thread. */
+uint64_t edge_sources_copy(const struct edge *edge, struct buf *out);
+/* Forget those of a host, NULL = all; how many. Its thread. */
+unsigned edge_sources_clear(struct edge *edge, const union net_addr *host);
+/* The parts of several workers become one each, newest first; how many are left. Any thread, as what follows. */
+size_t edge_sources_merge(struct edge_source *sources, size_t n);
+/* {"total":..., "forgotten":..., "sources":[...]}: at most `limit` of those with `q` in a text ("" or NULL = all). */
+void edge_sources_write(const struct edge_source *sources, size_t n, uint64_t forgotten, const struct model *m,
+			const char *q, unsigned limit, struct buf *out);
+
 /* Registered phones of a snapshot, as {"registrations":[...]}. Any thread. */
 void edge_write_registrations(const struct model *m, uint64_t mono_us, struct buf *out);
 

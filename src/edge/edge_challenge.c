@@ -98,6 +98,14 @@ static void record_and_forget(struct challenge *c, const char *why)
 	refusal.product = span_of(c->product);
 	refusal.sip_call_id = (struct span){ c->call_id, c->call_id_len };
 	call_record_refusal(c->owner->edge->config.host, &refusal);
+	edge_source_note(c->owner->edge, &c->flow,
+			 &(struct edge_refused){ .method = SPAN("INVITE"),
+						 .caller = refusal.caller,
+						 .callee = refusal.callee,
+						 .product = refusal.product,
+						 .code = refusal.code,
+						 .status = refusal.status,
+						 .text = text });
 	forget(c);
 }
 

@@ -10,6 +10,7 @@
 #define EDGE_HEADERS_MAX 4096	/* bytes of headers passed on */
 
 struct challenges;
+struct sources;
 
 struct edge {
 	struct edge_config config;
@@ -18,6 +19,7 @@ struct edge {
 	struct sip_digest_server *digest;
 	uint64_t nonce_life_us;		/* what `digest` was made with */
 	struct challenges *challenges;	/* sent, not yet answered */
+	struct sources *sources;	/* refused; NULL: not kept */
 	struct arena *scratch;		/* for one upcall */
 };
 
@@ -95,6 +97,21 @@ void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg, cons
 void edge_challenge_returned(struct challenges *all, struct span call_id);
 /* Record what still waits. */
 void edge_challenges_settle(struct challenges *all);
+/* edge_source.c: sources that were refused or are not known. 0 or -ENOMEM. */
+int edge_sources_new(struct sources **out);
+void edge_sources_free(struct sources **sources);
+struct edge_refused {
+	struct span method, user, caller, callee, product;	/* what is known of the request */
+	enum end_code code;
+	int status;			/* answered; 0 = dropped */
+	const char *text;
+};
+void edge_source_note(struct edge *edge, const struct net_flow *flow, const struct edge_refused *what);
+/* The same with what a request says; `msg` may be half decoded or NULL. */
+void edge_source_refused(struct edge *edge, const struct sip_msg *msg, const struct net_flow *flow, enum end_code code,
+			 int status, const char *text);
+/* Does this end code speak of who asks, and not of what is asked? */
+bool edge_source_is_meant(enum end_code code);
 /* edge_request.c */
 void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
 /* edge_registrar.c */

@@ -262,6 +262,9 @@ static void leg_release(struct leg *base, const struct call_end *end)
 	if (base->over)
 		return;
 	base->over = true;
+	if (leg->invite_pending && edge_source_is_meant(end->code))
+		edge_source_refused(leg->edge, leg->invite, &leg->flow, end->code,
+				    call_end_status(end), end->text);
 	if (leg->invite_pending)
 		refuse_bare(leg, call_end_status(end), extra);
 	else if (leg->session && refusal)

@@ -22,6 +22,13 @@ static void reply(const struct registration *reg, int status, const char *extra)
 	sip_stx_reply(reg->tx, reg->msg, status, NULL, extra);
 }
 
+/* With 403, and noted: who tries numbers or secrets shows. */
+static void refuse(const struct registration *reg, enum end_code code, const char *text)
+{
+	edge_source_refused(reg->edge, reg->msg, reg->flow, code, 403, text);
+	reply(reg, 403, NULL);
+}
+
 static bool is_live(const struct binding *binding, uint64_t now_us)
 {
 	return binding->contact[0] && binding->expires_us > now_us;
@@ -121,6 +128,25 @@ static void take_contact(struct registration *reg, struct span value)
 	}
 }
 
+/* Who knows no number of ours will not answer the challenge either. */
+static void note_stranger(const struct registration *reg)
+{
+	struct sip_name_addr to;
+	struct sip_uri aor;
+
+	if (sip_name_addr_decode(&to, sip_header(reg->msg, SIP_H_TO)) == 0 &&
+	    sip_uri_decode(&aor, to.uri) == 0 &&
+	    !model_phone(reg->edge->config.host->model, aor.user))
+		edge_source_refused(reg->edge, reg->msg, reg->flow, END_SOURCE_NOT_AUTHORISED, 401,
+				    "no phone has the number that it registers");
+}
+
+static void challenge(const struct registration *reg, bool stale)
+{
+	note_stranger(reg);
+	edge_challenge(reg->edge, reg->tx, reg->msg, stale);
+}
+
 void edge_register(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg,
 		   const struct net_flow *flow)
 {
@@ -133,14 +159,15 @@ void edge_register(struct edge *edge, struct sip_stx *tx, const struct sip_msg *
 	edge_check_credentials(edge, msg, &proof);
 	if (!proof.proven) {
 		if (proof.wrong)
-			reply(&reg, 403, NULL);
+			refuse(&reg, END_WRONG_PASSWORD, "user or secret is wrong");
 		else
-			edge_challenge(edge, tx, msg, proof.stale);
+			challenge(&reg, proof.stale);
 		return;
 	}
 	reg.phone = model_phone(edge->config.host->model, proof.claim);
 	if (!reg.phone || reg.phone->locked) {
-		reply(&reg, 403, NULL);
+		refuse(&reg, reg.phone ? END_GATEWAY_LOCKED : END_SOURCE_NOT_AUTHORISED,
+		       reg.phone ? "the phone is locked" : "a gateway's user cannot register");
 		return;
 	}
 	if (sip_name_addr_decode(&to, sip_header(msg, SIP_H_TO)) || sip_uri_decode(&aor, to.uri)) {
@@ -149,7 +176,7 @@ void edge_register(struct edge *edge, struct sip_stx *tx, const struct sip_msg *
 	}
 	/* One phone registers itself, never another (10.3 item 4). */
 	if (!span_eq(aor.user, proof.claim)) {
-		reply(&reg, 403, NULL);
+		refuse(&reg, END_SOURCE_NOT_AUTHORISED, "a phone registers no other's number");
 		return;
 	}
 	phone_state_read(reg.phone->state, &reg.now);

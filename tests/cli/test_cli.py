@@ -60,6 +60,10 @@ def run(*words, sock=None, code=0, stdin=None, **env):
     (["phone", "list"], r"1001 +acme"),
     (["account", "list"], r"acme +customer +100\.00"),
     (["registration", "list"], r"1001 .*sip:1001@127\.0\.0\.9:5062 .*Phone/1 +2026-11-22 11:45:30 CET +4:10"),
+    (["source", "list"], r"203\.0\.113\.9 +5071 +UDP +7 .*friendly\?\[31mscanner +403 +SOURCE_NOT_AUTHORISED +acme-in lists 203\.0\.113\.8"),
+    (["source", "list", "--search", "nobody"], r"^no source was refused$"),
+    (["source", "clear"], r"^3 forgotten$"),
+    (["source", "clear", "203.0.113.9"], r"^1 forgotten$"),
     (["call", "list"], r"06a1f3c2d4000002 +talk +2026-11-22 11:45:30 CET +3161\?\[31m +8801712345678"),
     (["call", "show", LIVE], r"talk +1:15"),
     (["call", "hangup", LIVE], r"is being hung up"),
@@ -85,7 +89,7 @@ def test_readable(server, words, wanted):
 
 
 @pytest.mark.parametrize("words", [
-    "status", "gateway list", "gateway show acme-in", "phone list", "account list", "registration list", "call list",
+    "status", "gateway list", "gateway show acme-in", "phone list", "account list", "registration list", "source list", "source clear", "call list",
     f"call show {LIVE}", f"call hangup {LIVE}", "cdr list", f"cdr show {GOOD}", "parameter list", "audit list", "openapi",
     "route test --from acme-in --callee 88017",
 ])

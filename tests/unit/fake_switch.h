@@ -90,6 +90,22 @@ static void fake_list_registrations(void *arg, struct buf *out)
 			 "\"user_agent\":\"Phone/1\",\"registered_at\":\"2026-11-22T10:45:30.123456Z\",\"expires_in_s\":250}]}");
 }
 
+static void fake_list_sources(void *arg, const char *q, unsigned limit, struct buf *out)
+{
+	bool wanted = limit && (!q || strstr("203.0.113.9", q));
+
+	buf_addf(out, "{\"total\":1,\"forgotten\":0,\"sources\":[%s]}",
+		 wanted ? "{\"address\":\"203.0.113.9\",\"port\":5071,\"transport\":\"UDP\",\"count\":7,\"end_code\":"
+			  "\"SOURCE_NOT_AUTHORISED\",\"sip_status\":403,\"first\":\"2026-11-22T10:45:30.123456Z\",\"last\":"
+			  "\"2026-11-22T10:46:30.123456Z\",\"user_agent\":\"friendly\\u001b[31mscanner\",\"nearest\":"
+			  "\"acme-in lists 203.0.113.8\"}" : "");
+}
+
+static int fake_clear_sources(void *arg, const char *address)
+{
+	return !address ? 3 : strcmp(address, "203.0.113.9") == 0 ? 1 : -EINVAL;
+}
+
 static void fake_apply(void *arg, struct model *m)
 {
 	struct fake_switch *fake = arg;
@@ -163,7 +179,7 @@ static void fake_open(struct fake_switch *fake)
 	fake->sw = (struct api_switch){
 		.arg = fake, .hub = fake->hub, .store = fake->store, .status = fake_status, .list_calls = fake_list_calls,
 		.show_call = fake_show_call, .hangup_call = fake_hangup_call, .list_registrations = fake_list_registrations,
-		.apply_model = fake_apply,
+		.list_sources = fake_list_sources, .clear_sources = fake_clear_sources, .apply_model = fake_apply,
 	};
 }
 
