@@ -194,6 +194,9 @@ int run_gateway_list(struct cli *cli)
 		{ "CALLS", "load.calls", AS_NUMBER },
 		{ "ANSWERED", "load.answered", AS_NUMBER },
 		{ "FAILED", "load.failed", AS_NUMBER },
+		{ "ASR %", "quality_now.asr_percent", AS_NUMBER },
+		{ "ACD", "quality_now.acd_s", AS_SECONDS },
+		{ "PDD", "quality_now.pdd_s", AS_SECONDS },
 		{ "LOCKED", "locked", AS_YES },
 	};
 	const char *kind = cli_value(cli, "kind");

@@ -27,6 +27,7 @@
 	"{\"type\":\"object\",\"description\":\"" text "\",\"additionalProperties\":true}"
 #define STRING "{\"type\":\"string\"}"
 #define INTEGER "{\"type\":\"integer\"}"
+#define FIGURE "{\"type\":[\"number\",\"null\"]}"
 #define BOOLEAN "{\"type\":\"boolean\"}"
 #define REASONS_PART                                                                               \
 	"\"reasons\":{\"type\":\"array\",\"items\":" REF(                                          \
@@ -73,6 +74,9 @@ static const struct {
 	{ "Load", "{\"type\":\"object\",\"properties\":{\"lines\":" INTEGER ",\"peak_lines\":" INTEGER ",\"calls\":" INTEGER
 		  ",\"answered\":" INTEGER ",\"failed\":" INTEGER ",\"refused_lines\":" INTEGER ",\"refused_rate\":" INTEGER
 		  ",\"last_call\":{\"type\":\"string\",\"format\":\"date-time\"}}}" },
+	{ "Quality", "{\"type\":\"object\",\"required\":[\"window_s\",\"attempts\"],\"properties\":{\"window_s\":" INTEGER
+		     ",\"attempts\":" INTEGER ",\"asr_percent\":" FIGURE ",\"acd_s\":" FIGURE ",\"pdd_s\":" FIGURE
+		     ",\"response_percent\":" FIGURE ",\"connected_percent\":" FIGURE "}}" },
 	{ "Reason", "{\"type\":\"object\",\"required\":[\"code\",\"text\"],\"properties\":{\"code\":" STRING ",\"object\":" STRING
 		    ",\"value\":" INTEGER ",\"limit\":" INTEGER ",\"text\":" STRING "}}" },
 	{ "RouteTest", "{\"type\":\"object\",\"required\":[\"from\",\"caller\",\"callee\",\"at\",\"admit\"],\"properties\":{"
@@ -197,6 +201,10 @@ static void write_kind(struct buf *out, const struct model_kind *kind)
 	if (kind->load) {
 		api_json_key(out, "load");
 		buf_add_str(out, "{\"readOnly\":true,\"allOf\":[" REF("Load") "]}");
+	}
+	if (strcmp(kind->name, "routing_gateway") == 0) {
+		api_json_key(out, "quality_now");
+		buf_add_str(out, "{\"readOnly\":true,\"allOf\":[" REF("Quality") "]}");
 	}
 	if (strcmp(kind->name, "phone") == 0) {
 		api_json_key(out, "registered");

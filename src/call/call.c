@@ -554,6 +554,7 @@ void call_on_answer(struct leg *leg, const struct media_desc *media)
 	}
 	call->answered_us = call->host->loop->utc_us;
 	call->host->counters.answered++;
+	call_attempt_answered(call);
 	call_note_media(call, true, media);
 	/* In the journal first: whatever dies after the caller hears the answer, the call is billed. */
 	call_record(call, CDR_ANSWER, &answered);

@@ -230,6 +230,34 @@ void call_attempt_over(struct call *call)
 	route_give(&call->current);
 }
 
+/* The attempt's part in the gateway's live quality. An answer counts when it comes, its talk time at the end. */
+static void count_quality(const struct call *call)
+{
+	const struct model_routing *gateway = call->current.gateway;
+	const struct attempt *a = &call->attempt;
+	uint64_t heard = call_first_of(a->ringing_us, a->media_us, call->answered_us);
+	struct quality_attempt attempt = {
+		.responded = a->first_response_us != 0,
+		.connected = heard != 0,
+		.answered = call->answered_us != 0,
+		.pdd_us = heard > a->started_us ? heard - a->started_us : 0,
+	};
+
+	if (gateway && model_quality_counts(call->model, gateway))
+		quality_count_attempt(gateway->quality, &call->model->params,
+				      call->host->loop->now_us, &attempt);
+}
+
+static void count_talk(const struct call *call)
+{
+	const struct model_routing *gateway = call->current.gateway;
+	uint64_t now = call->host->loop->utc_us;
+
+	if (model_quality_counts(call->model, gateway))
+		quality_count_talk(gateway->quality, &call->model->params, call->host->loop->now_us,
+				   now > call->answered_us ? now - call->answered_us : 0);
+}
+
 static void count_outcome(const struct call *call)
 {
 	const struct model_routing *gateway = call->current.gateway;
@@ -239,6 +267,15 @@ static void count_outcome(const struct call *call)
 	atomic_fetch_add_explicit(call->answered_us ? &gateway->load->answered
 						    : &gateway->load->failed,
 				  1, memory_order_relaxed);
+	if (call->answered_us)
+		count_talk(call);
+	else
+		count_quality(call);
+}
+
+void call_attempt_answered(struct call *call)
+{
+	count_quality(call);
 }
 
 void call_attempt_record(struct call *call, const struct call_end *end)

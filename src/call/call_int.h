@@ -80,6 +80,8 @@ void call_drop_leg(struct leg **leg, const struct call_end *end);
 void call_dial_next(struct call *call);
 /* The running attempt ended without an answer: record it, go on or give up. */
 void call_attempt_failed(struct call *call, const struct call_end *end);
+/* It was answered: counts in the gateway's live quality. */
+void call_attempt_answered(struct call *call);
 /* Write its record, once; nothing if no attempt was made. */
 void call_attempt_record(struct call *call, const struct call_end *end);
 /* Give back what it took. */
@@ -88,6 +90,8 @@ void call_attempt_over(struct call *call);
 /* call_record.c */
 void call_record(struct call *call, enum cdr_kind kind, const struct call_end *end);
 const char *call_reasons_text(struct arena *arena, const struct reasons *why);
+/* The earliest of three times, of which those that are 0 have not come. */
+uint64_t call_first_of(uint64_t a, uint64_t b, uint64_t c);
 void call_note_media(struct call *call, bool callee_side, const struct media_desc *media);
 
 /* call_pass.c */

@@ -51,7 +51,7 @@ const char *call_reasons_text(struct arena *arena, const struct reasons *why)
 	return used ? arena_dup(arena, (struct span){ text, used }) : NULL;
 }
 
-static uint64_t first_of(uint64_t a, uint64_t b, uint64_t c)
+uint64_t call_first_of(uint64_t a, uint64_t b, uint64_t c)
 {
 	uint64_t first = a;
 
@@ -107,14 +107,14 @@ static void record_call_fields(const struct call *call, struct cdr *cdr, uint64_
 	cdr->attempts = call->attempt.number;
 	cdr->candidates = call->candidates_text;
 	call->a->ops->describe(call->a, cdr, false);
-	now = first_of(call->ringing_us, call->media_us, call->answered_us);
+	now = call_first_of(call->ringing_us, call->media_us, call->answered_us);
 	cdr->pdd_us = now > call->started_us ? now - call->started_us : 0;
 }
 
 static void record_attempt_fields(const struct call *call, struct cdr *cdr)
 {
 	uint64_t heard =
-		first_of(call->attempt.ringing_us, call->attempt.media_us, call->answered_us);
+		call_first_of(call->attempt.ringing_us, call->attempt.media_us, call->answered_us);
 
 	cdr->attempt = call->attempt.number;
 	cdr->started = call->attempt.started_us;

@@ -395,7 +395,7 @@ static void check_addresses(struct build *b)
 
 static bool give_loads(struct model *m)
 {
-	struct load_box *box = load_box_new(false);
+	struct load_box *box = load_box_new(KINDS);
 	unsigned n;
 
 	if (!box)
@@ -406,7 +406,7 @@ static bool give_loads(struct model *m)
 			continue;
 		kind_objects(m, (enum kind)kind, &n);
 		for (unsigned i = 0; i < n; i++) {
-			box = load_box_new(kind == KIND_PHONE);
+			box = load_box_new((enum kind)kind);
 			if (!box)
 				return false;
 			object_set_load((enum kind)kind, kind_object(m, (enum kind)kind, i), box);

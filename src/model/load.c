@@ -142,9 +142,21 @@ void phone_state_read(struct phone_state *state, struct binding *out)
 
 /* ---- boxes: load that several snapshots share ------------------------------------------ */
 
-struct load_box *load_box_new(bool phone)
+static size_t box_size(enum kind kind)
 {
-	size_t size = phone ? sizeof(struct load_box) : offsetof(struct load_box, state);
+	switch (kind) {
+	case KIND_PHONE:
+		return offsetof(struct load_box, state) + sizeof(struct phone_state);
+	case KIND_ROUTING:
+		return offsetof(struct load_box, quality) + sizeof(struct load_quality);
+	default:
+		return offsetof(struct load_box, state);
+	}
+}
+
+struct load_box *load_box_new(enum kind kind)
+{
+	size_t size = box_size(kind);
 	size_t lines = (size + CACHE_LINE - 1) / CACHE_LINE;
 	struct load_box *box = aligned_alloc(CACHE_LINE, lines * CACHE_LINE);
 
@@ -152,7 +164,7 @@ struct load_box *load_box_new(bool phone)
 		return NULL;
 	memset(box, 0, size);
 	atomic_init(&box->refs, 1);
-	if (phone)
+	if (kind == KIND_PHONE)
 		atomic_flag_clear(&box->state.writing);
 	return box;
 }

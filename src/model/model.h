@@ -62,6 +62,33 @@ void load_give_rate(struct load *load, uint32_t per_second);
 /* Count a call that was taken (load_take_* do not: they may be undone). utc_us 0 = unknown. */
 void load_count_call(struct load *load, uint64_t utc_us);
 
+/* What became of a routing gateway's attempts over the last quality_window, in quality_buckets stretches. Any thread;
+ * no locks. Times are monotonic. */
+#define QUALITY_BUCKETS_MAX 12
+struct load_quality {
+	struct quality_bucket {
+		_Atomic uint32_t stretch;	/* which one it counts */
+		_Atomic uint32_t attempts, responded, connected, answered, talks;
+		_Atomic uint64_t pdd_us, talk_us;
+	} buckets[QUALITY_BUCKETS_MAX];
+};
+struct quality_attempt {
+	bool responded;			/* the gateway sent anything at all */
+	bool connected;			/* ringing or better */
+	bool answered;
+	uint64_t pdd_us;		/* when connected: start to first ringing, early media or answer */
+};
+struct quality {			/* sums */
+	uint32_t attempts, responded, connected, answered, talks;
+	uint64_t pdd_us, talk_us;
+};
+struct model_params;
+void quality_count_attempt(struct load_quality *q, const struct model_params *p, uint64_t mono_us,
+			   const struct quality_attempt *attempt);
+/* An answered call ended. */
+void quality_count_talk(struct load_quality *q, const struct model_params *p, uint64_t mono_us, uint64_t talk_us);
+void quality_read(const struct load_quality *q, const struct model_params *p, uint64_t mono_us, struct quality *out);
+
 /* Where a registered phone can be reached: written by whichever worker took its REGISTER, read by any. A
  * sequence lock; readers never wait, they retry while a write of a few hundred bytes is under way. */
 struct binding {
@@ -207,9 +234,11 @@ struct model_routing {			/* routing gateway: where calls go out */
 	const char *from_host;		/* host in From; NULL = our address */
 	int follow_redirects;		/* -1 = the system's */
 	struct model_failover failover;
+	int quality_counts;		/* live quality: -1 = the system's route_quality, 0 off, 1 on */
 	uint64_t max_duration_us;
 	const char *memo;
 	struct load *load;
+	struct load_quality *quality;
 };
 
 struct model_phone {
@@ -278,6 +307,9 @@ struct model {
 	struct model_index *index;	/* opaque: by name, by address, by digest user, by prefix */
 	const struct model_mapping *open_digest;	/* an unlocked digest gateway that may call from anywhere, or NULL */
 };
+
+/* Is the live quality of this gateway counted? */
+bool model_quality_counts(const struct model *m, const struct model_routing *gw);
 
 /* Any thread. model_unref frees with the last reference. */
 struct model *model_ref(struct model *m);

@@ -223,16 +223,20 @@ struct model_index {
 struct load_box {
 	_Alignas(CACHE_LINE) struct load load;
 	atomic_uint refs;
-	struct phone_state state;	/* phones only */
+	union {
+		struct phone_state state;	/* phones only */
+		struct load_quality quality;	/* routing gateways only */
+	};
 };
-struct load_box *load_box_new(bool phone);
+/* For an object of this kind; KINDS = the switch itself. */
+struct load_box *load_box_new(enum kind kind);
 struct load_box *load_box_ref(struct load *load);
 void load_box_unref(struct load *load);
 static inline struct load_box *load_box_of(struct load *load)
 {
 	return container_of(load, struct load_box, load);
 }
-/* The object's load (and a phone's state) becomes `box`, one reference of it taken over. */
+/* The object's load (and a phone's state, a routing gateway's quality) becomes `box`, one reference of it taken over. */
 void object_set_load(enum kind kind, void *object, struct load_box *box);
 struct load *object_load(enum kind kind, const void *object);
 

@@ -296,6 +296,35 @@ static void write_load(struct buf *out, const struct load *load)
 	buf_add_char(out, '}');
 }
 
+static double ratio(uint64_t part, uint64_t whole, double scale)
+{
+	return whole ? (double)part * scale / (double)whole : 0;
+}
+
+/* Percent and seconds; what there is no figure for is null. */
+static void write_figure(struct buf *out, const char *key, uint64_t part, uint64_t whole,
+			 double scale)
+{
+	buf_addf(out, whole ? ", \"%s\": %.1f" : ", \"%s\": null", key, ratio(part, whole, scale));
+}
+
+static void write_quality(struct buf *out, const struct model *m, const struct model_routing *gw)
+{
+	struct quality q;
+
+	if (!model_quality_counts(m, gw))
+		return;
+	quality_read(gw->quality, &m->params, clock_mono_us(), &q);
+	buf_addf(out, ", \"quality_now\": {\"window_s\": %" PRIu64 ", \"attempts\": %u",
+		 (uint64_t)(m->params.quality_window / SEC), q.attempts);
+	write_figure(out, "asr_percent", q.answered, q.attempts, 100);
+	write_figure(out, "acd_s", q.talk_us, q.talks, 1e-6);
+	write_figure(out, "pdd_s", q.pdd_us, q.connected, 1e-6);
+	write_figure(out, "response_percent", q.responded, q.attempts, 100);
+	write_figure(out, "connected_percent", q.connected, q.attempts, 100);
+	buf_add_char(out, '}');
+}
+
 static void write_registration(struct buf *out, const struct model_phone *phone)
 {
 	struct binding binding;
@@ -332,6 +361,8 @@ void model_write_json_flags(struct buf *out, const struct model *m, const char *
 			write_load(out, object_load((enum kind)i, object));
 		if ((flags & MODEL_JSON_LOAD) && i == KIND_PHONE)
 			write_registration(out, object);
+		if ((flags & MODEL_JSON_LOAD) && i == KIND_ROUTING)
+			write_quality(out, m, object);
 		buf_add_char(out, '}');
 	}
 }
