@@ -5,6 +5,7 @@
  * search terms: the journal may give it twice. */
 #include "store/store_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SQL_MAX 8192
@@ -84,8 +85,11 @@ unsigned store_terms(enum cdr_kind kind, const struct cdr *cdr, struct term *out
 {
 	unsigned n = 0;
 
-	term_add(out, &n, TERM_CALL_ID, cdr->callee_call_id);
-	term_add(out, &n, TERM_GATEWAY, cdr->routing_gateway);
+	/* The callee's side of a call is that of its last attempt, whose record came before. */
+	if (kind == CDR_ATTEMPT || cdr->attempts == 0) {
+		term_add(out, &n, TERM_CALL_ID, cdr->callee_call_id);
+		term_add(out, &n, TERM_GATEWAY, cdr->routing_gateway);
+	}
 	if (kind == CDR_ATTEMPT)
 		return n;
 	term_add(out, &n, TERM_CALL_ID, cdr->caller_call_id);
@@ -101,18 +105,36 @@ unsigned store_terms(enum cdr_kind kind, const struct cdr *cdr, struct term *out
 	return n;
 }
 
-/* Runs `statement` (add or delete) for each term of the record. */
-static int for_terms(sqlite3_stmt *statement, enum cdr_kind kind, const struct cdr *cdr)
+static void bind_term(sqlite3_stmt *statement, int column, const struct term *term,
+		      uint64_t call_id)
+{
+	sqlite3_bind_int(statement, column, (int)term->kind);
+	sqlite3_bind_text(statement, column + 1, term->value, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, column + 2, (int64_t)call_id);
+}
+
+/* All of a record's terms with one statement: its beginning and end cost as much as a row. */
+static int add_terms(struct store *store, enum cdr_kind kind, const struct cdr *cdr)
+{
+	struct term terms[TERMS_MAX];
+	unsigned n = store_terms(kind, cdr, terms);
+
+	if (n == 0)
+		return 0;
+	for (unsigned i = 0; i < n; i++)
+		bind_term(store->add_terms[n - 1], (int)i * 3 + 1, &terms[i], cdr->call_id);
+	return store_step(store->add_terms[n - 1]);
+}
+
+static int del_terms(struct store *store, enum cdr_kind kind, const struct cdr *cdr)
 {
 	struct term terms[TERMS_MAX];
 	unsigned n = store_terms(kind, cdr, terms);
 	int err = 0;
 
 	for (unsigned i = 0; i < n && !err; i++) {
-		sqlite3_bind_int(statement, 1, (int)terms[i].kind);
-		sqlite3_bind_text(statement, 2, terms[i].value, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(statement, 3, (int64_t)cdr->call_id);
-		err = store_step(statement);
+		bind_term(store->del_term, 1, &terms[i], cdr->call_id);
+		err = store_step(store->del_term);
 	}
 	return err;
 }
@@ -134,16 +156,26 @@ static int prepare_insert(sqlite3 *db, const char *table, enum cdr_kind kind, sq
 	return err;
 }
 
+/* OR IGNORE: what is there already stays. A statement of several rows that might be aborted would keep a
+ * journal of its own, which costs more than it saves. */
+static int prepare_add_terms(sqlite3 *db, unsigned n, sqlite3_stmt **out)
+{
+	char sql[64 + TERMS_MAX * 8] = "INSERT OR IGNORE INTO search VALUES";
+	size_t len = strlen(sql);
+
+	for (unsigned i = 0; i < n; i++)
+		len += (size_t)snprintf(sql + len, sizeof(sql) - len, "%s(?,?,?)", i ? "," : "");
+	return store_prepare(db, sql, out);
+}
+
 int store_records_init(struct store *store)
 {
 	int err = prepare_insert(store->write, "calls", CDR_END, &store->add_call);
 
 	if (!err)
 		err = prepare_insert(store->write, "attempts", CDR_ATTEMPT, &store->add_attempt);
-	if (!err)
-		err = store_prepare(store->write,
-				    "INSERT INTO search VALUES(?,?,?) ON CONFLICT DO NOTHING",
-				    &store->add_term);
+	for (unsigned n = 1; n <= TERMS_MAX && !err; n++)
+		err = prepare_add_terms(store->write, n, &store->add_terms[n - 1]);
 	if (!err)
 		err = store_prepare(store->write,
 				    "DELETE FROM search WHERE kind=? AND value=? AND call_id=?",
@@ -155,7 +187,8 @@ void store_records_close(struct store *store)
 {
 	sqlite3_finalize(store->add_call);
 	sqlite3_finalize(store->add_attempt);
-	sqlite3_finalize(store->add_term);
+	for (unsigned i = 0; i < TERMS_MAX; i++)
+		sqlite3_finalize(store->add_terms[i]);
 	sqlite3_finalize(store->del_term);
 }
 
@@ -168,7 +201,7 @@ static int add_record(struct store *store, enum cdr_kind kind, const struct cdr 
 	err = store_step(insert);
 	if (err || sqlite3_changes(store->write) == 0)
 		return err;
-	return for_terms(store->add_term, kind, cdr);
+	return add_terms(store, kind, cdr);
 }
 
 static int add_entry(struct store *store, struct arena *arena, const struct cdr_entry *entry)
@@ -206,7 +239,8 @@ int store_sink(void *arg, struct cdr_entry *entries, unsigned n)
 	/* No statement may keep pointers into what is freed now. */
 	sqlite3_clear_bindings(store->add_call);
 	sqlite3_clear_bindings(store->add_attempt);
-	sqlite3_clear_bindings(store->add_term);
+	for (unsigned i = 0; i < TERMS_MAX; i++)
+		sqlite3_clear_bindings(store->add_terms[i]);
 	pthread_mutex_unlock(&store->write_lock);
 	arena_free(&arena);
 	return err;
@@ -221,7 +255,7 @@ static int clean_terms(struct store *store, sqlite3_stmt *select, enum cdr_kind 
 		struct cdr cdr;
 
 		store_row(select, kind, &cdr);
-		err = for_terms(store->del_term, kind, &cdr);
+		err = del_terms(store, kind, &cdr);
 		count++;
 	}
 	sqlite3_clear_bindings(store->del_term);
@@ -268,7 +302,8 @@ int store_clean(struct store *store, uint64_t before_us, unsigned limit)
 		"call_id IN (SELECT call_id FROM (SELECT call_id, started, ended FROM calls"
 		" ORDER BY call_id LIMIT ?1) WHERE coalesce(ended, started, 0) < ?2)";
 	static const char orphans[] =
-		"rowid IN (SELECT rowid FROM (SELECT rowid, call_id, started FROM attempts"
+		"(call_id, attempt) IN (SELECT call_id, attempt FROM (SELECT call_id, attempt, "
+		"started FROM attempts"
 		" ORDER BY call_id LIMIT ?1) AS a WHERE coalesce(started, 0) < ?2"
 		" AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.call_id = a.call_id))";
 	int calls = 0, attempts = 0, err;

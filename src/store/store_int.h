@@ -11,13 +11,16 @@
 
 #define STORE_VERSION 1
 
+#define TERMS_MAX 12	/* of one record */
+
 struct store {
 	char *path;
 	sqlite3 *write, *read;
 	pthread_mutex_t write_lock, read_lock;
 	uint64_t read_until_us;		/* monotonic: a query that takes longer is given up */
 	sqlite3_stmt *begin, *commit, *rollback;
-	sqlite3_stmt *add_call, *add_attempt, *add_term, *del_term;
+	sqlite3_stmt *add_call, *add_attempt, *del_term;
+	sqlite3_stmt *add_terms[TERMS_MAX];	/* [n - 1] adds n terms */
 };
 
 /* SQLite's result as -errno; 0 for OK, ROW and DONE. */
@@ -38,7 +41,6 @@ int64_t store_number(sqlite3 *db, const char *sql, int64_t otherwise);
 int store_migrate(struct store *store, char *why, size_t why_size);
 /* What people search calls by; the numbers stand in the database. */
 enum term_kind { TERM_CALL_ID = 1, TERM_NUMBER, TERM_GATEWAY, TERM_ACCOUNT, TERM_CODE };
-#define TERMS_MAX 16
 struct term {
 	enum term_kind kind;
 	const char *value;
