@@ -161,6 +161,8 @@ static void fake_records(struct fake_switch *fake)
 	cdr.q850 = 19;
 	cdr.caller_call_id = "two@127.0.0.2";
 	fake_record(fake, CDR_END, &cdr);
+	cdr.attempt = 1;
+	fake_record(fake, CDR_ATTEMPT, &cdr);
 }
 
 static void fake_open(struct fake_switch *fake)
