@@ -289,8 +289,8 @@ bool admit_take(const struct model *m, const struct call_request *req, struct ad
 {
 	const char *name = out->mapping ? out->mapping->name : out->phone->number;
 	struct load *load = out->mapping ? out->mapping->load : out->phone->load;
-	int lines = out->mapping ? out->mapping->line_limit : out->phone->line_limit;
-	uint32_t rate = out->mapping ? out->mapping->rate_limit : 0;
+	int lines = out->mapping ? out->mapping->limits.line_limit : out->phone->limits.line_limit;
+	uint32_t rate = out->mapping ? out->mapping->limits.rate_limit : 0;
 
 	assert(out->verdict == ADMIT_OK);
 	if (!load_take_line(m->load, (int)m->params.max_calls))

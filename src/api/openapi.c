@@ -158,6 +158,8 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 	case FIELD_CODE_MAP:
 	case FIELD_ADDRESSES:
 	case FIELD_REFERENCES:
+	case FIELD_DAYS:
+	case FIELD_DATES:
 		open_schema(out, field->name, "array");
 		write_items(out, STRING);
 		break;

@@ -133,7 +133,7 @@ static void write_candidate(struct buf *out, const struct route_candidate *c)
 		api_json_text(out, "address", peer);
 		api_json_number(out, "priority", c->gateway->priority);
 		api_json_bool(out, "protect", c->gateway->protect);
-		api_json_number(out, "line_limit", c->gateway->line_limit);
+		api_json_number(out, "line_limit", c->gateway->limits.line_limit);
 		api_json_number(
 			out, "lines",
 			atomic_load_explicit(&c->gateway->load->lines, memory_order_relaxed));

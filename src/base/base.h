@@ -23,6 +23,7 @@
 #include "base/slots.h"
 #include "base/span.h"
 #include "base/wheel.h"
+#include "base/zone.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))

@@ -7,6 +7,8 @@
 
 int build_init(struct build *b, struct model_error *errors, unsigned max_errors)
 {
+	char why[160];
+
 	*b = (struct build){ .errors = errors, .max_errors = max_errors };
 	b->m = calloc(1, sizeof(*b->m));
 	if (!b->m)
@@ -16,7 +18,8 @@ int build_init(struct build *b, struct model_error *errors, unsigned max_errors)
 		return -ENOMEM;
 	atomic_init(&b->m->refs, 1);
 	params_default(&b->m->params, b->m->arena);
-	return 0;
+	b->m->zone = build_zone(b, span_of(b->m->params.time_zone), why, sizeof(why));
+	return b->m->zone ? 0 : -ENOMEM;
 }
 
 void build_free(struct build *b)
@@ -89,6 +92,34 @@ bool build_refer(struct build *b, const struct reference *ref)
 	}
 	b->refs[b->n_refs++] = *ref;
 	return true;
+}
+
+/* ---- zones ------------------------------------------------------------------------------ */
+
+const struct zone *build_zone(struct build *b, struct span name, char *why, size_t size)
+{
+	struct zone_link *link = b->zones;
+	struct zone *zone = NULL;
+	int err;
+
+	while (link && !span_eq(name, span_of(zone_name(link->zone))))
+		link = link->next;
+	if (link)
+		return link->zone;
+	link = arena_alloc(b->m->arena, sizeof(*link));
+	err = link ? zone_read(&zone, b->m->arena, name) : -ENOMEM;
+	if (err == -ENOENT || err == -EINVAL || err == -EISDIR || err == -ENOTDIR)
+		snprintf(why, size, "`%.*s` is no time zone of this system",
+			 SPAN_ARG(span_head(name, 60)));
+	else if (err)
+		snprintf(why, size, "the file of time zone `%.*s` cannot be used: %s",
+			 SPAN_ARG(span_head(name, 60)),
+			 err == -EOPNOTSUPP ? "it counts leap seconds" : strerror(-err));
+	if (err)
+		return NULL;
+	*link = (struct zone_link){ zone, b->zones };
+	b->zones = link;
+	return zone;
 }
 
 /* ---- rates ------------------------------------------------------------------------------ */
@@ -302,6 +333,29 @@ static void resolve(struct build *b, const struct reference *ref)
 		       sizeof(to));
 }
 
+/* A date is one of both, once. */
+static void check_calendar(struct build *b, unsigned i)
+{
+	const struct model_calendar *c = &b->m->calendars[i];
+	char text[160];
+	int year, month, day;
+
+	for (unsigned h = 0, w = 0; h < c->n_holidays && w < c->n_work_days;) {
+		if (c->holidays[h] == c->work_days[w]) {
+			civil_date(c->holidays[h], &year, &month, &day);
+			snprintf(text, sizeof(text),
+				 "%04d-%02d-%02d is both a holiday and a work day", year, month,
+				 day);
+			object_error(b, KIND_CALENDAR, i, 0, text, "keep it in one of the lists");
+			return;
+		}
+		if (c->holidays[h] < c->work_days[w])
+			h++;
+		else
+			w++;
+	}
+}
+
 static void check_mapping(struct build *b, unsigned i)
 {
 	const struct model_mapping *gw = &b->m->mappings[i];
@@ -426,10 +480,13 @@ static bool place_and_check(struct build *b)
 		if (!place_objects(b, (enum kind)kind) || !index_names(b, (enum kind)kind))
 			return false;
 	for (size_t i = 0; i < b->n_refs; i++)
-		resolve(b, &b->refs[i]);
+		if (b->refs[i].kind < KINDS) /* else the file ended within its list */
+			resolve(b, &b->refs[i]);
 	/* What is missing may be missing only because it was wrong, and has been complained of. */
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_mappings; i++)
 		check_mapping(b, i);
+	for (unsigned i = 0; b->n_errors == 0 && i < m->n_calendars; i++)
+		check_calendar(b, i);
 	return index_users(b);
 }
 

@@ -39,6 +39,43 @@
 	{ .name = "pass_headers", .type = FIELD_HEADERS, .offset = AT(owner, sip.pass_headers), \
 	  .help = "Headers of the INVITE, such as User-to-User or X-*, that pass when both sides of the call list them." }
 
+#define WINDOW_FIELDS(owner, member) \
+	{ .name = "days", .type = FIELD_DAYS, .offset = AT(owner, member.days), .unset = 0x7f, \
+	  .help = "mon..sun, ranges such as mon-fri, work or holiday (as the calendar has them); absent = every day." }, \
+	{ .name = "from", .type = FIELD_CLOCK, .offset = AT(owner, member.from), .unset = 0, \
+	  .help = "Time of day at which it opens." }, \
+	{ .name = "to", .type = FIELD_CLOCK, .offset = AT(owner, member.to), .unset = 86400, \
+	  .help = "Time of day at which it closes; not after `from` = on the next day." }, \
+	{ .name = "calendar", .type = FIELD_REFERENCE, .of = KIND_CALENDAR, .offset = AT(owner, member.calendar), \
+	  .help = "Work calendar that says which dates are work days and holidays; absent = Monday to Friday are work days." }
+
+#define LIMIT_FIELDS(owner) \
+	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(owner, limits.line_limit), .most = LINES_MOST, \
+	  .help = "Most simultaneous calls; 0 = no limit." }, \
+	{ .name = "scheduled_line_limits", .type = FIELD_OBJECTS, .of = KIND_LIMIT_WINDOW, \
+	  .offset = AT(owner, limits.scheduled), .count = AT(owner, limits.n_scheduled), \
+	  .help = "Line limits at certain times: the first whose window is open replaces line_limit." }, \
+	{ .name = "rate_limit", .type = FIELD_COUNT, .offset = AT(owner, limits.rate_limit), .most = 1000000, \
+	  .help = "Most new calls a second; 0 = no limit." }, \
+	{ .name = "rate_burst", .type = FIELD_COUNT, .offset = AT(owner, limits.rate_burst), .most = 1000000, \
+	  .help = "Most new calls at once, after a pause; 0 = one second's worth." }
+
+static const struct model_field_info limit_window_fields[] = {
+	WINDOW_FIELDS(model_limit_window, when),
+	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(model_limit_window, line_limit), .required = true,
+	  .most = LINES_MOST, .help = "Most simultaneous calls while the window is open; 0 = no limit." },
+};
+
+static const struct model_field_info calendar_fields[] = {
+	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_calendar, name), .required = true, .least = 1,
+	  .most = NAME_LEN_MAX, .help = "Unique name." },
+	{ .name = "holidays", .type = FIELD_DATES, LIST(model_calendar, holidays),
+	  .help = "Dates that are no work days, whatever their weekday." },
+	{ .name = "work_days", .type = FIELD_DATES, LIST(model_calendar, work_days),
+	  .help = "Dates that are work days though they fall on a Saturday or Sunday." },
+	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_calendar, memo), .most = 4096, .help = "Free text." },
+};
+
 static const struct model_field_info account_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_account, name), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Unique name." },
@@ -51,6 +88,9 @@ static const struct model_field_info account_fields[] = {
 	  .help = "How far the balance may fall below zero." },
 	{ .name = "rate_group", .type = FIELD_REFERENCE, .of = KIND_RATE_GROUP, .offset = AT(model_account, rate_group),
 	  .help = "Rates that its calls are charged by." },
+	{ .name = "time_zone", .type = FIELD_ZONE, .offset = AT(model_account, zone),
+	  .help = "Whose clocks its time windows go by, such as Europe/Berlin; absent = the parameter time_zone." },
+	LIMIT_FIELDS(model_account),
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_account, memo), .most = 4096, .help = "Free text." },
 };
 
@@ -74,8 +114,7 @@ static const struct model_field_info rate_fields[] = {
 static const struct model_field_info group_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_group, name), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Unique name." },
-	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(model_group, line_limit), .most = LINES_MOST,
-	  .help = "Most simultaneous calls of all its gateways together; 0 = no limit." },
+	LIMIT_FIELDS(model_group),
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_group, memo), .most = 4096, .help = "Free text." },
 };
 
@@ -99,10 +138,7 @@ static const struct model_field_info mapping_fields[] = {
 	{ .name = "user", .type = FIELD_TEXT, .offset = AT(model_mapping, user), .most = 64, .help = "Digest user." },
 	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_mapping, password), .most = 128,
 	  .help = "Digest password." },
-	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(model_mapping, line_limit), .most = LINES_MOST,
-	  .help = "Most simultaneous calls; 0 = no limit." },
-	{ .name = "rate_limit", .type = FIELD_COUNT, .offset = AT(model_mapping, rate_limit), .most = 1000000,
-	  .help = "Most new calls a second; 0 = no limit." },
+	LIMIT_FIELDS(model_mapping),
 	GROUP_FIELDS(model_mapping),
 	SIP_FIELDS(model_mapping),
 	{ .name = "ring_signal", .type = FIELD_CHOICE, .offset = AT(model_mapping, ring_signal),
@@ -135,10 +171,7 @@ static const struct model_field_info routing_fields[] = {
 	  .help = "Among equal prefixes the smaller one is tried first." },
 	{ .name = "protect", .type = FIELD_BOOL, .offset = AT(model_routing, protect),
 	  .help = "Kept for when all others have failed." },
-	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(model_routing, line_limit), .most = LINES_MOST,
-	  .help = "Most simultaneous calls; 0 = no limit." },
-	{ .name = "rate_limit", .type = FIELD_COUNT, .offset = AT(model_routing, rate_limit), .most = 1000000,
-	  .help = "Most new calls a second; 0 = no limit." },
+	LIMIT_FIELDS(model_routing),
 	GROUP_FIELDS(model_routing),
 	{ .name = "options_check", .type = FIELD_BOOL, .offset = AT(model_routing, options_check),
 	  .help = "Ask it by OPTIONS whether it is alive." },
@@ -180,14 +213,20 @@ static const struct model_field_info phone_fields[] = {
 	  .help = "Digest password." },
 	{ .name = "display", .type = FIELD_TEXT, .offset = AT(model_phone, display), .most = 64,
 	  .help = "Number shown when it calls; absent = its own." },
-	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(model_phone, line_limit), .most = LINES_MOST,
-	  .help = "Most simultaneous calls; 0 = no limit." },
+	LIMIT_FIELDS(model_phone),
+	{ .name = "lines_in", .type = FIELD_COUNT, .offset = AT(model_phone, lines_in), .most = LINES_MOST,
+	  .help = "Most simultaneous calls to it; 0 = no limit but line_limit." },
+	{ .name = "lines_out", .type = FIELD_COUNT, .offset = AT(model_phone, lines_out), .most = LINES_MOST,
+	  .help = "Most simultaneous calls from it; 0 = no limit but line_limit." },
 	SIP_FIELDS(model_phone),
 };
 
 const struct kind_info kinds[KINDS_ALL] = {
+	[KIND_CALENDAR] = { "work_calendar", "work_calendars", sizeof(struct model_calendar), calendar_fields,
+			    ARRAY_SIZE(calendar_fields), AT(model, calendars), AT(model, n_calendars), NO_LOAD },
 	[KIND_ACCOUNT] = { "account", "accounts", sizeof(struct model_account), account_fields,
-			   ARRAY_SIZE(account_fields), AT(model, accounts), AT(model, n_accounts), NO_LOAD },
+			   ARRAY_SIZE(account_fields), AT(model, accounts), AT(model, n_accounts),
+			   AT(model_account, load) },
 	[KIND_RATE_GROUP] = { "rate_group", "rate_groups", sizeof(struct model_rate_group), rate_group_fields,
 			      ARRAY_SIZE(rate_group_fields), AT(model, rate_groups), AT(model, n_rate_groups), NO_LOAD },
 	[KIND_GROUP] = { "gateway_group", "gateway_groups", sizeof(struct model_group), group_fields,
@@ -201,6 +240,8 @@ const struct kind_info kinds[KINDS_ALL] = {
 	[KIND_PHONE] = { "phone", "phones", sizeof(struct model_phone), phone_fields, ARRAY_SIZE(phone_fields),
 			 AT(model, phones), AT(model, n_phones), AT(model_phone, load) },
 	[KIND_RATE] = { "rate", NULL, sizeof(struct model_rate), rate_fields, ARRAY_SIZE(rate_fields), 0, 0, NO_LOAD },
+	[KIND_LIMIT_WINDOW] = { "line_limit_window", NULL, sizeof(struct model_limit_window), limit_window_fields,
+				ARRAY_SIZE(limit_window_fields), 0, 0, NO_LOAD },
 };
 
 const struct model_field_info *model_fields(const char *kind, size_t *n)
@@ -237,7 +278,8 @@ const char *model_field_type_name(enum model_field_type type)
 		[FIELD_SECRET] = "secret", [FIELD_BOOL] = "bool", [FIELD_COUNT] = "count",
 		[FIELD_DURATION] = "duration", [FIELD_MONEY] = "money", [FIELD_CHOICE] = "choice",
 		[FIELD_WORD] = "choice", [FIELD_TRANSPORT] = "choice", [FIELD_REFERENCE] = "reference",
-		[FIELD_REFERENCES] = "references", [FIELD_PREFIX] = "prefix", [FIELD_PREFIXES] = "prefixes",
+		[FIELD_REFERENCES] = "references", [FIELD_CLOCK] = "clock",
+		[FIELD_DAYS] = "days", [FIELD_ZONE] = "zone", [FIELD_DATES] = "dates", [FIELD_PREFIX] = "prefix", [FIELD_PREFIXES] = "prefixes",
 		[FIELD_CODECS] = "codecs", [FIELD_ADDRESSES] = "addresses", [FIELD_PEER] = "peer",
 		[FIELD_OBJECTS] = "objects",	       [FIELD_HEADERS] = "headers",
 		[FIELD_CODES] = "codes",	       [FIELD_CODE_MAP] = "code_map",
@@ -257,6 +299,8 @@ static const struct {
 	{ "customerPassword", "password" }, { "clearingAccount", "account" },  { "sipTimer", "session_timer" },
 	{ "sip100Rel", "rel100" },	   { "sipCodecs", "codecs" },	       { "protocol", "transport" },
 	{ "localIp", "local_address" },	   { "displayNumber", "display" },     { "money", "balance" },
+	{ "scheduledcapacity", "scheduled_line_limits" }, { "maxcallrate", "rate_limit" },
+	{ "lineCallIn", "lines_in" },	   { "lineCallOut", "lines_out" },
 	{ "gatewayGroups", "groups" },	   { "reservedLine", "reserved_lines" },
 	{ "limitMoney", "overdraft" },	   { "feeRateGroup", "rate_group" },   { "timeoutInvite", "invite_timeout" },
 	{ "timeoutTrying", "trying_timeout" }, { "timeoutRinging", "ringing_timeout" },

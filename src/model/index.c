@@ -70,6 +70,11 @@ const void *name_index_find(const struct name_index *index, struct span name)
 	return found ? index->base + (found - 1) * index->stride : NULL;
 }
 
+const struct model_calendar *model_calendar(const struct model *m, struct span name)
+{
+	return name_index_find(&m->index->names[KIND_CALENDAR], name);
+}
+
 const struct model_account *model_account(const struct model *m, struct span name)
 {
 	return name_index_find(&m->index->names[KIND_ACCOUNT], name);

@@ -110,18 +110,54 @@ void phone_state_read(struct phone_state *state, struct binding *out);
 
 /* ---- objects ---------------------------------------------------------------------- */
 
+/* Dates that are not what their weekday says. Without one, Monday to Friday are work days. */
+struct model_calendar {
+	const char *name;
+	unsigned n_holidays, n_work_days;
+	int32_t *holidays, *work_days;	/* days since 1970-01-01, rising */
+	const char *memo;
+};
+
+/* Hours of some days. `to` before `from` is on the day after; the day is the one on which the window opened. */
+#define MODEL_WORK_DAY 7		/* bit of `days` after those of Sunday (0) to Saturday (6) */
+#define MODEL_HOLIDAY 8
+struct model_window {
+	uint32_t days;			/* bit per weekday; work days and holidays as `calendar` has them */
+	uint32_t from, to;		/* seconds of the day; to: up to 86400 */
+	const struct model_calendar *calendar;	/* NULL = none */
+};
+/* Is the window open at that moment, by that zone's clocks? Pure. */
+bool model_window_holds(const struct model_window *window, const struct zone *zone, uint64_t utc_us);
+
+struct model_limit_window {
+	struct model_window when;
+	int line_limit;
+};
+struct model_limits {
+	int line_limit;			/* most simultaneous calls; 0 = none */
+	uint32_t rate_limit;		/* most new calls a second; 0 = none */
+	uint32_t rate_burst;		/* most of them at once; 0 = one second's worth */
+	unsigned n_scheduled;
+	struct model_limit_window *scheduled;	/* the first that holds replaces line_limit */
+};
+/* The line limit in force at that moment. */
+int model_line_limit(const struct model_limits *limits, const struct zone *zone, uint64_t utc_us);
+
 struct model_account {
 	const char *name;
 	const char *kind;		/* "customer", "agent", "vendor" */
 	bool locked;
 	int64_t balance, overdraft;	/* 10^-8 units */
 	const struct model_rate_group *rate_group;	/* NULL = none */
+	const struct zone *zone;	/* NULL = the system's */
+	struct model_limits limits;	/* of the calls it makes, or of those to its routing gateways */
 	const char *memo;
+	struct load *load;
 };
 
 struct model_group {			/* gateways that share one limit */
 	const char *name;
-	int line_limit;			/* 0 = none */
+	struct model_limits limits;
 	const char *memo;
 	struct load *load;
 };
@@ -196,8 +232,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	unsigned n_addresses;
 	struct model_address *addresses;	/* with AUTH_DIGEST: where it may come from; none = anywhere */
 	const char *user, *password;
-	int line_limit;			/* 0 = none */
-	uint32_t rate_limit;
+	struct model_limits limits;
 	unsigned n_groups;
 	const struct model_group **groups;
 	int reserved_lines;		/* of each of its groups must be free, else it takes no call */
@@ -222,8 +257,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	const char **prefixes;		/* "" matches every number */
 	int priority;			/* smaller first */
 	bool protect;
-	int line_limit;
-	uint32_t rate_limit;
+	struct model_limits limits;
 	unsigned n_groups;
 	const struct model_group **groups;
 	int reserved_lines;
@@ -247,7 +281,8 @@ struct model_phone {
 	bool locked;
 	const char *password;
 	const char *display;
-	int line_limit;
+	struct model_limits limits;	/* of calls from and to it together */
+	int lines_in, lines_out;	/* of those to it, from it; 0 = no limit of its own */
 	struct model_sip sip;
 	struct load *load;
 	struct phone_state *state;
@@ -296,7 +331,9 @@ struct model {
 	uint64_t version;		/* counts up with each swap */
 	uint64_t built_utc_us;
 	struct model_params params;
-	unsigned n_accounts, n_rate_groups, n_groups, n_mappings, n_routings, n_phones;
+	const struct zone *zone;	/* the system's: params.time_zone */
+	unsigned n_calendars, n_accounts, n_rate_groups, n_groups, n_mappings, n_routings, n_phones;
+	struct model_calendar *calendars;
 	struct model_account *accounts;
 	struct model_rate_group *rate_groups;
 	struct model_group *groups;
@@ -310,6 +347,8 @@ struct model {
 
 /* Is the live quality of this gateway counted? */
 bool model_quality_counts(const struct model *m, const struct model_routing *gw);
+/* Whose clocks count for an account (NULL = nobody's): its own or the system's. */
+const struct zone *model_zone(const struct model *m, const struct model_account *account);
 
 /* Any thread. model_unref frees with the last reference. */
 struct model *model_ref(struct model *m);
@@ -327,6 +366,7 @@ uint64_t model_hub_version(const struct model_hub *hub);
  * kind and name, version set. `m` is new: never swapped in before, and no other thread takes load from it yet. */
 void model_hub_swap(struct model_hub *hub, struct model *m);
 
+const struct model_calendar *model_calendar(const struct model *m, struct span name);
 const struct model_account *model_account(const struct model *m, struct span name);
 const struct model_rate_group *model_rate_group(const struct model *m, struct span name);
 const struct model_group *model_group(const struct model *m, struct span name);
@@ -387,11 +427,15 @@ enum model_field_type {
 	FIELD_COUNT,		/* least..most */
 	FIELD_DURATION,		/* least..most, microseconds */
 	FIELD_MONEY,		/* decimal text in 10^-8 units */
+	FIELD_CLOCK,		/* "HH:MM" or "HH:MM:SS" up to 24:00, seconds of the day */
+	FIELD_DAYS,		/* list of mon..sun, ranges of them, work, holiday: bits as model_window's */
 	FIELD_CHOICE,		/* one of `choices`; the value is the word's place + least */
 	FIELD_WORD,		/* one of `choices`; the value is the word */
 	FIELD_TRANSPORT,	/* as FIELD_CHOICE */
 	FIELD_REFERENCE,	/* name of an object of kind `of`: a pointer to it */
 	FIELD_REFERENCES,	/* list of them, each once */
+	FIELD_ZONE,		/* name of a time zone: a struct zone */
+	FIELD_DATES,		/* list of "2026-12-25", days since 1970-01-01 */
 	FIELD_PREFIX,		/* 0..32: digits, letters, * # + */
 	FIELD_PREFIXES,		/* list of them */
 	FIELD_CODECS,		/* list of names */

@@ -17,6 +17,7 @@
 
 /* Those before KINDS are sections of the file and have names; the others stand in lists within objects. */
 enum kind {
+	KIND_CALENDAR,
 	KIND_ACCOUNT,
 	KIND_RATE_GROUP,
 	KIND_GROUP,
@@ -25,6 +26,7 @@ enum kind {
 	KIND_PHONE,
 	KINDS,
 	KIND_RATE = KINDS,
+	KIND_LIMIT_WINDOW,
 	KINDS_ALL
 };
 
@@ -77,6 +79,9 @@ struct fault {
 	char text[256], remedy[160];
 	unsigned item;
 };
+
+#define DAY_WORDS 9
+extern const char *const day_words[DAY_WORDS];	/* by bit of a window's days */
 
 struct build;
 /* Set a field of `object` (number `index` of its kind) from `items`. False with `fault` filled. */
@@ -135,8 +140,13 @@ struct reference {
 	const char *name;
 	const char *field;
 };
+struct zone_link {
+	const struct zone *zone;
+	struct zone_link *next;
+};
 struct build {
 	struct model *m;
+	struct zone_link *zones;	/* read so far */
 	struct objects objects[KINDS_ALL];	/* from KINDS on: those of the lists being read */
 	struct reference *refs;
 	size_t n_refs, refs_size;
@@ -148,6 +158,8 @@ int build_init(struct build *b, struct model_error *errors, unsigned max_errors)
 /* A new object with defaults; NULL without memory. Moves when another is added. */
 void *build_add(struct build *b, enum kind kind, unsigned line);
 bool build_refer(struct build *b, const struct reference *ref);
+/* The zone of that name, or NULL with `why` in words. */
+const struct zone *build_zone(struct build *b, struct span name, char *why, size_t size);
 /* False when no more errors are wanted. */
 bool build_error(struct build *b, unsigned line, unsigned column, const char *object, const char *text,
 		 const char *remedy);

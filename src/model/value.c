@@ -193,6 +193,77 @@ static bool set_money(const struct setting *s)
 	return true;
 }
 
+/* "08:30" or "08:30:15", to 24:00. */
+static bool clock_parse(struct span text, uint32_t *out)
+{
+	struct span parts[3] = { { 0 } };
+	uint32_t value[3] = { 0 };
+	unsigned n = 0;
+	bool more = true;
+
+	while (more && n < 3) {
+		more = span_cut(text, ':', &parts[n], &text);
+		if (parts[n].len != 2 || span_to_u32(parts[n], &value[n]))
+			return false;
+		n++;
+	}
+	*out = value[0] * 3600 + value[1] * 60 + value[2];
+	return !more && n >= 2 && value[1] < 60 && value[2] < 60 && *out <= 86400;
+}
+
+static bool set_clock(const struct setting *s)
+{
+	uint32_t value;
+
+	if (!clock_parse(s->items[0].text, &value))
+		return fault(s, 0, "write 00:00 to 24:00, quoted, such as \"08:30\"",
+			     "`%.*s` is no time of day", SHOWN(s->items[0].text));
+	memcpy(s->object + s->f->offset, &value, sizeof(value));
+	return true;
+}
+
+const char *const day_words[DAY_WORDS] = { "sun", "mon", "tue",  "wed",    "thu",
+					   "fri", "sat", "work", "holiday" };
+
+static unsigned day_find(struct span word)
+{
+	unsigned i = 0;
+
+	while (i < DAY_WORDS && !span_ieq(word, span_of(day_words[i])))
+		i++;
+	return i;
+}
+
+/* "mon", "mon-fri", "fri-mon", "work". */
+static bool days_parse(struct span text, uint32_t *out)
+{
+	struct span first, last;
+	bool range = span_cut(text, '-', &first, &last);
+	unsigned from = day_find(first), to = range ? day_find(last) : from;
+
+	if (from == DAY_WORDS || to == DAY_WORDS || (range && (from > 6 || to > 6)))
+		return false;
+	for (unsigned day = from; day != to; day = (day + 1) % 7)
+		*out |= 1u << day;
+	*out |= 1u << to;
+	return true;
+}
+
+static bool set_days(const struct setting *s)
+{
+	uint32_t days = 0;
+
+	for (unsigned i = 0; i < s->n; i++)
+		if (!days_parse(s->items[i].text, &days))
+			return fault(s, i, "write mon, tue ... sun, mon-fri, work or holiday",
+				     "`%.*s` is no day", SHOWN(s->items[i].text));
+	if (!days)
+		return fault(s, 0, "name a day, or leave the key out for every day",
+			     "no day is listed");
+	memcpy(s->object + s->f->offset, &days, sizeof(days));
+	return true;
+}
+
 /* ---- choices ------------------------------------------------------------------------------- */
 
 /* Which of "a|b|c" it is, or -1. What YAML and JSON call true and false are on and off. */
@@ -302,6 +373,20 @@ static bool set_reference(const struct setting *s)
 	return s->items[0].text.len == 0 || refer(s, 0, NULL);
 }
 
+static bool set_zone(const struct setting *s)
+{
+	const struct zone *zone;
+	char why[160];
+
+	if (s->items[0].text.len == 0)
+		return true;
+	zone = build_zone(s->b, s->items[0].text, why, sizeof(why));
+	if (!zone)
+		return fault(s, 0, "write a name such as Europe/Berlin or UTC", "%s", why);
+	memcpy(s->object + s->f->offset, &zone, sizeof(zone));
+	return true;
+}
+
 /* ---- lists ------------------------------------------------------------------------------------- */
 
 static bool prefix_is_good(const struct setting *s, unsigned i)
@@ -355,6 +440,45 @@ static bool set_references(const struct setting *s)
 		if (!item_is_new(s, i) || !refer(s, i, &list[i]))
 			return false;
 	return store_list(s, list, s->n);
+}
+
+static bool date_parse(struct span text, int32_t *out)
+{
+	struct span year, month, day;
+	uint32_t y, m, d;
+
+	if (!span_cut(text, '-', &year, &text) || !span_cut(text, '-', &month, &day) ||
+	    year.len != 4 || month.len != 2 || day.len != 2 || span_to_u32(year, &y) ||
+	    span_to_u32(month, &m) || span_to_u32(day, &d) ||
+	    !civil_is_date((int)y, (int)m, (int)d))
+		return false;
+	*out = civil_day((int)y, (int)m, (int)d);
+	return true;
+}
+
+static int compare_dates(const void *a, const void *b)
+{
+	const int32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static bool set_dates(const struct setting *s)
+{
+	int32_t *dates = arena_alloc(s->b->m->arena, sizeof(*dates) * (s->n + 1));
+	unsigned n = 0;
+
+	if (!dates)
+		return no_memory(s);
+	for (unsigned i = 0; i < s->n; i++)
+		if (!date_parse(s->items[i].text, &dates[i]))
+			return fault(s, i, "write dates such as 2026-12-25", "`%.*s` is no date",
+				     SHOWN(s->items[i].text));
+	qsort(dates, s->n, sizeof(*dates), compare_dates);
+	for (unsigned i = 0; i < s->n; i++)
+		if (i == 0 || dates[i] != dates[i - 1])
+			dates[n++] = dates[i];
+	return store_list(s, dates, n);
 }
 
 static bool set_prefixes(const struct setting *s)
@@ -515,6 +639,8 @@ static const struct {
 	[FIELD_MONEY] = { set_money },         [FIELD_CHOICE] = { set_choice },
 	[FIELD_WORD] = { set_word },           [FIELD_TRANSPORT] = { set_transport },
 	[FIELD_REFERENCE] = { set_reference }, [FIELD_REFERENCES] = { set_references, true },
+	[FIELD_CLOCK] = { set_clock },         [FIELD_DAYS] = { set_days, true },
+	[FIELD_ZONE] = { set_zone },           [FIELD_DATES] = { set_dates, true },
 	[FIELD_PREFIX] = { set_prefix },       [FIELD_PREFIXES] = { set_prefixes, true },
 	[FIELD_CODECS] = { set_codecs, true }, [FIELD_ADDRESSES] = { set_addresses, true },
 	[FIELD_PEER] = { set_peer },           [FIELD_HEADERS] = { set_headers, true },
@@ -549,7 +675,8 @@ void fields_default(struct build *b, enum kind kind, void *object)
 		if (f->type == FIELD_BOOL)
 			memcpy(to, &on, sizeof(on));
 		else if (f->type == FIELD_CHOICE || f->type == FIELD_COUNT ||
-			 f->type == FIELD_TRANSPORT)
+			 f->type == FIELD_TRANSPORT || f->type == FIELD_CLOCK ||
+			 f->type == FIELD_DAYS)
 			memcpy(to, &number, sizeof(number));
 	}
 	if (kind == KIND_ACCOUNT)
@@ -573,6 +700,8 @@ bool field_is_unset(const struct model_field_info *f, const void *object)
 		memcpy(&on, from, sizeof(on));
 		return on == (f->unset != 0);
 	case FIELD_COUNT:
+	case FIELD_CLOCK:
+	case FIELD_DAYS:
 	case FIELD_CHOICE:
 	case FIELD_TRANSPORT:
 		memcpy(&number, from, sizeof(number));

@@ -68,6 +68,29 @@ static void write_money(struct writing *w, const struct model_field_info *f, con
 	buf_addf(w->out, "\"%s\"", money_format(amount, text, sizeof(text)));
 }
 
+static void write_clock(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	int clock = number_at(object, f), rest = clock % 60;
+
+	buf_addf(w->out, rest ? "\"%02d:%02d:%02d\"" : "\"%02d:%02d\"", clock / 3600,
+		 clock / 60 % 60, rest);
+}
+
+static void write_days(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	int days = number_at(object, f);
+	const char *before = "";
+
+	buf_add_char(w->out, '[');
+	for (unsigned i = 0; i < DAY_WORDS; i++) {
+		if (!(days >> i & 1))
+			continue;
+		buf_addf(w->out, "%s\"%s\"", before, day_words[i]);
+		before = ", ";
+	}
+	buf_add_char(w->out, ']');
+}
+
 static void write_choice(struct writing *w, const struct model_field_info *f, const void *object)
 {
 	struct span rest = span_of(f->choices), word = SPAN_NONE;
@@ -112,6 +135,27 @@ static void write_references(struct writing *w, const struct model_field_info *f
 	for (unsigned i = 0; i < count_at(object, f); i++) {
 		buf_add_str(w->out, i ? ", " : "");
 		buf_add_json(w->out, span_of(object_name(list[i])));
+	}
+	buf_add_char(w->out, ']');
+}
+
+static void write_zone(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const struct zone *zone;
+
+	memcpy(&zone, (const char *)object + f->offset, sizeof(zone));
+	buf_add_json(w->out, span_of(zone_name(zone)));
+}
+
+static void write_dates(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const int32_t *dates = list_at(object, f);
+	int year, month, day;
+
+	buf_add_char(w->out, '[');
+	for (unsigned i = 0; i < count_at(object, f); i++) {
+		civil_date(dates[i], &year, &month, &day);
+		buf_addf(w->out, "%s\"%04d-%02d-%02d\"", i ? ", " : "", year, month, day);
 	}
 	buf_add_char(w->out, ']');
 }
@@ -194,6 +238,8 @@ static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_f
 	[FIELD_MONEY] = write_money,         [FIELD_CHOICE] = write_choice,
 	[FIELD_WORD] = write_text,           [FIELD_TRANSPORT] = write_choice,
 	[FIELD_REFERENCE] = write_reference, [FIELD_REFERENCES] = write_references,
+	[FIELD_CLOCK] = write_clock,         [FIELD_DAYS] = write_days,
+	[FIELD_ZONE] = write_zone,           [FIELD_DATES] = write_dates,
 	[FIELD_PREFIX] = write_text,         [FIELD_PREFIXES] = write_prefixes,
 	[FIELD_CODECS] = write_names,        [FIELD_ADDRESSES] = write_addresses,
 	[FIELD_PEER] = write_peer,           [FIELD_OBJECTS] = write_objects,

@@ -223,6 +223,26 @@ static void check_required(struct reader *r, enum kind kind, unsigned line, cons
 	}
 }
 
+/* Weekdays are weekdays: one who names a calendar means its work days or holidays. */
+static void check_window(struct reader *r, enum kind kind, unsigned line, const unsigned *seen,
+			 const void *object)
+{
+	uint32_t days = 0;
+	bool asks = false;
+
+	for (size_t i = 0; i < kinds[kind].n_fields; i++) {
+		const struct model_field_info *f = &kinds[kind].fields[i];
+
+		if (f->type == FIELD_DAYS)
+			memcpy(&days, (const char *)object + f->offset, sizeof(days));
+		asks |= seen[i] && f->type == FIELD_REFERENCE && f->of == KIND_CALENDAR;
+	}
+	if (asks && days < 1u << MODEL_WORK_DAY)
+		reader_complain(r, line, 0, "write `days: [ work ]` or `days: [ holiday ]`",
+				"calendar: `days` names neither work nor holiday, so it is never "
+				"asked");
+}
+
 static void read_keys(struct reader *r, enum kind kind, unsigned index, void *object,
 		      unsigned *seen)
 {
@@ -268,8 +288,10 @@ static void read_object(struct reader *r, enum kind kind)
 	if (r->stop)
 		return;
 	check_required(r, kind, line, seen);
-	if (!kinds[kind].section)
+	if (!kinds[kind].section) {
+		check_window(r, kind, line, seen, object);
 		return;
+	}
 	snprintf(label, sizeof(label), "%s", r->object);
 	name_errors(r, first_error, label, object_name(object));
 }
@@ -323,6 +345,20 @@ static void read_param(struct reader *r, const struct param_info *info, const ch
 	complain(r, remedy, "%s: %s", key, why);
 }
 
+static void read_zone(struct reader *r, const unsigned *seen)
+{
+	const char *name = r->b.m->params.time_zone;
+	const struct zone *zone;
+	char why[160];
+
+	zone = build_zone(&r->b, span_of(name), why, sizeof(why));
+	if (zone)
+		r->b.m->zone = zone;
+	else
+		reader_complain(r, seen[param_find(SPAN("time_zone")) - param_table], 0,
+				"write a name such as Europe/Berlin or UTC", "time_zone: %s", why);
+}
+
 static void read_parameters(struct reader *r)
 {
 	unsigned seen[128] = { 0 };
@@ -357,6 +393,8 @@ static void read_parameters(struct reader *r)
 		*first = line;
 		read_param(r, info, key);
 	}
+	if (!r->stop)
+		read_zone(r, seen);
 	if (!r->stop) {
 		const char *at_odds = params_check(&r->b.m->params, why, sizeof(why));
 

@@ -77,10 +77,10 @@ static struct reason usable(const struct model_routing *gw, int64_t lines, uint6
 		return (struct reason){ REASON_LOCKED, gw->name, 0, 0 };
 	if (gw->account && gw->account->locked)
 		return (struct reason){ REASON_ACCOUNT_LOCKED, gw->name, 0, 0 };
-	if (gw->line_limit && lines >= gw->line_limit)
-		return (struct reason){ REASON_LINE_LIMIT, gw->name, lines, gw->line_limit };
-	if (!load_has_rate(gw->load, gw->rate_limit, mono_us))
-		return (struct reason){ REASON_RATE_LIMIT, gw->name, 0, gw->rate_limit };
+	if (gw->limits.line_limit && lines >= gw->limits.line_limit)
+		return (struct reason){ REASON_LINE_LIMIT, gw->name, lines, gw->limits.line_limit };
+	if (!load_has_rate(gw->load, gw->limits.rate_limit, mono_us))
+		return (struct reason){ REASON_RATE_LIMIT, gw->name, 0, gw->limits.rate_limit };
 	return (struct reason){ REASON_CHOSEN, gw->name, 0, 0 };
 }
 
@@ -90,7 +90,7 @@ static bool consider(void *arg, const struct model_routing *gw, unsigned matched
 	int64_t lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
 	struct ranked new = { { gw, NULL, matched },
 			      lines,
-			      gw->line_limit ? gw->line_limit : NO_LIMIT };
+			      gw->limits.line_limit ? gw->limits.line_limit : NO_LIMIT };
 	struct reason reason;
 
 	if (kept_already(p, gw))
@@ -127,8 +127,8 @@ static enum route_verdict plan_phone(const struct model_phone *phone,
 			    phone->number, 0, 0);
 		return ROUTE_NOT_REGISTERED;
 	}
-	if (phone->line_limit && lines >= phone->line_limit) {
-		reasons_add(why, REASON_LINE_LIMIT, phone->number, lines, phone->line_limit);
+	if (phone->limits.line_limit && lines >= phone->limits.line_limit) {
+		reasons_add(why, REASON_LINE_LIMIT, phone->number, lines, phone->limits.line_limit);
 		return ROUTE_ALL_BUSY;
 	}
 	plan_out->candidate[plan_out->n++] =
@@ -183,8 +183,8 @@ bool route_take(const struct route_candidate *candidate, uint64_t mono_us, struc
 	const struct model_routing *gw = candidate->gateway;
 	struct load *load = gw ? gw->load : candidate->phone->load;
 	const char *name = gw ? gw->name : candidate->phone->number;
-	int limit = gw ? gw->line_limit : candidate->phone->line_limit;
-	uint32_t rate = gw ? gw->rate_limit : 0;
+	int limit = gw ? gw->limits.line_limit : candidate->phone->limits.line_limit;
+	uint32_t rate = gw ? gw->limits.rate_limit : 0;
 
 	if (!load_take_line(load, limit)) {
 		*why = (struct reason){ REASON_LINE_LIMIT, name,

@@ -10,17 +10,27 @@
 static const char good[] =
 	"version: 1\n"
 	"parameters: { SS_SIP_TIMEOUT_INVITE: 8s, ringing_timeout: 90s, max_cps: 50, "
-	"stop_after_busy: off, auth_realm: example }\n"
+	"stop_after_busy: off, auth_realm: example, time_zone: Europe/Berlin }\n"
 	"accounts:\n"
 	"  - { name: acme, kind: customer, balance: \"100.00\", overdraft: \"5.5\", rate_group: "
 	"retail }\n"
-	"  - { name: 广州联通, kind: vendor, locked: true, memo: \"two\\nlines\" }\n"
+	"  - { name: 广州联通, kind: vendor, time_zone: Asia/Shanghai, locked: true, memo: "
+	"\"two\\nlines\" }\n"
 	"rate_groups:\n"
 	"  - { name: retail, rates: [ { prefix: \"880\", price: \"0.0200\", period: 1 }, { prefix: "
 	"\"\", price: \"0.0120\" } ] }\n"
+	"work_calendars:\n"
+	"  - { name: de, holidays: [ 2026-12-25, 2026-05-01, 2026-12-25 ], work_days: 2026-12-19 "
+	"}\n"
 	"gateway_groups:\n"
 	"  - { name: eu, line_limit: 300, memo: trunk }\n"
-	"  - { name: all, line_limit: 500 }\n"
+	"  - name: all\n"
+	"    line_limit: 500\n"
+	"    scheduled_line_limits:\n"
+	"      - { days: [ work ], calendar: de, from: \"08:30\", to: \"17:00:30\", line_limit: 50 "
+	"}\n"
+	"      - { days: [ fri-mon ], from: 22:00, to: 06:00, line_limit: 0 }\n"
+	"      - { to: 24:00, line_limit: 70 }\n"
 	"mapping_gateways:\n"
 	"  - { name: acme-in, account: acme, addresses: [ \"127.0.0.2\", \"10.0.0.0/8\", "
 	"\"[2001:db8::8]:5060\" ], line_limit: 100, rate_limit: 20, groups: [ all, eu ], "
@@ -59,6 +69,29 @@ static struct model *read_good(const char *text)
 	assert_int_equal(n, 0);
 	assert_non_null(m);
 	return m;
+}
+
+static void check_schedule(const struct model *m)
+{
+	const struct model_limits *limits = &model_group(m, SPAN("all"))->limits;
+	const struct model_limit_window *w = limits->scheduled;
+	const struct model_calendar *de = model_calendar(m, SPAN("de"));
+
+	assert_int_equal(de->n_holidays, 2);
+	assert_int_equal(de->holidays[0], civil_day(2026, 5, 1));
+	assert_int_equal(de->n_work_days, 1);
+	assert_int_equal(limits->n_scheduled, 3);
+	assert_ptr_equal(w[0].when.calendar, de);
+	assert_int_equal(w[0].when.days, 1 << MODEL_WORK_DAY);
+	assert_int_equal(w[0].when.from, 30600);
+	assert_int_equal(w[0].when.to, 61230);
+	assert_int_equal(w[0].line_limit, 50);
+	assert_int_equal(w[1].when.days, 0x63);
+	assert_int_equal(w[1].when.to, 6 * 3600);
+	assert_null(w[1].when.calendar);
+	assert_int_equal(w[2].when.days, 0x7f);
+	assert_int_equal(w[2].when.from, 0);
+	assert_int_equal(w[2].when.to, 86400);
 }
 
 static void check_objects(const struct model *m)
@@ -103,15 +136,20 @@ static void check_objects(const struct model *m)
 	assert_int_equal(b->n_prefixes, 1);
 	assert_string_equal(b->prefixes[0], "");
 	assert_int_equal(b->follow_redirects, 1);
+	check_schedule(m);
+	assert_string_equal(zone_name(m->zone), "Europe/Berlin");
+	assert_string_equal(zone_name(model_account(m, SPAN("广州联通"))->zone), "Asia/Shanghai");
+	assert_null(acme->zone);
+	assert_ptr_equal(model_zone(m, acme), m->zone);
 	assert_int_equal(in->n_groups, 2);
 	assert_ptr_equal(in->groups[0], model_group(m, SPAN("all")));
 	assert_ptr_equal(in->groups[1], model_group(m, SPAN("eu")));
-	assert_int_equal(in->groups[1]->line_limit, 300);
+	assert_int_equal(in->groups[1]->limits.line_limit, 300);
 	assert_int_equal(in->reserved_lines, 10);
 	assert_int_equal(a->follow_redirects, -1);
 	assert_int_equal(b->sip.request_address, 0);
 	assert_int_equal(model_routing(m, SPAN("c-1"))->n_prefixes, 2);
-	assert_int_equal(model_phone(m, SPAN("1001"))->line_limit, 2);
+	assert_int_equal(model_phone(m, SPAN("1001"))->limits.line_limit, 2);
 }
 
 static void test_good(void **state)
@@ -259,6 +297,8 @@ static void test_minimal(void **state)
 
 #define V "version: 1\n"
 #define MAP(more) V "mapping_gateways:\n  - { name: in, " more " }\n"
+#define SCHEDULE(more)                                                                             \
+	V "gateway_groups:\n  - name: g\n    scheduled_line_limits: [ { " more " } ]\n"
 #define ROUTE(more) V "routing_gateways:\n  - { name: out, address: 192.0.2.1, " more " }\n"
 
 static const struct {
@@ -301,6 +341,34 @@ static const struct {
 	  "write `addresses` instead" },
 	{ MAP("addresses: [ 192.0.2.1 ], capacity: 5"), 3, "mapping_gateways[0] in",
 	  "did you mean `line_limit`?", "" },
+	{ V "parameters: { max_cps: 1,\n time_zone: Europe/Atlantis }\n", 3, "parameters",
+	  "time_zone: `Europe/Atlantis` is no time zone of this system", "Europe/Berlin" },
+	{ V "accounts: [ { name: a, time_zone: ../x } ]\n", 2, "accounts[0] a",
+	  "time_zone: `../x` is no time zone", "" },
+	{ SCHEDULE("from: 8:30, line_limit: 1"), 4, "gateway_groups[0] g scheduled_line_limits[0]",
+	  "from: `8:30` is no time of day", "08:30" },
+	{ SCHEDULE("to: 24:01, line_limit: 1"), 4, "gateway_groups[0] g scheduled_line_limits[0]",
+	  "`24:01` is no time of day", "" },
+	{ SCHEDULE("days: [ monday ], line_limit: 1"), 4,
+	  "gateway_groups[0] g scheduled_line_limits[0]", "`monday` is no day", "mon-fri" },
+	{ SCHEDULE("days: [ sat-work ], line_limit: 1"), 4,
+	  "gateway_groups[0] g scheduled_line_limits[0]", "`sat-work` is no day", "" },
+	{ SCHEDULE("days: [], line_limit: 1"), 4, "gateway_groups[0] g scheduled_line_limits[0]",
+	  "no day is listed", "" },
+	{ SCHEDULE("days: [ mon ]"), 4, "gateway_groups[0] g scheduled_line_limits[0]",
+	  "`line_limit` is missing", "" },
+	{ SCHEDULE("days: [ work ], calendar: dd, line_limit: 1") "work_calendars: [ { name: d } "
+								  "]\n",
+	  4, "gateway_groups[0] g", "calendar: `dd` does not exist", "" },
+	{ SCHEDULE("days: [ mon-fri ], calendar: d, line_limit: 1") "work_calendars: [ { name: d } "
+								    "]\n",
+	  4, "gateway_groups[0] g scheduled_line_limits[0]", "names neither work nor holiday",
+	  "work" },
+	{ V "work_calendars:\n  - { name: d, holidays: [ 2026-02-29 ] }\n", 3,
+	  "work_calendars[0] d", "`2026-02-29` is no date", "2026-12-25" },
+	{ V "work_calendars:\n  - { name: d, holidays: [ 2026-03-01, 2026-02-01 ], work_days: [ "
+	    "2026-03-01 ] }\n",
+	  3, "work_calendars[0] d", "2026-03-01 is both", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], groups: [ a, a ]"), 3, "mapping_gateways[0] in",
 	  "groups: `a` is listed twice", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], groups: [ europa ]") "gateway_groups: [ { name: europe } "
@@ -489,9 +557,11 @@ static void test_cut(void **state)
 
 static void test_fields(void **state)
 {
-	static const char *const kinds[] = { "mapping_gateway", "routing_gateway", "phone",
-					     "account",         "rate_group",      "rate",
-					     "gateway_group" };
+	static const char *const kinds[] = {
+		"mapping_gateway", "routing_gateway", "phone",
+		"account",         "rate_group",      "rate",
+		"gateway_group",   "work_calendar",   "line_limit_window"
+	};
 	size_t n;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {

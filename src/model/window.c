@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Time windows: hours of some days, by the clocks of a zone. All is computed from the moment alone, so where
+ * clocks are put forward an hour is missing from the window, and where they are put back it counts twice. */
+#include "model/model_int.h"
+
+static bool date_listed(const int32_t *dates, unsigned n, int32_t day)
+{
+	unsigned low = 0, high = n;
+
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+
+		if (dates[middle] < day)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && dates[low] == day;
+}
+
+static bool is_work_day(const struct model_calendar *calendar, int32_t day, unsigned weekday)
+{
+	if (calendar && date_listed(calendar->holidays, calendar->n_holidays, day))
+		return false;
+	if (calendar && date_listed(calendar->work_days, calendar->n_work_days, day))
+		return true;
+	return weekday >= 1 && weekday <= 5;
+}
+
+static bool day_holds(const struct model_window *window, int32_t day, unsigned weekday)
+{
+	uint32_t work = 1u << MODEL_WORK_DAY, rest = 1u << MODEL_HOLIDAY;
+
+	if (window->days >> weekday & 1)
+		return true;
+	if (!(window->days & (work | rest)))
+		return false;
+	return window->days & (is_work_day(window->calendar, day, weekday) ? work : rest);
+}
+
+bool model_window_holds(const struct model_window *window, const struct zone *zone, uint64_t utc_us)
+{
+	struct civil now = zone_civil(zone, utc_us);
+
+	if (window->from < window->to)
+		return now.second >= window->from && now.second < window->to &&
+		       day_holds(window, now.day, now.weekday);
+	if (now.second >= window->from)
+		return day_holds(window, now.day, now.weekday);
+	return now.second < window->to && day_holds(window, now.day - 1, (now.weekday + 6u) % 7);
+}
+
+int model_line_limit(const struct model_limits *limits, const struct zone *zone, uint64_t utc_us)
+{
+	for (unsigned i = 0; i < limits->n_scheduled; i++)
+		if (model_window_holds(&limits->scheduled[i].when, zone, utc_us))
+			return limits->scheduled[i].line_limit;
+	return limits->line_limit;
+}
+
+const struct zone *model_zone(const struct model *m, const struct model_account *account)
+{
+	return account && account->zone ? account->zone : m->zone;
+}
