@@ -6,9 +6,8 @@
  *   3. credentials offered, or a digest gateway or phone that this could be: a challenge;
  *   4. nobody: refused with the nearest miss, or dropped.
  * Then locks, the number, and the limits. */
-#include "admit/admit.h"
+#include "admit/admit_int.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -22,22 +21,6 @@ static const char *shown(struct span s, char *dst, size_t size)
 	for (size_t i = 0; i < n; i++)
 		dst[i] = s.p[i] > 0x20 && s.p[i] < 0x7f ? s.p[i] : '?';
 	dst[n] = '\0';
-	return dst;
-}
-
-static const char *source_text(const struct sockaddr_storage *source, char *dst, size_t size)
-{
-	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)source;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)source;
-	bool mapped = source->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
-
-	snprintf(dst, size, "the source");
-	if (source->ss_family == AF_INET)
-		inet_ntop(AF_INET, &in->sin_addr, dst, (socklen_t)size);
-	else if (mapped)
-		inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, dst, (socklen_t)size);
-	else if (source->ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &in6->sin6_addr, dst, (socklen_t)size);
 	return dst;
 }
 
@@ -144,7 +127,7 @@ static bool by_proof(struct asking *a)
 	}
 	refuse(a->out, END_SOURCE_NOT_AUTHORISED,
 	       "%s: credentials are right, but %s is not among its addresses", gw->name,
-	       source_text(&a->req->source, source, sizeof(source)));
+	       admit_source_text(&a->req->source, source, sizeof(source)));
 	reasons_add(a->why, REASON_WRONG_DIGEST_SOURCE, gw->name, 0, 0);
 	return true;
 }
@@ -197,7 +180,7 @@ static void unknown_source(struct asking *a)
 	char source[64], near[120], user[40];
 	struct span claim = a->req->digest_user.len ? a->req->digest_user : a->req->digest_claim;
 
-	source_text(&a->req->source, source, sizeof(source));
+	admit_source_text(&a->req->source, source, sizeof(source));
 	model_nearest_source(a->m, (const struct sockaddr *)&a->req->source, near, sizeof(near));
 	if (claim.len)
 		refuse(a->out, END_SOURCE_NOT_AUTHORISED,
@@ -211,12 +194,25 @@ static void unknown_source(struct asking *a)
 	reasons_add(a->why, REASON_UNKNOWN_SOURCE, NULL, 0, 0);
 }
 
+/* The lists of the whole switch: who is not where he may be is a stranger, whoever he is. */
+static bool by_place(struct asking *a)
+{
+	if (admit_address(&a->m->fence, "the switch", &a->req->source, a->out))
+		return true;
+	if (!a->m->params.reply_unauthorized)
+		a->out->verdict = ADMIT_DROP;
+	reasons_add(a->why, REASON_ADDRESS_LIST, NULL, 0, 0);
+	return false;
+}
+
 static void identify(struct asking *a)
 {
 	if (a->req->from_gateway) {
 		by_name(a);
 		return;
 	}
+	if (!by_place(a))
+		return;
 	a->n_at = model_mappings_at(a->m, (const struct sockaddr *)&a->req->source, a->at,
 				    SOURCES_MAX);
 	if (a->n_at > SOURCES_MAX)
@@ -234,11 +230,14 @@ static void check_locks(struct asking *a)
 {
 	struct admit_result *out = a->out;
 	bool locked = out->mapping ? out->mapping->locked : out->phone->locked;
+	const struct model_fence *fence = out->mapping ? &out->mapping->fence : &out->phone->fence;
 	const char *name = out->mapping ? out->mapping->name : out->phone->number;
 
 	if (locked) {
 		refuse(out, END_GATEWAY_LOCKED, "%s: locked", name);
 		reasons_add(a->why, REASON_LOCKED, name, 0, 0);
+	} else if (!admit_address(fence, name, &a->req->source, out)) {
+		reasons_add(a->why, REASON_ADDRESS_LIST, name, 0, 0);
 	} else if (out->account && out->account->locked) {
 		refuse(out, END_ACCOUNT_LOCKED, "%s: account %s is locked", name,
 		       out->account->name);

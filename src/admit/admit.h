@@ -19,7 +19,7 @@ struct call_request {
 
 enum reason_code {
 	REASON_CHOSEN, REASON_MATCHED, REASON_UNKNOWN_SOURCE, REASON_WRONG_PORT, REASON_LOCKED, REASON_ACCOUNT_LOCKED,
-	REASON_NEEDS_DIGEST, REASON_WRONG_DIGEST_SOURCE, REASON_NO_NUMBER, REASON_LINE_LIMIT, REASON_RATE_LIMIT,
+	REASON_NEEDS_DIGEST, REASON_ADDRESS_LIST, REASON_WRONG_DIGEST_SOURCE, REASON_NO_NUMBER, REASON_LINE_LIMIT, REASON_RATE_LIMIT,
 	REASON_SYSTEM_LINES, REASON_SYSTEM_RATE, REASON_PREFIX, REASON_PROTECT, REASON_SAME_PEER, REASON_ATTEMPT_LIMIT,
 	REASON_NOT_REGISTERED, REASON_NO_CODEC, REASONS
 };
@@ -50,6 +50,10 @@ struct admit_result {
 	uint64_t max_duration_us;	/* 0 = none; smallest of system, gateway */
 	char text[192];			/* why refused, for record and log: names object, value, limit, nearest match */
 };
+
+/* May a source be where it is? Else false and `out` is a refusal that names `who`, address, range and list. */
+bool admit_address(const struct model_fence *fence, const char *who, const struct sockaddr_storage *source,
+		   struct admit_result *out);
 
 /* `why` may be NULL. Takes nothing: see admit_take. */
 void admit_decide(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why);

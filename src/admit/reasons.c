@@ -17,6 +17,7 @@ static const struct {
 	[REASON_NEEDS_DIGEST] = { "needs_digest", "credentials are needed" },
 	[REASON_WRONG_DIGEST_SOURCE] = { "wrong_digest_source",
 					 "credentials are right, but the source is not listed" },
+	[REASON_ADDRESS_LIST] = { "address_list", "an address list forbids the source's address" },
 	[REASON_NO_NUMBER] = { "no_number", "the request names no number" },
 	[REASON_LINE_LIMIT] = { "line_limit", "line limit reached, %V of %L in use" },
 	[REASON_RATE_LIMIT] = { "rate_limit", "rate limit reached, %L calls a second" },

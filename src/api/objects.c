@@ -21,7 +21,9 @@ static bool contains(const char *text, const char *part)
 
 static const char *type_name(enum param_type type)
 {
-	static const char *const names[] = { "duration", "count", "bool", "text", "codes" };
+	static const char *const names[] = {
+		"duration", "count", "bool", "text", "codes", "names"
+	};
 
 	return names[type];
 }

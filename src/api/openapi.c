@@ -58,7 +58,7 @@ static const struct {
 			  ",\"applied\":" BOOLEAN ",\"version\":" INTEGER ",\"counts\":" REF("Counts") "}}" },
 	{ "Parameter", "{\"type\":\"object\",\"required\":[\"name\",\"value\",\"default\",\"changed\",\"type\",\"help\"],\"properties\":{"
 		       "\"name\":" STRING ",\"value\":" STRING ",\"default\":" STRING ",\"changed\":" BOOLEAN
-		       ",\"type\":{\"enum\":[\"duration\",\"count\",\"bool\",\"text\",\"codes\"]},\"least\":" STRING ",\"most\":" STRING
+		       ",\"type\":{\"enum\":[\"duration\",\"count\",\"bool\",\"text\",\"codes\",\"names\"]},\"least\":" STRING ",\"most\":" STRING
 		       ",\"vos3000_name\":" STRING ",\"help\":" STRING "}}" },
 	{ "ParameterList", LIST_OF("parameters", "Parameter") },
 	{ "GatewayList", "{\"type\":\"object\",\"required\":[\"mapping_gateways\",\"routing_gateways\"],\"properties\":{"
@@ -157,6 +157,7 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 	case FIELD_CODES:
 	case FIELD_CODE_MAP:
 	case FIELD_ADDRESSES:
+	case FIELD_RANGES:
 	case FIELD_REFERENCES:
 	case FIELD_DAYS:
 	case FIELD_DATES:

@@ -128,6 +128,20 @@ static void take_contact(struct registration *reg, struct span value)
 	}
 }
 
+/* May it register from where it is? Else it has been refused. */
+static bool is_allowed(const struct registration *reg, const struct model_fence *fence,
+		       const char *who)
+{
+	struct sockaddr_storage source = { 0 };
+	struct admit_result result;
+
+	memcpy(&source, &reg->flow->peer, sizeof(reg->flow->peer));
+	if (admit_address(fence, who, &source, &result))
+		return true;
+	refuse(reg, result.end, result.text);
+	return false;
+}
+
 /* Who knows no number of ours will not answer the challenge either. */
 static void note_stranger(const struct registration *reg)
 {
@@ -156,6 +170,8 @@ void edge_register(struct edge *edge, struct sip_stx *tx, const struct sip_msg *
 	struct sip_name_addr to;
 	struct sip_uri aor;
 
+	if (!is_allowed(&reg, &edge->config.host->model->fence, "the switch"))
+		return;
 	edge_check_credentials(edge, msg, &proof);
 	if (!proof.proven) {
 		if (proof.wrong)
@@ -170,6 +186,8 @@ void edge_register(struct edge *edge, struct sip_stx *tx, const struct sip_msg *
 		       reg.phone ? "the phone is locked" : "a gateway's user cannot register");
 		return;
 	}
+	if (!is_allowed(&reg, &reg.phone->fence, reg.phone->number))
+		return;
 	if (sip_name_addr_decode(&to, sip_header(msg, SIP_H_TO)) || sip_uri_decode(&aor, to.uri)) {
 		reply(&reg, 400, NULL);
 		return;

@@ -487,7 +487,7 @@ static bool place_and_check(struct build *b)
 		check_mapping(b, i);
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_calendars; i++)
 		check_calendar(b, i);
-	return index_users(b);
+	return index_users(b) && ranges_index_build(m) == 0;
 }
 
 struct model *build_finish(struct build *b)
@@ -495,6 +495,8 @@ struct model *build_finish(struct build *b)
 	struct model *m = b->m;
 	bool good = !b->no_memory && place_and_check(b);
 
+	if (good && b->n_errors == 0)
+		good = ranges_resolve_system(b);
 	if (good && b->n_errors == 0) {
 		good = address_index_build(&m->index->addresses, m) == 0;
 		if (good)

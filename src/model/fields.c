@@ -124,6 +124,22 @@ static const struct model_field_info group_fields[] = {
 	{ .name = "reserved_lines", .type = FIELD_COUNT, .offset = AT(owner, reserved_lines), .most = LINES_MOST, \
 	  .help = "It takes no call while fewer lines than these are free in one of its groups." }
 
+static const struct model_field_info address_list_fields[] = {
+	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_address_list, name), .required = true, .least = 1,
+	  .most = NAME_LEN_MAX, .help = "Unique name." },
+	{ .name = "ranges", .type = FIELD_RANGES, LIST(model_address_list, ranges),
+	  .help = "Hosts, networks such as 203.0.113.0/24, and ranges such as 192.0.2.1-192.0.2.9." },
+	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_address_list, memo), .most = 4096, .help = "Free text." },
+};
+
+#define FENCE_FIELDS(owner) \
+	{ .name = "allow_address_lists", .type = FIELD_REFERENCES, .of = KIND_ADDRESS_LIST, .offset = AT(owner, fence.allow), \
+	  .count = AT(owner, fence.n_allow), .most = ADDRESS_LISTS_MOST, \
+	  .help = "It may speak to us from these address lists only." }, \
+	{ .name = "forbid_address_lists", .type = FIELD_REFERENCES, .of = KIND_ADDRESS_LIST, .offset = AT(owner, fence.forbid), \
+	  .count = AT(owner, fence.n_forbid), .most = ADDRESS_LISTS_MOST, \
+	  .help = "It may not speak to us from these address lists, whatever else is allowed." }
+
 static const struct model_field_info mapping_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_mapping, name), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Unique name." },
@@ -140,6 +156,7 @@ static const struct model_field_info mapping_fields[] = {
 	  .help = "Digest password." },
 	LIMIT_FIELDS(model_mapping),
 	GROUP_FIELDS(model_mapping),
+	FENCE_FIELDS(model_mapping),
 	SIP_FIELDS(model_mapping),
 	{ .name = "ring_signal", .type = FIELD_CHOICE, .offset = AT(model_mapping, ring_signal),
 	  .choices = "pass|183_sdp|180_sdp", .most = 2,
@@ -218,6 +235,7 @@ static const struct model_field_info phone_fields[] = {
 	  .help = "Most simultaneous calls to it; 0 = no limit but line_limit." },
 	{ .name = "lines_out", .type = FIELD_COUNT, .offset = AT(model_phone, lines_out), .most = LINES_MOST,
 	  .help = "Most simultaneous calls from it; 0 = no limit but line_limit." },
+	FENCE_FIELDS(model_phone),
 	SIP_FIELDS(model_phone),
 };
 
@@ -231,6 +249,8 @@ const struct kind_info kinds[KINDS_ALL] = {
 			      ARRAY_SIZE(rate_group_fields), AT(model, rate_groups), AT(model, n_rate_groups), NO_LOAD },
 	[KIND_GROUP] = { "gateway_group", "gateway_groups", sizeof(struct model_group), group_fields,
 			 ARRAY_SIZE(group_fields), AT(model, groups), AT(model, n_groups), AT(model_group, load) },
+	[KIND_ADDRESS_LIST] = { "address_list", "address_lists", sizeof(struct model_address_list), address_list_fields,
+				ARRAY_SIZE(address_list_fields), AT(model, address_lists), AT(model, n_address_lists), NO_LOAD },
 	[KIND_MAPPING] = { "mapping_gateway", "mapping_gateways", sizeof(struct model_mapping), mapping_fields,
 			   ARRAY_SIZE(mapping_fields), AT(model, mappings), AT(model, n_mappings),
 			   AT(model_mapping, load) },
@@ -281,6 +301,7 @@ const char *model_field_type_name(enum model_field_type type)
 		[FIELD_REFERENCES] = "references", [FIELD_CLOCK] = "clock",
 		[FIELD_DAYS] = "days", [FIELD_ZONE] = "zone", [FIELD_DATES] = "dates", [FIELD_PREFIX] = "prefix", [FIELD_PREFIXES] = "prefixes",
 		[FIELD_CODECS] = "codecs", [FIELD_ADDRESSES] = "addresses", [FIELD_PEER] = "peer",
+		[FIELD_RANGES] = "ranges",
 		[FIELD_OBJECTS] = "objects",	       [FIELD_HEADERS] = "headers",
 		[FIELD_CODES] = "codes",	       [FIELD_CODE_MAP] = "code_map",
 	};

@@ -186,6 +186,27 @@ struct model_address {
 	const char *text;
 };
 
+/* A range of addresses: its ends as family and bytes, so that they compare as they stand. */
+#define RANGE_END 17
+struct model_range {
+	uint8_t first[RANGE_END], last[RANGE_END];
+	const char *text;		/* as written: "203.0.113.0/24", "192.0.2.1-192.0.2.9" */
+};
+struct model_address_list {		/* a place on the map, a customer's networks, known attackers */
+	const char *name;
+	unsigned n_ranges;
+	struct model_range *ranges;	/* as written */
+	const uint32_t *order, *reach;	/* see ranges.c */
+	const char *memo;
+};
+/* The range of the list that the source is in, as written, or NULL. O(log n). */
+const char *model_list_range(const struct model_address_list *list, const struct sockaddr *source);
+/* Where a source may be: in none of `forbid`, and if there are any in one of `allow`. */
+struct model_fence {
+	unsigned n_allow, n_forbid;
+	const struct model_address_list **allow, **forbid;
+};
+
 struct model_timeouts {			/* 0 = the system's */
 	uint64_t invite_us, trying_us, progress_us, progress_sdp_us, ringing_us;
 };
@@ -236,6 +257,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	unsigned n_groups;
 	const struct model_group **groups;
 	int reserved_lines;		/* of each of its groups must be free, else it takes no call */
+	struct model_fence fence;
 	struct model_sip sip;
 	uint64_t max_duration_us;	/* 0 = the system's */
 	int ring_signal;		/* enum ring_signal */
@@ -283,6 +305,7 @@ struct model_phone {
 	const char *display;
 	struct model_limits limits;	/* of calls from and to it together */
 	int lines_in, lines_out;	/* of those to it, from it; 0 = no limit of its own */
+	struct model_fence fence;	/* where it may register and call from */
 	struct model_sip sip;
 	struct load *load;
 	struct phone_state *state;
@@ -294,12 +317,13 @@ struct model_params {
 #define PARAM_BOOL bool
 #define PARAM_TEXT const char *
 #define PARAM_CODES const char *
+#define PARAM_NAMES const char *
 #define PARAM(name, type, def, least, most, vos, help) PARAM_##type name;
 #include "model/params.def"
 #undef PARAM
 };
 
-enum param_type { PARAM_TYPE_DURATION, PARAM_TYPE_COUNT, PARAM_TYPE_BOOL, PARAM_TYPE_TEXT, PARAM_TYPE_CODES };
+enum param_type { PARAM_TYPE_DURATION, PARAM_TYPE_COUNT, PARAM_TYPE_BOOL, PARAM_TYPE_TEXT, PARAM_TYPE_CODES, PARAM_TYPE_NAMES };
 struct param_info {
 	const char *name;
 	enum param_type type;
@@ -332,14 +356,16 @@ struct model {
 	uint64_t built_utc_us;
 	struct model_params params;
 	const struct zone *zone;	/* the system's: params.time_zone */
-	unsigned n_calendars, n_accounts, n_rate_groups, n_groups, n_mappings, n_routings, n_phones;
+	unsigned n_calendars, n_accounts, n_rate_groups, n_groups, n_address_lists, n_mappings, n_routings, n_phones;
 	struct model_calendar *calendars;
 	struct model_account *accounts;
 	struct model_rate_group *rate_groups;
 	struct model_group *groups;
+	struct model_address_list *address_lists;
 	struct model_mapping *mappings;
 	struct model_routing *routings;
 	struct model_phone *phones;
+	struct model_fence fence;	/* the whole switch's */
 	struct load *load;		/* the whole switch's */
 	struct model_index *index;	/* opaque: by name, by address, by digest user, by prefix */
 	const struct model_mapping *open_digest;	/* an unlocked digest gateway that may call from anywhere, or NULL */
@@ -370,6 +396,7 @@ const struct model_calendar *model_calendar(const struct model *m, struct span n
 const struct model_account *model_account(const struct model *m, struct span name);
 const struct model_rate_group *model_rate_group(const struct model *m, struct span name);
 const struct model_group *model_group(const struct model *m, struct span name);
+const struct model_address_list *model_address_list(const struct model *m, struct span name);
 const struct model_mapping *model_mapping(const struct model *m, struct span name);
 const struct model_routing *model_routing(const struct model *m, struct span name);
 const struct model_phone *model_phone(const struct model *m, struct span number);
@@ -440,6 +467,7 @@ enum model_field_type {
 	FIELD_PREFIXES,		/* list of them */
 	FIELD_CODECS,		/* list of names */
 	FIELD_ADDRESSES,	/* list of "host", "host:port", "net/len", "[v6]:port" */
+	FIELD_RANGES,		/* list of hosts, "net/len" and "first-last" */
 	FIELD_PEER,		/* "host", "host:port", "[v6]:port", ";transport=" */
 	FIELD_OBJECTS,		/* list of objects of kind `of`, which have no name of their own */
 	FIELD_CODES,		/* list of SIP statuses and ranges of them, "480-489" */

@@ -12,6 +12,7 @@
 #define NAME_LEN_MAX 63
 #define PREFIX_LEN_MAX 32
 #define GROUPS_MOST 8
+#define ADDRESS_LISTS_MOST 16
 
 /* ---- kinds --------------------------------------------------------------------------- */
 
@@ -21,6 +22,7 @@ enum kind {
 	KIND_ACCOUNT,
 	KIND_RATE_GROUP,
 	KIND_GROUP,
+	KIND_ADDRESS_LIST,
 	KIND_MAPPING,
 	KIND_ROUTING,
 	KIND_PHONE,
@@ -115,6 +117,8 @@ const char *nearest_word(struct span word, const char *(*next)(void *arg), void 
 
 /* "a.b.c.d", "a.b.c.d:port", "net/len", "v6", "[v6]:port", "v6/len". NULL = good, else what is wrong (static). */
 const char *address_parse(struct span text, struct model_address *out);
+/* As address_parse without port, or "first-last"; sets the ends. */
+const char *range_parse(struct span text, struct model_range *out);
 /* "host", "host:port", "[v6]:port" with an optional ";transport=udp|tcp|tls". */
 const char *peer_parse(struct span text, struct span *host_out, uint16_t *port_out, int *proto_out);
 /* Address and port of a source; IPv4-mapped IPv6 becomes IPv4. False for other families. */
@@ -221,6 +225,10 @@ struct address_index {
 	uint32_t mask;
 	uint8_t lengths4[33], lengths6[129];	/* in use */
 };
+/* Sorts the ranges of every address list. 0 or -ENOMEM. */
+int ranges_index_build(struct model *m);
+/* The lists that parameters name. False without memory. */
+bool ranges_resolve_system(struct build *b);
 int address_index_build(struct address_index *index, struct model *m);
 
 struct model_index {

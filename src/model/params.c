@@ -173,6 +173,24 @@ static int param_set_codes(char *to, struct arena *arena, struct span text, char
 	return 0;
 }
 
+static int param_set_names(char *to, struct arena *arena, struct span text, char *why, size_t size)
+{
+	const char *copy;
+
+	if (text.len > 1024 || !text_of(text, "._-@, ", true)) {
+		snprintf(why, size, "`%.*s` is no list of names with commas, 1024 bytes at most",
+			 SPAN_ARG(span_head(text, 40)));
+		return -EINVAL;
+	}
+	copy = arena_dup(arena, text);
+	if (!copy) {
+		snprintf(why, size, "not enough memory");
+		return -ENOMEM;
+	}
+	memcpy(to, &copy, sizeof(copy));
+	return 0;
+}
+
 int param_set(struct model_params *params, const struct param_info *info, struct arena *arena,
 	      struct span text, char *why, size_t size)
 {
@@ -203,6 +221,8 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 		return 0;
 	case PARAM_TYPE_CODES:
 		return param_set_codes(to, arena, text, why, size);
+	case PARAM_TYPE_NAMES:
+		return param_set_names(to, arena, text, why, size);
 	default:
 		return param_set_number(to, info, text, why, size);
 	}
@@ -222,6 +242,7 @@ const char *param_format(const struct model_params *params, const struct param_i
 		break;
 	case PARAM_TYPE_TEXT:
 	case PARAM_TYPE_CODES:
+	case PARAM_TYPE_NAMES:
 		memcpy(&text, from, sizeof(text));
 		snprintf(dst, size, "%s", text);
 		break;

@@ -609,6 +609,27 @@ static bool set_addresses(const struct setting *s)
 	return store_list(s, list, s->n);
 }
 
+static bool set_ranges(const struct setting *s)
+{
+	struct model_range *list = arena_alloc(s->b->m->arena, sizeof(*list) * (s->n + 1));
+
+	if (!list)
+		return no_memory(s);
+	for (unsigned i = 0; i < s->n; i++) {
+		const char *wrong = range_parse(s->items[i].text, &list[i]);
+
+		if (wrong)
+			return fault(s, i,
+				     "write 203.0.113.8, 203.0.113.0/24, 192.0.2.1-192.0.2.9 or "
+				     "2001:db8::/32",
+				     "`%.*s`: %s", SHOWN(s->items[i].text), wrong);
+		list[i].text = arena_dup(s->b->m->arena, s->items[i].text);
+		if (!list[i].text)
+			return no_memory(s);
+	}
+	return store_list(s, list, s->n);
+}
+
 static bool set_peer(const struct setting *s)
 {
 	struct model_routing *gw = (struct model_routing *)(void *)s->object;
@@ -628,24 +649,40 @@ static bool set_peer(const struct setting *s)
 
 /* ---- the table ----------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct {
 	bool (*set)(const struct setting *s);
 	bool list;
 } types[FIELD_TYPES] = {
-	[FIELD_NAME] = { set_name },           [FIELD_NUMBER] = { set_number },
-	[FIELD_TEXT] = { set_text },           [FIELD_MEMO] = { set_text },
-	[FIELD_SECRET] = { set_secret },       [FIELD_BOOL] = { set_bool },
-	[FIELD_COUNT] = { set_count },         [FIELD_DURATION] = { set_duration },
-	[FIELD_MONEY] = { set_money },         [FIELD_CHOICE] = { set_choice },
-	[FIELD_WORD] = { set_word },           [FIELD_TRANSPORT] = { set_transport },
-	[FIELD_REFERENCE] = { set_reference }, [FIELD_REFERENCES] = { set_references, true },
-	[FIELD_CLOCK] = { set_clock },         [FIELD_DAYS] = { set_days, true },
-	[FIELD_ZONE] = { set_zone },           [FIELD_DATES] = { set_dates, true },
-	[FIELD_PREFIX] = { set_prefix },       [FIELD_PREFIXES] = { set_prefixes, true },
-	[FIELD_CODECS] = { set_codecs, true }, [FIELD_ADDRESSES] = { set_addresses, true },
-	[FIELD_PEER] = { set_peer },           [FIELD_HEADERS] = { set_headers, true },
-	[FIELD_CODES] = { set_codes, true },   [FIELD_CODE_MAP] = { set_code_map, true },
+	[FIELD_NAME] = { set_name },
+	[FIELD_NUMBER] = { set_number },
+	[FIELD_TEXT] = { set_text },
+	[FIELD_MEMO] = { set_text },
+	[FIELD_SECRET] = { set_secret },
+	[FIELD_BOOL] = { set_bool },
+	[FIELD_COUNT] = { set_count },
+	[FIELD_DURATION] = { set_duration },
+	[FIELD_MONEY] = { set_money },
+	[FIELD_CHOICE] = { set_choice },
+	[FIELD_WORD] = { set_word },
+	[FIELD_TRANSPORT] = { set_transport },
+	[FIELD_REFERENCE] = { set_reference },
+	[FIELD_REFERENCES] = { set_references, true },
+	[FIELD_CLOCK] = { set_clock },
+	[FIELD_DAYS] = { set_days, true },
+	[FIELD_ZONE] = { set_zone },
+	[FIELD_DATES] = { set_dates, true },
+	[FIELD_PREFIX] = { set_prefix },
+	[FIELD_PREFIXES] = { set_prefixes, true },
+	[FIELD_CODECS] = { set_codecs, true },
+	[FIELD_ADDRESSES] = { set_addresses, true },
+	[FIELD_RANGES] = { set_ranges, true },
+	[FIELD_PEER] = { set_peer },
+	[FIELD_HEADERS] = { set_headers, true },
+	[FIELD_CODES] = { set_codes, true },
+	[FIELD_CODE_MAP] = { set_code_map, true },
 };
+/* clang-format on */
 
 bool field_is_list(enum model_field_type type)
 {

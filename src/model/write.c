@@ -184,6 +184,18 @@ static void write_addresses(struct writing *w, const struct model_field_info *f,
 	buf_add_char(w->out, ']');
 }
 
+static void write_ranges(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const struct model_range *ranges = list_at(object, f);
+
+	buf_add_char(w->out, '[');
+	for (unsigned i = 0; i < count_at(object, f); i++) {
+		buf_add_str(w->out, i ? ", " : "");
+		buf_add_json(w->out, span_of(ranges[i].text));
+	}
+	buf_add_char(w->out, ']');
+}
+
 /* Codecs and headers: kept as one text. */
 static void write_names(struct writing *w, const struct model_field_info *f, const void *object)
 {
@@ -242,9 +254,9 @@ static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_f
 	[FIELD_ZONE] = write_zone,           [FIELD_DATES] = write_dates,
 	[FIELD_PREFIX] = write_text,         [FIELD_PREFIXES] = write_prefixes,
 	[FIELD_CODECS] = write_names,        [FIELD_ADDRESSES] = write_addresses,
-	[FIELD_PEER] = write_peer,           [FIELD_OBJECTS] = write_objects,
-	[FIELD_HEADERS] = write_names,       [FIELD_CODES] = write_names,
-	[FIELD_CODE_MAP] = write_names,
+	[FIELD_RANGES] = write_ranges,       [FIELD_PEER] = write_peer,
+	[FIELD_OBJECTS] = write_objects,     [FIELD_HEADERS] = write_names,
+	[FIELD_CODES] = write_names,         [FIELD_CODE_MAP] = write_names,
 };
 
 /* JSON members, and YAML's as well within braces. What has no value at all is left out in any case. */

@@ -10,7 +10,8 @@
 static const char good[] =
 	"version: 1\n"
 	"parameters: { SS_SIP_TIMEOUT_INVITE: 8s, ringing_timeout: 90s, max_cps: 50, "
-	"stop_after_busy: off, auth_realm: example, time_zone: Europe/Berlin }\n"
+	"stop_after_busy: off, auth_realm: example, time_zone: Europe/Berlin, "
+	"forbid_address_lists: \"attackers, home\" }\n"
 	"accounts:\n"
 	"  - { name: acme, kind: customer, balance: \"100.00\", overdraft: \"5.5\", rate_group: "
 	"retail }\n"
@@ -31,10 +32,14 @@ static const char good[] =
 	"}\n"
 	"      - { days: [ fri-mon ], from: 22:00, to: 06:00, line_limit: 0 }\n"
 	"      - { to: 24:00, line_limit: 70 }\n"
+	"address_lists:\n"
+	"  - { name: home, ranges: [ 192.0.2.0/24, 198.51.100.1-198.51.100.9, \"2001:db8::/32\" ] "
+	"}\n"
+	"  - { name: attackers, memo: none yet }\n"
 	"mapping_gateways:\n"
 	"  - { name: acme-in, account: acme, addresses: [ \"127.0.0.2\", \"10.0.0.0/8\", "
 	"\"[2001:db8::8]:5060\" ], line_limit: 100, rate_limit: 20, groups: [ all, eu ], "
-	"reserved_lines: 10 }\n"
+	"reserved_lines: 10, allow_address_lists: [ home ], forbid_address_lists: [ attackers ] }\n"
 	"  - name: pbx\n"
 	"    auth: digest\n"
 	"    user: pbx\n"
@@ -146,6 +151,13 @@ static void check_objects(const struct model *m)
 	assert_ptr_equal(in->groups[1], model_group(m, SPAN("eu")));
 	assert_int_equal(in->groups[1]->limits.line_limit, 300);
 	assert_int_equal(in->reserved_lines, 10);
+	assert_int_equal(in->fence.n_allow, 1);
+	assert_ptr_equal(in->fence.allow[0], model_address_list(m, SPAN("home")));
+	assert_ptr_equal(in->fence.forbid[0], model_address_list(m, SPAN("attackers")));
+	assert_int_equal(in->fence.allow[0]->n_ranges, 3);
+	assert_int_equal(m->fence.n_allow, 0);
+	assert_int_equal(m->fence.n_forbid, 2);
+	assert_ptr_equal(m->fence.forbid[1], in->fence.allow[0]);
 	assert_int_equal(a->follow_redirects, -1);
 	assert_int_equal(b->sip.request_address, 0);
 	assert_int_equal(model_routing(m, SPAN("c-1"))->n_prefixes, 2);
@@ -221,7 +233,8 @@ static void test_json_is_read(void **state)
 	struct buf out = BUF_INIT(1 << 20);
 
 	buf_add_str(&out, "{\"version\": 1, \"accounts\": [{\"name\": \"acme\"}, {\"name\": "
-			  "\"广州联通\"}], \"routing_gateways\": [");
+			  "\"广州联通\"}], \"address_lists\": [{\"name\": \"home\"}, {\"name\": "
+			  "\"attackers\"}], \"routing_gateways\": [");
 	for (unsigned i = 0; i < m->n_routings; i++) {
 		buf_add_str(&out, i ? "," : "");
 		model_write_json_flags(&out, m, "routing_gateway", &m->routings[i],
@@ -377,6 +390,25 @@ static const struct {
 	  "" },
 	{ MAP("addresses: [ 192.0.2.1 ], groups: [ a, b, c, d, e, f, g, h, i ]"), 3,
 	  "mapping_gateways[0] in", "groups: 9 are listed, the limit is 8", "list 8 at most" },
+	{ V "parameters: { forbid_address_lists: \"home, away\" }\naddress_lists: [ { name: home } "
+	    "]\n",
+	  0, "parameters", "forbid_address_lists: address list `away` does not exist",
+	  "name lists of address_lists" },
+	{ V "parameters: { allow_address_lists: \"a;b\" }\n", 2, "parameters",
+	  "`a;b` is no list of names", "" },
+	{ V "address_lists: [ { name: x, ranges: [ 192.0.2.9-192.0.2.1 ] } ]\n", 2,
+	  "address_lists[0] x", "`192.0.2.9-192.0.2.1`: the range ends before it begins",
+	  "203.0.113.0/24" },
+	{ V "address_lists: [ { name: x, ranges: [ 192.0.2.1-2001:db8::1 ] } ]\n", 2,
+	  "address_lists[0] x", "addresses of one kind", "" },
+	{ V "address_lists: [ { name: x, ranges: [ 192.0.2.0/24-192.0.3.0 ] } ]\n", 2,
+	  "address_lists[0] x", "addresses of one kind", "" },
+	{ V "address_lists: [ { name: x, ranges: [ \"192.0.2.1:5060\" ] } ]\n", 2,
+	  "address_lists[0] x", "a range has no port", "" },
+	{ V "address_lists: [ { name: x, ranges: [ 192.0.2.1/24 ] } ]\n", 2, "address_lists[0] x",
+	  "bits beyond the network's length", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], allow_address_lists: [ nowhere ]"), 3,
+	  "mapping_gateways[0] in", "allow_address_lists: `nowhere` does not exist", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], lockType: 3"), 3, "mapping_gateways[0] in",
 	  "did you mean `locked`?", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], line_limit: 99999999"), 3, "mapping_gateways[0] in",
@@ -560,7 +592,8 @@ static void test_fields(void **state)
 	static const char *const kinds[] = {
 		"mapping_gateway", "routing_gateway", "phone",
 		"account",         "rate_group",      "rate",
-		"gateway_group",   "work_calendar",   "line_limit_window"
+		"gateway_group",   "work_calendar",   "line_limit_window",
+		"address_list"
 	};
 	size_t n;
 
