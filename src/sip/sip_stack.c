@@ -354,16 +354,16 @@ static void hand_up(struct sip_stack *stack, struct place *place, const struct s
 	}
 	stack->current = tx;
 	stack->current_msg = msg;
-	if (msg->method == SIP_INVITE)
-		stx_send_trying(tx, msg);
 	if (place)
 		place->ops->on_request(place->object, tx, msg, flow);
 	else if (msg->method == SIP_INVITE)
 		stack->config.ops->on_invite(stack->config.arg, tx, msg, flow);
 	else
 		stack->config.ops->on_request(stack->config.arg, tx, msg, flow);
-	if (stack->current == tx)
+	if (stack->current == tx) {
+		stx_send_trying(tx, msg);
 		stx_keep_request(tx, msg);
+	}
 	stack->current = NULL;
 	stack->current_msg = NULL;
 }

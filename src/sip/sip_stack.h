@@ -40,8 +40,8 @@ struct sip_stack_stats {
 struct sip_stack_ops {
 	/* A new INVITE outside any dialog: parsed, not merged, not looped (RFC 3261 8.2.2.2, 16.3
 	 * item 4), Max-Forwards > 0, no extension required that we lack (420), a scheme we know (416),
-	 * a body we can read (415), 100 Trying already sent. The user answers through `tx`
-	 * (challenge, refusal) or makes a session of it (sip_session_incoming). */
+	 * a body we can read (415). The user answers through `tx` (challenge, refusal) or makes a session of it
+	 * (sip_session_incoming); 100 Trying goes out when it returns without having answered. */
 	void (*on_invite)(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
 	/* Any other request outside a dialog, checked likewise: answer it through `tx` now or later
 	 * (OPTIONS, REGISTER, MESSAGE, unknown methods...). */

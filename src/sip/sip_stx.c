@@ -376,11 +376,15 @@ void stx_keep_request(struct sip_stx *tx, const struct sip_msg *msg)
 		stx_forget_request(tx);
 }
 
+/* 17.2.1: 100 unless an answer is there within 200 ms. The user has had the request and what it sent goes out first: an
+ * INVITE to the next hop loses no time, and who is refused at once hears just that. */
 void stx_send_trying(struct sip_stx *tx, const struct sip_msg *msg)
 {
-	struct net_buf *trying =
-		stack_build_reply(tx->stack, msg, &tx->flow, 100, NULL, NULL, SPAN_NONE);
+	struct net_buf *trying;
 
+	if (msg->method != SIP_INVITE || tx->state != STX_PROCEEDING || tx->response)
+		return;
+	trying = stack_build_reply(tx->stack, msg, &tx->flow, 100, NULL, NULL, SPAN_NONE);
 	if (trying)
 		sip_stx_send(tx, 100, trying);
 }

@@ -93,6 +93,7 @@ struct sip_stx *stx_find_via(struct sip_stack *stack, const struct sip_via *via,
 bool stx_is_merged(struct sip_stack *stack, const struct sip_msg *msg);
 /* After stx_find of the same message. NULL at the limit or without memory. */
 struct sip_stx *stx_new(struct sip_stack *stack, const struct sip_msg *msg, const struct net_flow *flow);
+/* The user has returned without any response to an INVITE: 100. */
 void stx_send_trying(struct sip_stx *tx, const struct sip_msg *msg);
 /* The user has returned without a final response: keep the request. */
 void stx_keep_request(struct sip_stx *tx, const struct sip_msg *msg);

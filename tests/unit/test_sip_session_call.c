@@ -261,7 +261,8 @@ static void a_goes_on(struct side *side, const char *word, const struct sip_even
 static void release_at(const char *a, const char *b, bool update)
 {
 	bed.a.hook = a_goes_on;
-	bed.b.hook = b_rings_and_answers;
+	/* An answer at once leaves no time for 100. */
+	bed.b.hook = a && strcmp(a, "trying") == 0 ? NULL : b_rings_and_answers;
 	bed.a.release_at = a;
 	bed.b.release_at = b;
 	bed.a.config.update = update;
