@@ -5,7 +5,7 @@
  *      refuses: a wider network of somebody else must not take its calls;
  *   3. credentials offered, or a digest gateway or phone that this could be: a challenge;
  *   4. nobody: refused with the nearest miss, or dropped.
- * Then locks, the number, and the limits. */
+ * Then locks, the numbers, and the limits. */
 #include "admit/admit_int.h"
 
 #include <stdarg.h>
@@ -13,8 +13,7 @@
 
 #define SOURCES_MAX 16
 
-/* What came from the peer, made fit for a log line. */
-static const char *shown(struct span s, char *dst, size_t size)
+const char *admit_shown(struct span s, char *dst, size_t size)
 {
 	size_t n = s.len < size - 1 ? s.len : size - 1;
 
@@ -185,7 +184,7 @@ static void unknown_source(struct asking *a)
 	if (claim.len)
 		refuse(a->out, END_SOURCE_NOT_AUTHORISED,
 		       "%s is not listed and user `%s` may not call from there%s%s", source,
-		       shown(claim, user, sizeof(user)), *near ? "; " : "", near);
+		       admit_shown(claim, user, sizeof(user)), *near ? "; " : "", near);
 	else
 		refuse(a->out, END_SOURCE_NOT_AUTHORISED, "%s is not listed%s%s", source,
 		       *near ? "; " : "", near);
@@ -261,6 +260,8 @@ void admit_decide(const struct model *m, const struct call_request *req, struct 
 	if (out->verdict != ADMIT_OK)
 		return;
 	check_locks(&a);
+	if (out->verdict == ADMIT_OK)
+		admit_check_numbers(m, req, out, why);
 	if (most && (!out->max_duration_us || most < out->max_duration_us))
 		out->max_duration_us = most;
 }

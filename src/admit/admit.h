@@ -21,13 +21,20 @@ enum reason_code {
 	REASON_CHOSEN, REASON_MATCHED, REASON_UNKNOWN_SOURCE, REASON_WRONG_PORT, REASON_LOCKED, REASON_ACCOUNT_LOCKED,
 	REASON_NEEDS_DIGEST, REASON_ADDRESS_LIST, REASON_WRONG_DIGEST_SOURCE, REASON_NO_NUMBER, REASON_LINE_LIMIT, REASON_RATE_LIMIT,
 	REASON_SYSTEM_LINES, REASON_SYSTEM_RATE, REASON_PREFIX, REASON_PROTECT, REASON_SAME_PEER, REASON_ATTEMPT_LIMIT,
-	REASON_NOT_REGISTERED, REASON_NO_CODEC, REASONS
+	REASON_NOT_REGISTERED, REASON_NO_CODEC,
+	/* Two rows of the same order. */
+	REASON_CALLER_FORBIDDEN, REASON_CALLER_NOT_ALLOWED, REASON_CALLER_LENGTH, REASON_CALLER_GROUP,
+	REASON_CALLER_NO_GROUP, REASON_CALLER_BLACKLISTED,
+	REASON_CALLEE_FORBIDDEN, REASON_CALLEE_NOT_ALLOWED, REASON_CALLEE_LENGTH, REASON_CALLEE_GROUP,
+	REASON_CALLEE_NO_GROUP, REASON_CALLEE_BLACKLISTED,
+	REASONS
 };
 /* One line of why: an object and, for limits, value and limit. */
 struct reason {
 	enum reason_code code;
 	const char *object;		/* name; borrowed from the snapshot; may be NULL */
 	int64_t value, limit;
+	const char *detail;		/* the entry or the list that decided; as object */
 };
 #define REASONS_MAX 64
 struct reasons {
@@ -35,6 +42,7 @@ struct reasons {
 	struct reason reason[REASONS_MAX];
 };
 void reasons_add(struct reasons *why, enum reason_code code, const char *object, int64_t value, int64_t limit);
+void reasons_add_reason(struct reasons *why, const struct reason *reason);
 const char *reason_name(enum reason_code code);		/* "line_limit" */
 /* "a-1: line limit reached, 100 of 100 in use" */
 const char *reason_text(const struct reason *reason, char *dst, size_t size);
@@ -54,6 +62,9 @@ struct admit_result {
 /* May a source be where it is? Else false and `out` is a refusal that names `who`, address, range and list. */
 bool admit_address(const struct model_fence *fence, const char *who, const struct sockaddr_storage *source,
 		   struct admit_result *out);
+
+/* REASON_CHOSEN when these numbers are permitted, else why not; the object is left to the caller. */
+struct reason admit_numbers(const struct model_numbers *numbers, struct span caller, struct span callee);
 
 /* `why` may be NULL. Takes nothing: see admit_take. */
 void admit_decide(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Inside of admit. */
+/* Inside of admit: what its files call of one another. */
 #ifndef CAUSEWAY_ADMIT_INT_H
 #define CAUSEWAY_ADMIT_INT_H
 
@@ -7,5 +7,11 @@
 
 /* The host of a source, for people. */
 const char *admit_source_text(const struct sockaddr_storage *source, char *dst, size_t size);
+/* What came from the peer, made fit for a log line. */
+const char *admit_shown(struct span s, char *dst, size_t size);
+
+/* Refuses an admitted call whose numbers the gateway, the phone or the system does not permit. */
+void admit_check_numbers(const struct model *m, const struct call_request *req, struct admit_result *out,
+			 struct reasons *why);
 
 #endif

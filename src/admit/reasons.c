@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reasons: one table of names and sentences; %V is the value, %L the limit. */
+/* Reasons: one table of names and sentences; %V is the value, %L the limit, %D the detail. */
 #include "admit/admit.h"
 
 #include <inttypes.h>
@@ -30,15 +30,46 @@ static const struct {
 				   "not tried after %V attempts, the limit is %L" },
 	[REASON_NOT_REGISTERED] = { "not_registered", "not registered" },
 	[REASON_NO_CODEC] = { "no_codec", "no codec in common" },
+	[REASON_CALLER_FORBIDDEN] = { "caller_forbidden",
+				      "caller begins with %D, which callers_forbidden lists" },
+	[REASON_CALLER_NOT_ALLOWED] = { "caller_not_allowed",
+					"caller begins with nothing that callers_allowed lists" },
+	[REASON_CALLER_LENGTH] = { "caller_length",
+				   "caller has %V characters, which caller_lengths does not list" },
+	[REASON_CALLER_GROUP] = { "caller_group", "caller is in number group %D, which "
+						  "caller_groups_forbidden lists" },
+	[REASON_CALLER_NO_GROUP] = { "caller_no_group", "caller is in none of the groups that "
+							"caller_groups_allowed lists" },
+	[REASON_CALLER_BLACKLISTED] = { "caller_blacklisted", "caller is in number group %D, which "
+							      "blacklist_callers names" },
+	[REASON_CALLEE_FORBIDDEN] = { "callee_forbidden",
+				      "callee begins with %D, which callees_forbidden lists" },
+	[REASON_CALLEE_NOT_ALLOWED] = { "callee_not_allowed",
+					"callee begins with nothing that callees_allowed lists" },
+	[REASON_CALLEE_LENGTH] = { "callee_length",
+				   "callee has %V characters, which callee_lengths does not list" },
+	[REASON_CALLEE_GROUP] = { "callee_group", "callee is in number group %D, which "
+						  "callee_groups_forbidden lists" },
+	[REASON_CALLEE_NO_GROUP] = { "callee_no_group", "callee is in none of the groups that "
+							"callee_groups_allowed lists" },
+	[REASON_CALLEE_BLACKLISTED] = { "callee_blacklisted", "callee is in number group %D, which "
+							      "blacklist_callees names" },
 };
 
 void reasons_add(struct reasons *why, enum reason_code code, const char *object, int64_t value,
 		 int64_t limit)
 {
+	struct reason reason = { code, object, value, limit };
+
+	reasons_add_reason(why, &reason);
+}
+
+void reasons_add_reason(struct reasons *why, const struct reason *reason)
+{
 	if (!why)
 		return;
 	if (why->n < REASONS_MAX)
-		why->reason[why->n] = (struct reason){ code, object, value, limit };
+		why->reason[why->n] = *reason;
 	why->n++;
 }
 
@@ -57,6 +88,8 @@ const char *reason_text(const struct reason *reason, char *dst, size_t size)
 	for (; *p; p++) {
 		if (p[0] == '%' && (p[1] == 'V' || p[1] == 'L'))
 			buf_addf(&text, "%" PRId64, *++p == 'V' ? reason->value : reason->limit);
+		else if (p[0] == '%' && p[1] == 'D' && p++)
+			buf_add_str(&text, reason->detail ? reason->detail : "?");
 		else
 			buf_add_char(&text, *p);
 	}

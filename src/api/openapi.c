@@ -155,6 +155,9 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 	case FIELD_CODECS:
 	case FIELD_HEADERS:
 	case FIELD_CODES:
+	case FIELD_NUMBERS:
+	case FIELD_BEGINNINGS:
+	case FIELD_LENGTHS:
 	case FIELD_CODE_MAP:
 	case FIELD_ADDRESSES:
 	case FIELD_RANGES:

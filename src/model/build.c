@@ -496,7 +496,7 @@ struct model *build_finish(struct build *b)
 	bool good = !b->no_memory && place_and_check(b);
 
 	if (good && b->n_errors == 0)
-		good = ranges_resolve_system(b);
+		good = ranges_resolve_system(b) && system_numbers_resolve(b);
 	if (good && b->n_errors == 0) {
 		good = address_index_build(&m->index->addresses, m) == 0;
 		if (good)

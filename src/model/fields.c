@@ -140,6 +140,31 @@ static const struct model_field_info address_list_fields[] = {
 	  .count = AT(owner, fence.n_forbid), .most = ADDRESS_LISTS_MOST, \
 	  .help = "It may not speak to us from these address lists, whatever else is allowed." }
 
+static const struct model_field_info number_group_fields[] = {
+	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_number_group, name), .required = true, .least = 1,
+	  .most = NAME_LEN_MAX, .help = "Unique name." },
+	{ .name = "numbers", .type = FIELD_NUMBERS, .offset = AT(model_number_group, numbers), .help = "Whole numbers." },
+	{ .name = "prefixes", .type = FIELD_BEGINNINGS, .offset = AT(model_number_group, prefixes),
+	  .help = "All numbers that begin so." },
+	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_number_group, memo), .most = 4096, .help = "Free text." },
+};
+
+#define PERMITTED_FIELDS(owner, side, who, Who) \
+	{ .name = who "s_allowed", .type = FIELD_BEGINNINGS, .offset = AT(owner, numbers.side.allowed), \
+	  .help = "If given: " Who " numbers begin so." }, \
+	{ .name = who "s_forbidden", .type = FIELD_BEGINNINGS, .offset = AT(owner, numbers.side.forbidden), \
+	  .help = "No " Who " number begins so; goes before what is allowed." }, \
+	{ .name = who "_lengths", .type = FIELD_LENGTHS, .offset = AT(owner, numbers.side.lengths), \
+	  .help = "If given: " Who " numbers have so many characters, such as 7 or 10-12." }, \
+	{ .name = who "_groups_allowed", .type = FIELD_REFERENCES, .of = KIND_NUMBER_GROUP, \
+	  .offset = AT(owner, numbers.side.groups_allowed.groups), .count = AT(owner, numbers.side.groups_allowed.n), .most = NUMBER_GROUPS_MOST, \
+	  .help = "If given: " Who " numbers stand in one of these number groups." }, \
+	{ .name = who "_groups_forbidden", .type = FIELD_REFERENCES, .of = KIND_NUMBER_GROUP, \
+	  .offset = AT(owner, numbers.side.groups_forbidden.groups), .count = AT(owner, numbers.side.groups_forbidden.n), .most = NUMBER_GROUPS_MOST, \
+	  .help = "No " Who " number stands in these number groups; goes before what is allowed." }
+#define NUMBER_FIELDS(owner) \
+	PERMITTED_FIELDS(owner, caller, "caller", "caller"), PERMITTED_FIELDS(owner, callee, "callee", "called")
+
 static const struct model_field_info mapping_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_mapping, name), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Unique name." },
@@ -157,6 +182,7 @@ static const struct model_field_info mapping_fields[] = {
 	LIMIT_FIELDS(model_mapping),
 	GROUP_FIELDS(model_mapping),
 	FENCE_FIELDS(model_mapping),
+	NUMBER_FIELDS(model_mapping),
 	SIP_FIELDS(model_mapping),
 	{ .name = "ring_signal", .type = FIELD_CHOICE, .offset = AT(model_mapping, ring_signal),
 	  .choices = "pass|183_sdp|180_sdp", .most = 2,
@@ -190,6 +216,7 @@ static const struct model_field_info routing_fields[] = {
 	  .help = "Kept for when all others have failed." },
 	LIMIT_FIELDS(model_routing),
 	GROUP_FIELDS(model_routing),
+	NUMBER_FIELDS(model_routing),
 	{ .name = "options_check", .type = FIELD_BOOL, .offset = AT(model_routing, options_check),
 	  .help = "Ask it by OPTIONS whether it is alive." },
 	TIMEOUT(model_routing, "invite_timeout", timeouts.invite_us, "As the parameter; 0s = the system's."),
@@ -236,6 +263,7 @@ static const struct model_field_info phone_fields[] = {
 	{ .name = "lines_out", .type = FIELD_COUNT, .offset = AT(model_phone, lines_out), .most = LINES_MOST,
 	  .help = "Most simultaneous calls from it; 0 = no limit but line_limit." },
 	FENCE_FIELDS(model_phone),
+	NUMBER_FIELDS(model_phone),
 	SIP_FIELDS(model_phone),
 };
 
@@ -251,6 +279,8 @@ const struct kind_info kinds[KINDS_ALL] = {
 			 ARRAY_SIZE(group_fields), AT(model, groups), AT(model, n_groups), AT(model_group, load) },
 	[KIND_ADDRESS_LIST] = { "address_list", "address_lists", sizeof(struct model_address_list), address_list_fields,
 				ARRAY_SIZE(address_list_fields), AT(model, address_lists), AT(model, n_address_lists), NO_LOAD },
+	[KIND_NUMBER_GROUP] = { "number_group", "number_groups", sizeof(struct model_number_group), number_group_fields,
+				ARRAY_SIZE(number_group_fields), AT(model, number_groups), AT(model, n_number_groups), NO_LOAD },
 	[KIND_MAPPING] = { "mapping_gateway", "mapping_gateways", sizeof(struct model_mapping), mapping_fields,
 			   ARRAY_SIZE(mapping_fields), AT(model, mappings), AT(model, n_mappings),
 			   AT(model_mapping, load) },
@@ -303,6 +333,7 @@ const char *model_field_type_name(enum model_field_type type)
 		[FIELD_CODECS] = "codecs", [FIELD_ADDRESSES] = "addresses", [FIELD_PEER] = "peer",
 		[FIELD_RANGES] = "ranges",
 		[FIELD_OBJECTS] = "objects",	       [FIELD_HEADERS] = "headers",
+		[FIELD_NUMBERS] = "numbers", [FIELD_BEGINNINGS] = "prefixes", [FIELD_LENGTHS] = "lengths",
 		[FIELD_CODES] = "codes",	       [FIELD_CODE_MAP] = "code_map",
 	};
 
@@ -322,6 +353,10 @@ static const struct {
 	{ "localIp", "local_address" },	   { "displayNumber", "display" },     { "money", "balance" },
 	{ "scheduledcapacity", "scheduled_line_limits" }, { "maxcallrate", "rate_limit" },
 	{ "lineCallIn", "lines_in" },	   { "lineCallOut", "lines_out" },
+	{ "calloutCallerPrefixes", "callers_forbidden" }, { "calloutCalleePrefixes", "callees_forbidden" },
+	{ "callinCallerPrefixes", "callers_forbidden" }, { "callinCalleePrefixes", "callees_forbidden" },
+	{ "callerAllowLength", "caller_lengths" }, { "calleeAllowLength", "callee_lengths" },
+	{ "callerLimitE164Groups", "caller_groups_forbidden" }, { "calleeLimitE164Groups", "callee_groups_forbidden" },
 	{ "gatewayGroups", "groups" },	   { "reservedLine", "reserved_lines" },
 	{ "limitMoney", "overdraft" },	   { "feeRateGroup", "rate_group" },   { "timeoutInvite", "invite_timeout" },
 	{ "timeoutTrying", "trying_timeout" }, { "timeoutRinging", "ringing_timeout" },

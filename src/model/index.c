@@ -95,6 +95,11 @@ const struct model_address_list *model_address_list(const struct model *m, struc
 	return name_index_find(&m->index->names[KIND_ADDRESS_LIST], name);
 }
 
+const struct model_number_group *model_number_group(const struct model *m, struct span name)
+{
+	return name_index_find(&m->index->names[KIND_NUMBER_GROUP], name);
+}
+
 const struct model_mapping *model_mapping(const struct model *m, struct span name)
 {
 	return name_index_find(&m->index->names[KIND_MAPPING], name);

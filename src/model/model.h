@@ -10,6 +10,7 @@
 #define CAUSEWAY_MODEL_H
 
 #include "base/base.h"
+#include "number/number.h"
 
 #include <netinet/in.h>
 #include <stdatomic.h>
@@ -162,6 +163,32 @@ struct model_group {			/* gateways that share one limit */
 	struct load *load;
 };
 
+struct model_number_group {		/* a list of numbers, for whoever names it */
+	const char *name;
+	const struct number_set *numbers;	/* whole ones; NULL = none */
+	const struct number_set *prefixes;	/* beginnings; NULL = none */
+	const char *memo;
+};
+/* Is the number in the group, by itself or by its beginning? */
+bool model_number_in(const struct model_number_group *group, struct span number);
+
+struct model_number_list {
+	unsigned n;
+	const struct model_number_group **groups;
+};
+/* The first of the groups that the number is in, or NULL. */
+const struct model_number_group *model_number_listed(const struct model_number_list *list, struct span number);
+
+/* Which callers, or which callees, a gateway or phone permits. What is empty permits all. */
+struct model_permitted {
+	const struct number_set *allowed, *forbidden;	/* beginnings */
+	uint64_t lengths;		/* bit n: n characters, bit 63: 63 and more; 0 = any */
+	struct model_number_list groups_allowed, groups_forbidden;
+};
+struct model_numbers {
+	struct model_permitted caller, callee;
+};
+
 struct model_rate {
 	const char *prefix;
 	int64_t price;			/* 10^-8 units per minute */
@@ -258,6 +285,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	const struct model_group **groups;
 	int reserved_lines;		/* of each of its groups must be free, else it takes no call */
 	struct model_fence fence;
+	struct model_numbers numbers;
 	struct model_sip sip;
 	uint64_t max_duration_us;	/* 0 = the system's */
 	int ring_signal;		/* enum ring_signal */
@@ -283,6 +311,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	unsigned n_groups;
 	const struct model_group **groups;
 	int reserved_lines;
+	struct model_numbers numbers;
 	bool options_check;
 	struct model_timeouts timeouts;
 	struct model_sip sip;
@@ -306,6 +335,7 @@ struct model_phone {
 	struct model_limits limits;	/* of calls from and to it together */
 	int lines_in, lines_out;	/* of those to it, from it; 0 = no limit of its own */
 	struct model_fence fence;	/* where it may register and call from */
+	struct model_numbers numbers;	/* of the calls that it makes */
 	struct model_sip sip;
 	struct load *load;
 	struct phone_state *state;
@@ -356,11 +386,12 @@ struct model {
 	uint64_t built_utc_us;
 	struct model_params params;
 	const struct zone *zone;	/* the system's: params.time_zone */
-	unsigned n_calendars, n_accounts, n_rate_groups, n_groups, n_address_lists, n_mappings, n_routings, n_phones;
+	unsigned n_calendars, n_accounts, n_rate_groups, n_groups, n_number_groups, n_address_lists, n_mappings, n_routings, n_phones;
 	struct model_calendar *calendars;
 	struct model_account *accounts;
 	struct model_rate_group *rate_groups;
 	struct model_group *groups;
+	struct model_number_group *number_groups;
 	struct model_address_list *address_lists;
 	struct model_mapping *mappings;
 	struct model_routing *routings;
@@ -369,6 +400,8 @@ struct model {
 	struct load *load;		/* the whole switch's */
 	struct model_index *index;	/* opaque: by name, by address, by digest user, by prefix */
 	const struct model_mapping *open_digest;	/* an unlocked digest gateway that may call from anywhere, or NULL */
+	/* What blacklist_callers and its fellow parameters name. */
+	struct model_number_list black_callers, black_callees, white_callers, white_callees;
 };
 
 /* Is the live quality of this gateway counted? */
@@ -397,6 +430,7 @@ const struct model_account *model_account(const struct model *m, struct span nam
 const struct model_rate_group *model_rate_group(const struct model *m, struct span name);
 const struct model_group *model_group(const struct model *m, struct span name);
 const struct model_address_list *model_address_list(const struct model *m, struct span name);
+const struct model_number_group *model_number_group(const struct model *m, struct span name);
 const struct model_mapping *model_mapping(const struct model *m, struct span name);
 const struct model_routing *model_routing(const struct model *m, struct span name);
 const struct model_phone *model_phone(const struct model *m, struct span number);
@@ -472,6 +506,9 @@ enum model_field_type {
 	FIELD_OBJECTS,		/* list of objects of kind `of`, which have no name of their own */
 	FIELD_CODES,		/* list of SIP statuses and ranges of them, "480-489" */
 	FIELD_CODE_MAP,		/* list of "404:503" */
+	FIELD_NUMBERS,		/* list of numbers: a number_set */
+	FIELD_BEGINNINGS,	/* list of prefixes, for any number of them: a number_set */
+	FIELD_LENGTHS,		/* list of "7" and "10-12": a mask as in struct model_permitted */
 	FIELD_HEADERS,		/* list of header names, "X-*" = all that begin so */
 	FIELD_TYPES
 };

@@ -13,6 +13,7 @@
 #define PREFIX_LEN_MAX 32
 #define GROUPS_MOST 8
 #define ADDRESS_LISTS_MOST 16
+#define NUMBER_GROUPS_MOST 64
 
 /* ---- kinds --------------------------------------------------------------------------- */
 
@@ -22,6 +23,7 @@ enum kind {
 	KIND_ACCOUNT,
 	KIND_RATE_GROUP,
 	KIND_GROUP,
+	KIND_NUMBER_GROUP,
 	KIND_ADDRESS_LIST,
 	KIND_MAPPING,
 	KIND_ROUTING,
@@ -195,6 +197,9 @@ int name_index_init(struct name_index *index, struct arena *arena, const void *b
 /* The object already there under that name, or -1 and it is added. */
 int64_t name_index_add(struct name_index *index, uint32_t number);
 const void *name_index_find(const struct name_index *index, struct span name);
+
+/* The system's number lists, by the parameters that name them; errors go to the build. False without memory. */
+bool system_numbers_resolve(struct build *b);
 
 struct prefix_slot {
 	uint32_t tag, entry;		/* entry + 1; 0 = empty */

@@ -647,6 +647,72 @@ static bool set_peer(const struct setting *s)
 	return (proto < 0 || transport_agrees(s, proto)) && store_text(s, host);
 }
 
+/* ---- numbers' restrictions ---------------------------------------------------------------------- */
+
+static bool number_is_good(const struct setting *s, unsigned i)
+{
+	struct span text = s->items[i].text;
+
+	if (text.len == 0 || text.len > NUMBER_SET_LEN_MAX)
+		return fault(s, i, "write 1 to 63 characters",
+			     "`%.*s` has %zu characters, the limits are 1 and %d", SHOWN(text),
+			     text.len, NUMBER_SET_LEN_MAX);
+	return text_of(text, "*#+._-", false) ||
+	       fault(s, i, "use digits, letters, * # + . _ - only", "`%.*s` is no number",
+		     SHOWN(text));
+}
+
+static bool set_numbers(const struct setting *s)
+{
+	bool (*is_good)(const struct setting *s, unsigned i) =
+		s->f->type == FIELD_NUMBERS ? number_is_good : prefix_is_good;
+	struct span *texts = calloc(s->n + 1, sizeof(*texts));
+	struct number_set *set = NULL;
+	bool good = texts != NULL;
+
+	if (!good)
+		return no_memory(s);
+	for (unsigned i = 0; i < s->n && good; i++) {
+		good = is_good(s, i);
+		texts[i] = s->items[i].text;
+	}
+	if (good && s->n && number_set_build(&set, s->b->m->arena, texts, s->n))
+		good = no_memory(s);
+	free(texts);
+	if (good)
+		memcpy(s->object + s->f->offset, &set, sizeof(set));
+	return good;
+}
+
+/* "7", "10-12". */
+static bool lengths_of(struct span text, uint64_t *mask)
+{
+	struct span first, last;
+	uint32_t from, to;
+
+	if (!span_cut(text, '-', &first, &last))
+		last = first;
+	if (span_to_u32(span_trim(first), &from) || span_to_u32(span_trim(last), &to) ||
+	    from > to || to > 62 || from == 0)
+		return false;
+	for (; from <= to; from++)
+		*mask |= 1ull << from;
+	return true;
+}
+
+static bool set_lengths(const struct setting *s)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < s->n; i++)
+		if (!lengths_of(s->items[i].text, &mask))
+			return fault(s, i, "write lengths from 1 to 62, such as 7 or 10-12",
+				     "`%.*s` is no length and no range of them",
+				     SHOWN(s->items[i].text));
+	memcpy(s->object + s->f->offset, &mask, sizeof(mask));
+	return true;
+}
+
 /* ---- the table ----------------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -681,6 +747,9 @@ static const struct {
 	[FIELD_HEADERS] = { set_headers, true },
 	[FIELD_CODES] = { set_codes, true },
 	[FIELD_CODE_MAP] = { set_code_map, true },
+	[FIELD_NUMBERS] = { set_numbers, true },
+	[FIELD_BEGINNINGS] = { set_numbers, true },
+	[FIELD_LENGTHS] = { set_lengths, true },
 };
 /* clang-format on */
 
@@ -745,6 +814,7 @@ bool field_is_unset(const struct model_field_info *f, const void *object)
 		return number == f->unset;
 	case FIELD_DURATION:
 	case FIELD_MONEY:
+	case FIELD_LENGTHS:
 		memcpy(&wide, from, sizeof(wide));
 		return wide == f->unset;
 	default:

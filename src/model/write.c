@@ -196,6 +196,36 @@ static void write_ranges(struct writing *w, const struct model_field_info *f, co
 	buf_add_char(w->out, ']');
 }
 
+static void write_numbers(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const struct number_set *set = list_at(object, f);
+
+	buf_add_char(w->out, '[');
+	for (unsigned i = 0; i < number_set_count(set); i++) {
+		buf_add_str(w->out, i ? ", " : "");
+		buf_add_json(w->out, number_set_at(set, i));
+	}
+	buf_add_char(w->out, ']');
+}
+
+/* Runs of set bits: ["7", "10-12"]. */
+static void write_lengths(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const char *before = "[";
+	uint64_t mask;
+
+	memcpy(&mask, (const char *)object + f->offset, sizeof(mask));
+	for (unsigned from = 0, to; from < 63; from = to + 1) {
+		for (to = from; to < 63 && mask >> to & 1; to++)
+			;
+		if (to == from)
+			continue;
+		buf_addf(w->out, to == from + 1 ? "%s\"%u\"" : "%s\"%u-%u\"", before, from, to - 1);
+		before = ", ";
+	}
+	buf_add_char(w->out, ']');
+}
+
 /* Codecs and headers: kept as one text. */
 static void write_names(struct writing *w, const struct model_field_info *f, const void *object)
 {
@@ -256,7 +286,9 @@ static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_f
 	[FIELD_CODECS] = write_names,        [FIELD_ADDRESSES] = write_addresses,
 	[FIELD_RANGES] = write_ranges,       [FIELD_PEER] = write_peer,
 	[FIELD_OBJECTS] = write_objects,     [FIELD_HEADERS] = write_names,
-	[FIELD_CODES] = write_names,         [FIELD_CODE_MAP] = write_names,
+	[FIELD_NUMBERS] = write_numbers,     [FIELD_BEGINNINGS] = write_numbers,
+	[FIELD_LENGTHS] = write_lengths,     [FIELD_CODES] = write_names,
+	[FIELD_CODE_MAP] = write_names,
 };
 
 /* JSON members, and YAML's as well within braces. What has no value at all is left out in any case. */

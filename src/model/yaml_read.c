@@ -146,7 +146,8 @@ static bool collect_items(struct reader *r, const struct model_field_info *f)
 	if (reader_type(r) == YAML_SEQUENCE_START_EVENT && field_is_list(f->type))
 		return gather_items(r, f->name);
 	if (reader_type(r) == YAML_SCALAR_EVENT && field_is_list(f->type)) {
-		if (reader_scalar(r).len || f->type == FIELD_PREFIXES)
+		if (reader_scalar(r).len || f->type == FIELD_PREFIXES ||
+		    f->type == FIELD_BEGINNINGS)
 			split_items(r);
 		return true;
 	}

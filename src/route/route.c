@@ -14,7 +14,7 @@ struct planning {
 	const struct model *m;
 	const struct call_request *req;
 	struct reasons *why;
-	unsigned n, matched, locked; /* kept; considered; of those locked */
+	unsigned n, matched, locked; /* kept; considered; of those barred */
 	struct ranked best[ROUTE_MAX];
 };
 
@@ -84,6 +84,13 @@ static struct reason usable(const struct model_routing *gw, int64_t lines, uint6
 	return (struct reason){ REASON_CHOSEN, gw->name, 0, 0 };
 }
 
+/* Calling again soon would not help. */
+static bool bars(enum reason_code code)
+{
+	return code == REASON_LOCKED || code == REASON_ACCOUNT_LOCKED ||
+	       (code >= REASON_CALLER_FORBIDDEN && code <= REASON_CALLEE_BLACKLISTED);
+}
+
 static bool consider(void *arg, const struct model_routing *gw, unsigned matched)
 {
 	struct planning *p = arg;
@@ -96,15 +103,18 @@ static bool consider(void *arg, const struct model_routing *gw, unsigned matched
 	if (kept_already(p, gw))
 		return true;
 	reason = usable(gw, lines, p->req->mono_us);
+	if (reason.code == REASON_CHOSEN)
+		reason = admit_numbers(&gw->numbers, p->req->caller, p->req->callee);
+	reason.object = gw->name;
 	if (reason.code == REASON_CHOSEN) {
 		p->matched++;
 		keep(p, &new);
 		return true;
 	}
 	p->matched++;
-	p->locked += reason.code == REASON_LOCKED || reason.code == REASON_ACCOUNT_LOCKED;
+	p->locked += bars(reason.code);
 	if (!reasoned_already(p->why, gw->name))
-		reasons_add(p->why, reason.code, reason.object, reason.value, reason.limit);
+		reasons_add_reason(p->why, &reason);
 	return true;
 }
 
