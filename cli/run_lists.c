@@ -292,24 +292,6 @@ int run_parameter_list(struct cli *cli)
 
 /* ---- calls -------------------------------------------------------------------------------------------- */
 
-int run_registration_list(struct cli *cli)
-{
-	static const struct column columns[] = {
-		{ "NUMBER", "number|phone", AS_TEXT },
-		{ "ACCOUNT", "account", AS_TEXT },
-		{ "CONTACT", "contact", AS_TEXT },
-		{ "FROM", "source|address", AS_TEXT },
-		{ "PRODUCT", "user_agent|product", AS_TEXT },
-		{ "SINCE", "registered_at|registered", AS_TIME },
-		{ "EXPIRES IN", "expires_in_s|expires_s", AS_SECONDS },
-	};
-
-	return show_list(cli,
-			 &LIST(.path = "/registrations", .key = "registrations", COLUMNS(columns),
-			       .when_empty = "no phone is registered"),
-			 false);
-}
-
 int run_call_list(struct cli *cli)
 {
 	static const struct column columns[] = {

@@ -2,7 +2,7 @@
 /* Who is calling, in this order:
  *   1. proven credentials: the gateway or phone that they belong to;
  *   2. the address, by the most specific gateway that lists it and wants no credentials. A locked one
- *      refuses: a wider network of somebody else must not take its calls;
+ *      refuses: a wider network of somebody else must not take its calls; then by a static phone there;
  *   3. credentials offered, or a digest gateway or phone that this could be: a challenge;
  *   4. nobody: refused with the nearest miss, or dropped.
  * Then locks, the numbers, and the limits. */
@@ -142,6 +142,17 @@ static bool by_address(struct asking *a)
 	return false;
 }
 
+/* A static phone calls from its address. */
+static bool by_phone_address(struct asking *a)
+{
+	const struct model_phone *phone =
+		model_phone_at(a->m, (const struct sockaddr *)&a->req->source, a->req->caller);
+
+	if (phone)
+		is_phone(a, phone);
+	return phone != NULL;
+}
+
 /* The gateway or phone that goes by this user, if it may call from here. */
 static bool challenge_user(struct asking *a, struct span user)
 {
@@ -218,7 +229,7 @@ static void identify(struct asking *a)
 		a->n_at = SOURCES_MAX;
 	if (a->req->digest_user.len && by_proof(a))
 		return;
-	if (by_address(a) || by_challenge(a))
+	if (by_address(a) || by_phone_address(a) || by_challenge(a))
 		return;
 	unknown_source(a);
 }

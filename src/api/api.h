@@ -21,8 +21,10 @@ struct api_switch {
 	/* False: no live call of that id. */
 	bool (*show_call)(void *arg, uint64_t call_id, struct buf *out);
 	bool (*hangup_call)(void *arg, uint64_t call_id, const char *who);
-	/* {"registrations":[...]} */
-	void (*list_registrations)(void *arg, struct buf *out);
+	/* {"registrations":[...]} of the device of this name; NULL = all. */
+	void (*list_registrations)(void *arg, const char *name, struct buf *out);
+	/* {"devices":[...]}: why this user is not registered; "" = all that fail. */
+	void (*analyse_registrations)(void *arg, const char *user, struct buf *out);
 	/* {"total":..., "forgotten":..., "sources":[...]}: refused and unknown sources, newest first. */
 	void (*list_sources)(void *arg, const char *q, unsigned limit, struct buf *out);
 	/* Forget them, or those of one address (NULL = all): how many tables' entries went, or -EINVAL: no address. */

@@ -18,7 +18,19 @@ void api_get_openapi(struct api_request *req)
 
 void api_get_registrations(struct api_request *req)
 {
-	req->sw->list_registrations(req->sw->arg, &req->out);
+	req->sw->list_registrations(req->sw->arg, NULL, &req->out);
+}
+
+void api_get_registration(struct api_request *req)
+{
+	req->sw->list_registrations(req->sw->arg, api_text(req, "name"), &req->out);
+}
+
+void api_analyse_registrations(struct api_request *req)
+{
+	const char *user = api_text(req, "user");
+
+	req->sw->analyse_registrations(req->sw->arg, user ? user : "", &req->out);
 }
 
 void api_get_sources(struct api_request *req)

@@ -42,12 +42,14 @@ static const struct {
 	{ "Status", OPEN_OBJECT("version, uptime_s, workers, calls, draining and more.") },
 	{ "Call", OPEN_OBJECT("A live call.") },
 	{ "CallList", PAGE_OF("calls", "Call", NEXT_ID) },
-	{ "Registration", OPEN_OBJECT("A registered phone.") },
+	{ "Registration", OPEN_OBJECT("A contact of a phone or gateway.") },
 	{ "RegistrationList", LIST_OF("registrations", "Registration") },
 	{ "Source", OPEN_OBJECT("A refused or unknown source: address, transport, count, first, last and what its newest request said.") },
 	{ "SourceList", "{\"type\":\"object\",\"required\":[\"total\",\"forgotten\",\"sources\"],\"properties\":{\"total\":" INTEGER
 			",\"forgotten\":" INTEGER ",\"sources\":{\"type\":\"array\",\"items\":" REF("Source") "}}}" },
 	{ "Cleared", "{\"type\":\"object\",\"required\":[\"cleared\"],\"properties\":{\"cleared\":" INTEGER "}}" },
+	{ "RegistrationVerdict", OPEN_OBJECT("How a device stands: user, reason, failed, sentence, fix, failures, exchanges.") },
+	{ "RegistrationAnalysis", LIST_OF("devices", "RegistrationVerdict") },
 	{ "AuditRow", OPEN_OBJECT("Who changed what, and when.") },
 	{ "AuditList", LIST_OF("audit", "AuditRow") },
 	{ "Hangup", "{\"type\":\"object\",\"required\":[\"call_id\",\"hanging_up\"],\"properties\":{\"call_id\":" REF("CallId")
@@ -85,7 +87,7 @@ static const struct {
 		       ",\"admit\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"challenge\",\"refused\",\"drop\"]},"
 		       "\"end_code\":" STRING ",\"text\":" STRING ",\"mapping_gateway\":" STRING ",\"phone\":" STRING ",\"account\":" STRING
 		       ",\"max_duration\":" STRING "," REASONS_PART "}},"
-		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\"]},"
+		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\",\"gateways_not_registered\"]},"
 		       "\"candidates\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}," REASONS_PART "}}}}" },
 	{ "ConfigError", "{\"type\":\"object\",\"properties\":{\"line\":" INTEGER ",\"column\":" INTEGER ",\"object\":" STRING ",\"text\":"
 			 STRING ",\"remedy\":" STRING "}}" },

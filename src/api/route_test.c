@@ -15,7 +15,8 @@ static const char *admit_word(enum admit_verdict verdict)
 
 static const char *route_word(enum route_verdict verdict)
 {
-	static const char *const words[] = { "ok", "none", "all_busy", "not_registered" };
+	static const char *const words[] = { "ok", "none", "all_busy", "not_registered",
+					     "gateways_not_registered" };
 
 	return words[verdict];
 }
@@ -119,16 +120,23 @@ static void write_admit(struct buf *out, const struct admit_result *result,
 	api_json_close(out, '}');
 }
 
+/* One that registers is called at its contacts. */
+static void format_peer(const struct model_routing *gw, char *dst, size_t size)
+{
+	bool ip6 = gw->host && gw->host[0] != '[' && strchr(gw->host, ':');
+	int n = snprintf(dst, size, ip6 ? "[%s]" : "%s", gw->host ? gw->host : "as registered");
+
+	if (gw->port && n > 0 && (size_t)n < size)
+		snprintf(dst + n, size - (size_t)n, ":%u", gw->port);
+}
+
 static void write_candidate(struct buf *out, const struct route_candidate *c)
 {
 	api_json_open(out, NULL, '{');
 	if (c->gateway) {
 		char peer[300];
-		bool ip6 = c->gateway->host[0] != '[' && strchr(c->gateway->host, ':');
-		int n = snprintf(peer, sizeof(peer), ip6 ? "[%s]" : "%s", c->gateway->host);
 
-		if (c->gateway->port && n > 0 && (size_t)n < sizeof(peer))
-			snprintf(peer + n, sizeof(peer) - (size_t)n, ":%u", c->gateway->port);
+		format_peer(c->gateway, peer, sizeof(peer));
 		api_json_text(out, "routing_gateway", c->gateway->name);
 		api_json_text(out, "address", peer);
 		api_json_number(out, "priority", c->gateway->priority);

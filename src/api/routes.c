@@ -59,6 +59,14 @@ static const struct api_param cdr_list_params[] = {
 	{ .name = "before", .type = API_CALL_ID, .help = "Records below this call id: `next` of the page before." },
 	END,
 };
+static const struct api_param registration_params[] = {
+	{ .name = "name", .type = API_TEXT, .required = true, .least = 1, .most = 63, .help = "Number of the phone or name of the gateway." },
+	END,
+};
+static const struct api_param registration_analysis_params[] = {
+	{ .name = "user", .type = API_TEXT, .least = 1, .most = 63, .help = "Number or user that registers; absent = all that fail." },
+	END,
+};
 static const struct api_param source_params[] = {
 	SEARCH("sources whose address, user, number, product or reason"),
 	PAGE("sources", 1, 20000, 100),
@@ -105,7 +113,13 @@ const struct api_route api_routes[] = {
 	  .summary = "Hang up a live call.", .reply = "Hangup", .params = call_params },
 	GET("/cdrs", api_get_cdrs, "listCdrs", "Records of ended calls, newest first.", "CdrList", cdr_list_params),
 	GET("/cdrs/{id}", api_get_cdr, "getCdr", "The record of one call with its attempts.", "CdrWithAttempts", call_params),
-	GET("/registrations", api_get_registrations, "listRegistrations", "Phones registered now.", "RegistrationList", no_params),
+	GET("/registrations", api_get_registrations, "listRegistrations", "Contacts of phones and gateways registered now.",
+	    "RegistrationList", no_params),
+	GET("/registrations/{name}", api_get_registration, "getRegistration", "Contacts of one phone or gateway.",
+	    "RegistrationList", registration_params),
+	GET("/registration-analysis", api_analyse_registrations, "analyseRegistrations",
+	    "Why a device is not registered, or all that fail: the last exchanges, the reason in one sentence, the fix.",
+	    "RegistrationAnalysis", registration_analysis_params),
 	GET("/sources", api_get_sources, "listSources",
 	    "Refused and unknown sources, newest first, with the nearest that the configuration lists.", "SourceList", source_params),
 	{ .method = "DELETE", .path = "/sources", .handle = api_delete_sources, .operation = "clearSources",

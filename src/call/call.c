@@ -143,6 +143,13 @@ void call_enter(struct call *call, enum call_step step)
 		loop_timer(call->host->loop, &call->timer, timeout);
 }
 
+/* A gateway that has answered anything is alive; a phone that only rang may have another contact, where its
+ * user is. */
+static bool may_retarget(const struct call *call)
+{
+	return call->step == STEP_DIAL || (call->current.phone && !call->attempt.had_sdp);
+}
+
 static void on_step_timer(struct timer *timer)
 {
 	struct call *call = container_of(timer, struct call, timer);
@@ -154,7 +161,7 @@ static void on_step_timer(struct timer *timer)
 		return;
 	}
 	end.err = ETIMEDOUT;
-	if (call->step == STEP_DIAL && call->b->ops->retarget(call->b, &end)) {
+	if (may_retarget(call) && call->b->ops->retarget(call->b, &end)) {
 		call_enter(call, STEP_DIAL);
 		return;
 	}
@@ -319,6 +326,9 @@ static bool call_route(struct call *call, const struct call_arrival *arrival, st
 				     "every routing gateway for this number is full or locked" },
 		[ROUTE_NOT_REGISTERED] = { END_CALLEE_NOT_REGISTERED,
 					   "the called phone is not registered" },
+		[ROUTE_GATEWAYS_NOT_REGISTERED] = { END_GATEWAY_NOT_REGISTERED,
+						    "no routing gateway for this number is "
+						    "registered" },
 	};
 	struct route_plan plan = { 0 };
 	enum route_verdict verdict =

@@ -234,12 +234,36 @@ static void status(void *arg, struct buf *out)
 	model_unref(&m);
 }
 
-static void list_registrations(void *arg, struct buf *out)
+static void list_registrations(void *arg, const char *name, struct buf *out)
 {
 	struct process *p = arg;
 	struct model *m = model_hub_get(p->hub);
 
-	edge_write_registrations(m, clock_mono_us(), out);
+	edge_write_registrations(m, name, clock_mono_us(), out);
+	model_unref(&m);
+}
+
+static void collect_registers(struct worker *w, struct ask *ask)
+{
+	ask->out = BUF_INIT(ANSWER_MAX);
+	edge_copy_register_events(w->edge, ask->in, &ask->out);
+}
+
+static void analyse_registrations(void *arg, const char *user, struct buf *out)
+{
+	struct process *p = arg;
+	struct model *m = model_hub_get(p->hub);
+	struct buf events = BUF_INIT(ANSWER_MAX);
+
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		struct ask ask = { .fn = collect_registers, .in = user };
+
+		if (worker_ask(&p->workers[i], &ask))
+			buf_add_span(&events, buf_span(&ask.out));
+		buf_free(&ask.out);
+	}
+	edge_write_register_analysis(m, user, &events, clock_utc_us(), clock_mono_us(), out);
+	buf_free(&events);
 	model_unref(&m);
 }
 
@@ -320,6 +344,7 @@ void control_init(struct process *p)
 		.list_registrations = list_registrations,
 		.list_sources = list_sources,
 		.clear_sources = clear_sources,
+		.analyse_registrations = analyse_registrations,
 		.apply_model = apply_model,
 	};
 }

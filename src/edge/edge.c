@@ -70,11 +70,10 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 	err = edge->digest ? edge_challenges_new(&edge->challenges, edge) : -ENOMEM;
 	if (!err)
 		err = edge_sources_new(&edge->sources);
+	if (!err)
+		err = edge_register_log_new(&edge->register_log);
 	if (err) {
-		edge_sources_free(&edge->sources);
-		edge_challenges_free(&edge->challenges);
-		sip_digest_server_free(&edge->digest);
-		free(edge);
+		edge_close(&edge);
 		return err;
 	}
 	stack_config = (struct sip_stack_config){
@@ -92,10 +91,7 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 	};
 	err = sip_stack_new(&edge->stack, &stack_config);
 	if (err) {
-		edge_sources_free(&edge->sources);
-		edge_challenges_free(&edge->challenges);
-		sip_digest_server_free(&edge->digest);
-		free(edge);
+		edge_close(&edge);
 		return err;
 	}
 	config->host->leg_new = leg_new;
@@ -116,6 +112,7 @@ void edge_close(struct edge **edge)
 	sip_stack_free(&(*edge)->stack);
 	edge_sources_free(&(*edge)->sources);
 	edge_challenges_free(&(*edge)->challenges);
+	edge_register_log_free(&(*edge)->register_log);
 	sip_digest_server_free(&(*edge)->digest);
 	free(*edge);
 	*edge = NULL;
@@ -208,7 +205,8 @@ static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flo
 	struct sip_name_addr from;
 	struct sip_uri uri;
 
-	if (m->params.reply_unauthorized)
+	if (m->params.reply_unauthorized ||
+	    (msg->method == SIP_REGISTER && edge_registrant_asks(m, msg)))
 		return true;
 	memcpy(&req.source, &flow->peer, sizeof(flow->peer));
 	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0 &&

@@ -51,7 +51,13 @@ size_t edge_sources_merge(struct edge_source *sources, size_t n);
 void edge_sources_write(const struct edge_source *sources, size_t n, uint64_t forgotten, const struct model *m,
 			const char *q, unsigned limit, struct buf *out);
 
-/* Registered phones of a snapshot, as {"registrations":[...]}. Any thread. */
-void edge_write_registrations(const struct model *m, uint64_t mono_us, struct buf *out);
+/* Contacts of phones and gateways registered here, as {"registrations":[...]}; of `name` alone, NULL = all. Any thread. */
+void edge_write_registrations(const struct model *m, const char *name, uint64_t mono_us, struct buf *out);
+/* The REGISTER requests of `user` ("" = all) that this worker remembers, in a form of its own. On its thread. */
+void edge_copy_register_events(const struct edge *edge, const char *user, struct buf *out);
+/* What such copies of all workers, put together in `events`, say of `user`, or of all that fail (""):
+ * {"devices":[{reason, sentence, fix, exchanges}]}. Any thread. */
+void edge_write_register_analysis(const struct model *m, const char *user, struct buf *events, uint64_t utc_us,
+				  uint64_t mono_us, struct buf *out);
 
 #endif

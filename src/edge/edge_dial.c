@@ -17,7 +17,9 @@ struct dial {
 	bool at_once; /* resolving within edge_dial: failures are returned, not told */
 	int err; /* outcome of resolving at once */
 	struct sip_targets targets;
-	unsigned next; /* target to try next */
+	struct bindings *bindings; /* a registered device's contacts, instead of targets; owned */
+	struct span route; /* in bindings: the Path to the present one */
+	unsigned next; /* target or contact to try next */
 	unsigned redirects;
 	const struct model_routing *gateway; /* or */
 	const struct model_phone *phone;
@@ -53,6 +55,7 @@ void edge_dial_free(struct dial **dial)
 	if (!*dial)
 		return;
 	sip_resolve_cancel(&(*dial)->resolve);
+	free((*dial)->bindings);
 	free(*dial);
 	*dial = NULL;
 }
@@ -139,6 +142,8 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 	buf_addf(&to, "<sip:%s@", d->user);
 	add_host(&to, d->host, d->port);
 	buf_add_char(&to, '>');
+	if (d->route.len)
+		buf_addf(&extra, "Route: %.*s\r\n", SPAN_ARG(d->route));
 	write_identity(d, numbers, local, &extra);
 	edge_headers_add(&extra, span_of(numbers->headers), leg->sip->pass_headers);
 	dial.sdp = edge_write_sdp(leg, d->offer, &sdp);
@@ -180,14 +185,75 @@ static int dial_target(struct sip_leg *leg, struct dial *d, const struct sip_tar
 	return err;
 }
 
-/* The next address that can at least be sent to. */
+/* A gateway is asked for the number at its contact; a phone's contact is all there is. */
+static void write_contact_uri(struct dial *d, const struct binding *b,
+			      const struct sip_uri *contact, struct buf *out)
+{
+	if (d->phone) {
+		buf_add_str(out, b->contact);
+		return;
+	}
+	span_copy(contact->host, d->host, sizeof(d->host));
+	d->port = contact->port;
+	buf_addf(out, "%.*s:%s@", SPAN_ARG(contact->scheme), d->user);
+	add_host(out, d->host, d->port);
+	if (contact->params.len)
+		buf_addf(out, ";%.*s", SPAN_ARG(contact->params));
+}
+
+/* A connection that is gone may be made anew to a Contact that is an address; behind a NAT that fails, and the device
+ * registers again when it notices. */
+static int connect_anew(struct sip_leg *leg, const struct sip_uri *contact, struct net_flow *flow)
+{
+	union net_addr addr;
+	uint16_t port = contact->port ? contact->port : flow->proto == NET_TLS ? 5061 : 5060;
+
+	if (net_addr_parse(&addr, contact->host, port))
+		return -EPIPE;
+	return net_flow_to(leg->edge->config.net, flow, (enum net_proto)flow->proto, &addr, NULL,
+			   NULL);
+}
+
+static int dial_binding(struct sip_leg *leg, struct dial *d, const struct binding *b)
+{
+	struct buf uri = BUF_INIT(URI_MAX);
+	struct sip_uri contact;
+	struct net_flow flow;
+	int err;
+
+	if (sip_uri_decode(&contact, span_of(b->contact)))
+		return -EHOSTUNREACH;
+	memcpy(&flow, b->flow, sizeof(flow));
+	net_addr_format_host(&flow.local, d->host);
+	d->route = span_of(b->path);
+	leg->natted = b->natted;
+	write_contact_uri(d, b, &contact, &uri);
+	err = uri.failed ? -ENOMEM : dial_flow(leg, d, &flow, buf_span(&uri));
+	if (err == -EPIPE && !d->route.len) {
+		err = connect_anew(leg, &contact, &flow);
+		if (!err)
+			err = dial_flow(leg, d, &flow, buf_span(&uri));
+	}
+	buf_free(&uri);
+	return err;
+}
+
+static unsigned places(const struct dial *d)
+{
+	return d->bindings ? d->bindings->n : d->targets.n;
+}
+
+/* The next address or contact that can at least be sent to. */
 static int dial_next_target(struct sip_leg *leg)
 {
 	struct dial *d = leg->dial;
 	int err = -EHOSTUNREACH;
 
-	while (d->next < d->targets.n) {
-		err = dial_target(leg, d, &d->targets.target[d->next++]);
+	while (d->next < places(d)) {
+		unsigned i = d->next++;
+
+		err = d->bindings ? dial_binding(leg, d, &d->bindings->binding[i])
+				  : dial_target(leg, d, &d->targets.target[i]);
 		if (!err)
 			return 0;
 	}
@@ -240,19 +306,27 @@ static int resolve_and_dial(struct sip_leg *leg, struct dial *d)
 	return d->err ? d->err : dial_next_target(leg);
 }
 
-static int dial_phone(struct sip_leg *leg, struct dial *d)
+/* All contacts of the device, in turn. */
+static int dial_registered(struct sip_leg *leg, struct dial *d, struct load *load)
 {
-	struct binding binding;
-	struct net_flow flow;
-	struct sip_uri uri;
+	d->bindings = malloc(sizeof(*d->bindings));
+	if (!d->bindings)
+		return -ENOMEM;
+	registration_read(load_registration(load), d->bindings);
+	bindings_prune(d->bindings, leg->edge->config.loop->now_us);
+	return dial_next_target(leg);
+}
 
-	phone_state_read(d->phone->state, &binding);
-	if (!binding.contact[0] || sip_uri_decode(&uri, span_of(binding.contact)))
+static int dial_static_phone(struct sip_leg *leg, struct dial *d)
+{
+	union net_addr addr;
+
+	if (net_addr_parse(&addr, span_of(d->phone->address), 5060))
 		return -EHOSTUNREACH;
-	memcpy(&flow, binding.flow, sizeof(flow));
-	net_addr_format_host(&flow.local, d->host);
-	leg->natted = edge_is_natted(span_of(binding.contact), &flow);
-	return dial_flow(leg, d, &flow, span_of(binding.contact));
+	net_addr_format_host(&addr, d->host);
+	d->port = net_addr_port(&addr);
+	d->proto = NET_UDP;
+	return resolve_and_dial(leg, d);
 }
 
 int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate,
@@ -279,8 +353,12 @@ int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate,
 			return -EOPNOTSUPP;
 		d->offer = own;
 	}
+	if (d->phone && d->phone->reg.type == REGISTER_STATIC)
+		return dial_static_phone(leg, d);
 	if (d->phone)
-		return dial_phone(leg, d);
+		return dial_registered(leg, d, d->phone->load);
+	if (d->gateway->reg.type == REGISTER_DYNAMIC)
+		return dial_registered(leg, d, d->gateway->load);
 	span_copy(span_of(d->gateway->host), d->host, sizeof(d->host));
 	d->port = d->gateway->port;
 	d->proto = d->gateway->proto;
@@ -305,7 +383,7 @@ bool edge_retarget(struct sip_leg *leg, struct call_end *end)
 
 	if (d && d->resolve)
 		blame_dns(leg, end);
-	if (!d || d->next >= d->targets.n)
+	if (!d || d->next >= places(d))
 		return false;
 	if (leg->session) {
 		sip_session_end(leg->session, SPAN("Reason: Q.850;cause=102\r\n"));
@@ -351,6 +429,9 @@ static bool follow_redirect(struct sip_leg *leg, struct dial *d, const struct si
 	    (uri.user.len && span_copy(uri.user, d->user, sizeof(d->user)) >= sizeof(d->user)))
 		return false;
 	d->redirects++;
+	free(d->bindings); /* it is not at its contacts any more */
+	d->bindings = NULL;
+	d->route = SPAN_NONE;
 	d->port = uri.port;
 	d->proto = redirect_proto(&uri);
 	number = strdup(d->user);
@@ -362,6 +443,26 @@ static bool follow_redirect(struct sip_leg *leg, struct dial *d, const struct si
 	return resolve_and_dial(leg, d) == 0;
 }
 
+/* Contacts of a device are tried in turn until one says that its user does not want the call (RFC 3261 16.7 item 5:
+ * 6xx), or is busy while that ends searches. */
+static bool may_try_next_contact(const struct sip_leg *leg, const struct sip_event *ev)
+{
+	if (ev->status >= 600)
+		return false;
+	return ev->status != 486 || !call_model(leg->base.call)->params.stop_after_busy;
+}
+
+static bool may_try_next(const struct sip_leg *leg, const struct dial *d,
+			 const struct sip_event *ev)
+{
+	if (d->next >= places(d))
+		return false;
+	if (d->bindings)
+		return may_try_next_contact(leg, ev);
+	/* RFC 3263 4.3: silence, transport errors and 503 go on to the next address. */
+	return !ev->status || ev->status == 503;
+}
+
 bool edge_dial_failed(struct sip_leg *leg, const struct sip_event *ev)
 {
 	struct dial *d = leg->dial;
@@ -371,8 +472,7 @@ bool edge_dial_failed(struct sip_leg *leg, const struct sip_event *ev)
 		return false;
 	if (ev->status >= 300 && ev->status < 400 && ev->msg && may_follow(leg, d)) {
 		went_on = follow_redirect(leg, d, ev->msg);
-	} else if ((!ev->status || ev->status == 503) && d->next < d->targets.n) {
-		/* RFC 3263 4.3: silence, transport errors and 503 go on to the next address. */
+	} else if (may_try_next(leg, d, ev)) {
 		sip_session_release(&leg->session);
 		went_on = dial_next_target(leg) == 0;
 	}

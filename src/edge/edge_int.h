@@ -11,6 +11,7 @@
 
 struct challenges;
 struct sources;
+struct register_log;
 
 struct edge {
 	struct edge_config config;
@@ -20,6 +21,7 @@ struct edge {
 	uint64_t nonce_life_us;		/* what `digest` was made with */
 	struct challenges *challenges;	/* sent, not yet answered */
 	struct sources *sources;	/* refused; NULL: not kept */
+	struct register_log *register_log;	/* REGISTER requests remembered */
 	struct arena *scratch;		/* for one upcall */
 };
 
@@ -114,7 +116,12 @@ void edge_source_refused(struct edge *edge, const struct sip_msg *msg, const str
 bool edge_source_is_meant(enum end_code code);
 /* edge_request.c */
 void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
+/* edge_register_log.c. 0 or -ENOMEM. */
+int edge_register_log_new(struct register_log **out);
+void edge_register_log_free(struct register_log **log);
 /* edge_registrar.c */
+/* Does a REGISTER name, in its credentials or in To, somebody who may register? */
+bool edge_registrant_asks(const struct model *m, const struct sip_msg *msg);
 void edge_register(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
 
 #endif

@@ -10,12 +10,18 @@
 
 /* ---- credentials ------------------------------------------------------------------------- */
 
+/* Users stand for one device alone; a routing gateway has one only to register. */
 static const char *secret_of(const struct model *m, struct span user)
 {
 	const struct model_mapping *mapping = model_mapping_by_user(m, user);
 	const struct model_phone *phone = mapping ? NULL : model_phone(m, user);
+	const struct model_routing *routing =
+		mapping || phone ? NULL : model_routing_by_user(m, user);
 
-	return mapping ? mapping->password : phone ? phone->password : NULL;
+	return mapping   ? mapping->password
+	       : phone   ? phone->password
+	       : routing ? routing->password
+			 : NULL;
 }
 
 void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, struct edge_proof *out)

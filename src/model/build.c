@@ -233,8 +233,8 @@ static void object_label(const struct build *b, enum kind kind, unsigned i, char
 		 name ? name : "");
 }
 
-static void object_error(struct build *b, enum kind kind, unsigned i, unsigned line,
-			 const char *text, const char *remedy)
+void build_object_error(struct build *b, enum kind kind, unsigned i, unsigned line,
+			const char *text, const char *remedy)
 {
 	char object[96];
 
@@ -274,7 +274,7 @@ static bool index_names(struct build *b, enum kind kind)
 			continue;
 		snprintf(text, sizeof(text), "`%s` exists already, first in line %u", name,
 			 b->objects[kind].lines[first]);
-		object_error(b, kind, i, 0, text, "give each a name of its own");
+		build_object_error(b, kind, i, 0, text, "give each a name of its own");
 	}
 	return true;
 }
@@ -317,7 +317,7 @@ static void dangling(struct build *b, const struct reference *ref)
 		snprintf(remedy, sizeof(remedy), "add `%s` to %s", ref->name,
 			 kinds[ref->to].section);
 	}
-	object_error(b, ref->kind, ref->index, ref->line, text, remedy);
+	build_object_error(b, ref->kind, ref->index, ref->line, text, remedy);
 }
 
 static void resolve(struct build *b, const struct reference *ref)
@@ -346,7 +346,8 @@ static void check_calendar(struct build *b, unsigned i)
 			snprintf(text, sizeof(text),
 				 "%04d-%02d-%02d is both a holiday and a work day", year, month,
 				 day);
-			object_error(b, KIND_CALENDAR, i, 0, text, "keep it in one of the lists");
+			build_object_error(b, KIND_CALENDAR, i, 0, text,
+					   "keep it in one of the lists");
 			return;
 		}
 		if (c->holidays[h] < c->work_days[w])
@@ -362,12 +363,12 @@ static void check_mapping(struct build *b, unsigned i)
 	char text[256];
 
 	if (gw->auth == AUTH_DIGEST && (!gw->user || !gw->password))
-		object_error(b, KIND_MAPPING, i, 0,
-			     gw->user ? "auth: digest needs a password"
-				      : "auth: digest needs a user",
-			     "add `user` and `password`");
+		build_object_error(b, KIND_MAPPING, i, 0,
+				   gw->user ? "auth: digest needs a password"
+					    : "auth: digest needs a user",
+				   "add `user` and `password`");
 	if (gw->auth != AUTH_DIGEST && gw->n_addresses == 0)
-		object_error(
+		build_object_error(
 			b, KIND_MAPPING, i, 0,
 			"addresses: none is listed, so no call could come from it",
 			"add `addresses: [ ... ]`, or `auth: digest` with `user` and `password`");
@@ -377,7 +378,8 @@ static void check_mapping(struct build *b, unsigned i)
 		snprintf(text, sizeof(text),
 			 "addresses: `%s` has no port, and auth is address_port",
 			 gw->addresses[j].text);
-		object_error(b, KIND_MAPPING, i, 0, text, "write host:port, or `auth: address`");
+		build_object_error(b, KIND_MAPPING, i, 0, text,
+				   "write host:port, or `auth: address`");
 		return;
 	}
 }
@@ -406,13 +408,13 @@ static bool index_users(struct build *b)
 				 gw->user,
 				 b->m->mappings[first].name ? b->m->mappings[first].name : "?",
 				 b->objects[KIND_MAPPING].lines[first]);
-			object_error(b, KIND_MAPPING, i, 0, text,
-				     "give each gateway a user of its own");
+			build_object_error(b, KIND_MAPPING, i, 0, text,
+					   "give each gateway a user of its own");
 		} else if (model_phone(b->m, span_of(gw->user))) {
 			snprintf(text, sizeof(text), "user: `%s` is the number of a phone",
 				 gw->user);
-			object_error(b, KIND_MAPPING, i, 0, text,
-				     "give the gateway a user of its own");
+			build_object_error(b, KIND_MAPPING, i, 0, text,
+					   "give the gateway a user of its own");
 		}
 	}
 	return true;
@@ -439,8 +441,8 @@ static void check_addresses(struct build *b)
 				 "%u)",
 				 e->text, b->m->mappings[first->mapping].name,
 				 b->objects[KIND_MAPPING].lines[first->mapping]);
-			object_error(b, KIND_MAPPING, e->mapping, 0, text,
-				     "list each address in one gateway");
+			build_object_error(b, KIND_MAPPING, e->mapping, 0, text,
+					   "list each address in one gateway");
 			continue;
 		}
 		first = e;
@@ -487,7 +489,7 @@ static bool place_and_check(struct build *b)
 		check_mapping(b, i);
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_calendars; i++)
 		check_calendar(b, i);
-	return index_users(b) && ranges_index_build(m) == 0;
+	return index_users(b) && ranges_index_build(m) == 0 && build_check_registrations(b);
 }
 
 struct model *build_finish(struct build *b)
@@ -503,7 +505,8 @@ struct model *build_finish(struct build *b)
 			check_addresses(b);
 	}
 	if (good && b->n_errors == 0)
-		good = prefix_index_build(&m->index->prefixes, m) == 0 && give_loads(m);
+		good = prefix_index_build(&m->index->prefixes, m) == 0 &&
+		       phone_index_build(&m->index->static_phones, m) == 0 && give_loads(m);
 	if (!good)
 		build_error(b, 0, 0, "", "not enough memory for this configuration",
 			    "give the process more memory");

@@ -75,6 +75,13 @@ static const struct model_field_info calendar_fields[] = {
 	  .help = "Dates that are work days though they fall on a Saturday or Sunday." },
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_calendar, memo), .most = 4096, .help = "Free text." },
 };
+#define REGISTER_FIELDS(owner) \
+	{ .name = "max_contacts", .type = FIELD_COUNT, .offset = AT(owner, reg.max_contacts), .most = BINDINGS_MAX, \
+	  .help = "Most contacts registered at the same time; 0 = the system's." }, \
+	{ .name = "min_expiry", .type = FIELD_DURATION, .offset = AT(owner, reg.min_expiry_us), .most = DAY_US, \
+	  .help = "Shortest registration granted; 0s = the system's." }, \
+	{ .name = "max_expiry", .type = FIELD_DURATION, .offset = AT(owner, reg.max_expiry_us), .most = DAY_US, \
+	  .help = "Longest registration granted; 0s = the system's." }
 
 static const struct model_field_info account_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_account, name), .required = true, .least = 1,
@@ -179,6 +186,9 @@ static const struct model_field_info mapping_fields[] = {
 	{ .name = "user", .type = FIELD_TEXT, .offset = AT(model_mapping, user), .most = 64, .help = "Digest user." },
 	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_mapping, password), .most = 128,
 	  .help = "Digest password." },
+	{ .name = "register", .type = FIELD_CHOICE, .offset = AT(model_mapping, reg.type), .choices = "static|dynamic",
+	  .most = 1, .help = "dynamic: it registers here under its user; its calls prove themselves by digest." },
+	REGISTER_FIELDS(model_mapping),
 	LIMIT_FIELDS(model_mapping),
 	GROUP_FIELDS(model_mapping),
 	FENCE_FIELDS(model_mapping),
@@ -202,7 +212,7 @@ static const struct model_field_info routing_fields[] = {
 	{ .name = "account", .type = FIELD_REFERENCE, .of = KIND_ACCOUNT, .offset = AT(model_routing, account),
 	  .help = "Who is paid." },
 	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_routing, locked), .help = "No calls to this gateway." },
-	{ .name = "address", .type = FIELD_PEER, .offset = AT(model_routing, host), .required = true,
+	{ .name = "address", .type = FIELD_PEER, .offset = AT(model_routing, host),
 	  .help = "host, host:port or [v6]:port, where host is an address or a name to resolve." },
 	{ .name = "transport", .type = FIELD_TRANSPORT, .offset = AT(model_routing, proto), .choices = "udp|tcp|tls",
 	  .most = 2, .unset = -1, .help = "Absent = by DNS, or UDP." },
@@ -229,6 +239,9 @@ static const struct model_field_info routing_fields[] = {
 	  .help = "Our user when it challenges us." },
 	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_routing, password), .most = 128,
 	  .help = "Our password when it challenges us." },
+	{ .name = "register", .type = FIELD_CHOICE, .offset = AT(model_routing, reg.type), .choices = "static|dynamic",
+	  .most = 1, .help = "dynamic: it registers here under its user (or name) and is called where it registered from." },
+	REGISTER_FIELDS(model_routing),
 	{ .name = "from_host", .type = FIELD_TEXT, .offset = AT(model_routing, from_host), .most = 253,
 	  .help = "Host in From; absent = our address." },
 	{ .name = "follow_redirects", .type = FIELD_CHOICE, .offset = AT(model_routing, follow_redirects),
@@ -255,6 +268,12 @@ static const struct model_field_info phone_fields[] = {
 	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_phone, locked), .help = "No calls from or to it." },
 	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_phone, password), .most = 128,
 	  .help = "Digest password." },
+	{ .name = "register", .type = FIELD_CHOICE, .offset = AT(model_phone, reg.type), .choices = "static|dynamic",
+	  .most = 1, .unset = REGISTER_DYNAMIC,
+	  .help = "dynamic: it registers; static: it is known by its address and called there." },
+	{ .name = "address", .type = FIELD_TEXT, .offset = AT(model_phone, address), .most = 64,
+	  .help = "Of a static phone: host or host:port, where host is an address." },
+	REGISTER_FIELDS(model_phone),
 	{ .name = "display", .type = FIELD_TEXT, .offset = AT(model_phone, display), .most = 64,
 	  .help = "Number shown when it calls; absent = its own." },
 	LIMIT_FIELDS(model_phone),
@@ -367,6 +386,7 @@ static const struct {
 	{ "switchAllowSdp", "switch_after_sdp" }, { "switchAllowBusy", "switch_after_busy" },
 	{ "switchAllowErrorCode", "continue_codes" }, { "stopSwitchSipCodes", "stop_codes" },
 	{ "callFailedSipCode", "failed_codes" }, { "sipRemoteRingSignal", "ring_signal" },
+	{ "registerType", "register" },
 	{ "maxCallDurationUpper", "max_duration" }, { "maxCallDurationLower", "max_duration" },
 };
 

@@ -25,8 +25,6 @@ void object_set_load(enum kind kind, void *object, struct load_box *box)
 	struct load *load = &box->load;
 
 	memcpy((char *)object + kinds[kind].load, &load, sizeof(load));
-	if (kind == KIND_PHONE)
-		((struct model_phone *)object)->state = &box->state;
 	if (kind == KIND_ROUTING)
 		((struct model_routing *)object)->quality = &box->quality;
 }

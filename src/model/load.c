@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Load: the counters that calls take from and give back to while they run, and where a phone is
- * registered. No locks.
+/* Load: the counters that calls take from and give back to while they run. No locks.
  *
  * The rate is a token bucket written as the "theoretical arrival time" of GCRA (ITU-T I.371): one
  * 64-bit number says when the bucket would be full again; a call is conforming when that lies at
  * most one second's worth ahead. Each call moves it by 1/per_second. The unit is 2^-14 us, which
  * lasts 35 years of uptime and errs by less than 1/16384 at a million calls a second, never upward. */
 #include "model/model_int.h"
-
-#include <sched.h>
 
 #define RATE_UNIT_BITS 14
 #define RATE_SECOND (SEC << RATE_UNIT_BITS)
@@ -95,68 +92,12 @@ void load_give_rate(struct load *load, uint32_t per_second)
 					  memory_order_relaxed);
 }
 
-/* ---- phones -------------------------------------------------------------------------- */
-
-static_assert(sizeof(struct binding) % sizeof(uint64_t) == 0, "copied in words");
-static_assert(_Alignof(struct binding) >= _Alignof(uint64_t), "copied in words");
-#define BINDING_WORDS (sizeof(struct binding) / sizeof(uint64_t))
-
-/* The words are stored with release after the odd number and loaded with acquire before the
- * second look, so no fence is needed: whoever sees a new word sees the odd number too. */
-void phone_state_write(struct phone_state *state, const struct binding *binding)
-{
-	uint64_t *to = (uint64_t *)(void *)&state->binding;
-	const char *from = (const char *)binding;
-	uint32_t sequence;
-
-	while (atomic_flag_test_and_set_explicit(&state->writing, memory_order_acquire))
-		sched_yield();
-	sequence = atomic_load_explicit(&state->sequence, memory_order_relaxed);
-	atomic_store_explicit(&state->sequence, sequence + 1, memory_order_relaxed);
-	for (size_t i = 0; i < BINDING_WORDS; i++) {
-		uint64_t word;
-
-		memcpy(&word, from + i * sizeof(word), sizeof(word));
-		__atomic_store_n(&to[i], word, __ATOMIC_RELEASE);
-	}
-	atomic_store_explicit(&state->sequence, sequence + 2, memory_order_release);
-	atomic_flag_clear_explicit(&state->writing, memory_order_release);
-}
-
-void phone_state_read(struct phone_state *state, struct binding *out)
-{
-	const uint64_t *from = (const uint64_t *)(const void *)&state->binding;
-	char *to = (char *)out;
-	uint32_t before;
-
-	do {
-		before = atomic_load_explicit(&state->sequence, memory_order_acquire);
-		for (size_t i = 0; i < BINDING_WORDS; i++) {
-			uint64_t word = __atomic_load_n(&from[i], __ATOMIC_ACQUIRE);
-
-			memcpy(to + i * sizeof(word), &word, sizeof(word));
-		}
-	} while ((before & 1) ||
-		 atomic_load_explicit(&state->sequence, memory_order_relaxed) != before);
-}
-
 /* ---- boxes: load that several snapshots share ------------------------------------------ */
-
-static size_t box_size(enum kind kind)
-{
-	switch (kind) {
-	case KIND_PHONE:
-		return offsetof(struct load_box, state) + sizeof(struct phone_state);
-	case KIND_ROUTING:
-		return offsetof(struct load_box, quality) + sizeof(struct load_quality);
-	default:
-		return offsetof(struct load_box, state);
-	}
-}
 
 struct load_box *load_box_new(enum kind kind)
 {
-	size_t size = box_size(kind);
+	size_t size =
+		kind == KIND_ROUTING ? sizeof(struct load_box) : offsetof(struct load_box, quality);
 	size_t lines = (size + CACHE_LINE - 1) / CACHE_LINE;
 	struct load_box *box = aligned_alloc(CACHE_LINE, lines * CACHE_LINE);
 
@@ -164,8 +105,7 @@ struct load_box *load_box_new(enum kind kind)
 		return NULL;
 	memset(box, 0, size);
 	atomic_init(&box->refs, 1);
-	if (kind == KIND_PHONE)
-		atomic_flag_clear(&box->state.writing);
+	atomic_flag_clear(&box->registration.writing);
 	return box;
 }
 
@@ -181,6 +121,8 @@ void load_box_unref(struct load *load)
 {
 	struct load_box *box = load ? load_box_of(load) : NULL;
 
-	if (box && atomic_fetch_sub_explicit(&box->refs, 1, memory_order_acq_rel) == 1)
-		free(box);
+	if (!box || atomic_fetch_sub_explicit(&box->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	registration_free(&box->registration);
+	free(box);
 }

@@ -90,24 +90,46 @@ void quality_count_attempt(struct load_quality *q, const struct model_params *p,
 void quality_count_talk(struct load_quality *q, const struct model_params *p, uint64_t mono_us, uint64_t talk_us);
 void quality_read(const struct load_quality *q, const struct model_params *p, uint64_t mono_us, struct quality *out);
 
-/* Where a registered phone can be reached: written by whichever worker took its REGISTER, read by any. A
- * sequence lock; readers never wait, they retry while a write of a few hundred bytes is under way. */
+/* ---- registrations ------------------------------------------------------------------ */
+
+/* Where a registered device (phone, dynamic gateway) can be reached: one contact of it (RFC 3261 10.3). */
 struct binding {
-	char contact[192];		/* URI as registered; "" = none */
+	char contact[192];		/* URI as registered */
+	char path[256];			/* Path (RFC 3327) as it stands in a Route header; "" = none */
 	char user_agent[64];
-	char call_id[96];
+	char call_id[128];
 	uint32_t cseq;
+	uint32_t q;			/* thousandths, 0..1000 */
 	uint8_t flow[96];		/* struct net_flow, opaque here */
+	uint64_t natted;		/* 1: the Contact is not where the REGISTER came from */
 	uint64_t expires_us;		/* monotonic */
 	uint64_t registered_utc_us;
 };
-struct phone_state {
-	_Atomic uint32_t sequence;
-	atomic_flag writing;
-	struct binding binding;
+#define BINDINGS_MAX 8
+struct bindings {
+	unsigned n;
+	struct binding binding[BINDINGS_MAX];	/* best first: by q, then newest */
 };
-void phone_state_write(struct phone_state *state, const struct binding *binding);
-void phone_state_read(struct phone_state *state, struct binding *out);
+
+/* The contacts of one device: written by whichever worker took its REGISTER, read by any. A sequence lock;
+ * readers never wait, they retry while a write of a few hundred bytes is under way. For a gateway that we register at
+ * (RFC 3261 10.2) only the end of the registration stands here. Lives as long as the object's load. */
+struct registration;
+struct registration *load_registration(struct load *load);
+void registration_read(struct registration *r, struct bindings *out);
+/* Is anything bound? What a plan asks; costs one load. */
+bool registration_is_live(const struct registration *r, uint64_t mono_us);
+/* Is one bound that is behind a NAT? May be a little late. */
+bool registration_is_natted(const struct registration *r);
+/* Registered at a vendor until then; 0 = not. */
+void registration_set_outbound(struct registration *r, uint64_t until_us);
+/* `change` gets the present contacts and makes of them those to be; it is called once, with other writers kept waiting,
+ * so it must be quick. When it returns anything but 0, nothing is written and that is returned. -ENOMEM. */
+int registration_update(struct registration *r, int (*change)(void *arg, struct bindings *all), void *arg);
+/* Drop what has expired. */
+void bindings_prune(struct bindings *all, uint64_t mono_us);
+/* For whoever keeps them on disk: true once after each change. */
+bool registration_take_changed(struct registration *r);
 
 /* ---- objects ---------------------------------------------------------------------- */
 
@@ -270,6 +292,14 @@ struct model_failover {
 /* How a caller hears that it rings: as the gateway says, or always with a session description. */
 enum ring_signal { RING_PASS, RING_183_SDP, RING_180_SDP };
 
+enum register_type { REGISTER_STATIC, REGISTER_DYNAMIC, REGISTER_OUTBOUND };
+/* How a device's address is known: configured, by its registration here, or we register there. */
+struct model_register {
+	int type;			/* enum register_type */
+	int max_contacts;		/* 0 = the system's */
+	uint64_t min_expiry_us, max_expiry_us;	/* of what is granted; 0 = the system's */
+};
+
 enum mapping_auth { AUTH_ADDRESS, AUTH_ADDRESS_PORT, AUTH_DIGEST };
 
 struct model_mapping {			/* mapping gateway: where calls come in */
@@ -280,6 +310,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	unsigned n_addresses;
 	struct model_address *addresses;	/* with AUTH_DIGEST: where it may come from; none = anywhere */
 	const char *user, *password;
+	struct model_register reg;
 	struct model_limits limits;
 	unsigned n_groups;
 	const struct model_group **groups;
@@ -299,7 +330,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	const char *name;
 	const struct model_account *account;
 	bool locked;
-	const char *host;		/* address literal or name */
+	const char *host;		/* address literal or name; NULL when it registers here */
 	uint16_t port;			/* 0 = by DNS, or the transport's default */
 	int proto;			/* enum model_proto, -1 = by DNS, or UDP */
 	const char *local_address;	/* listening address to send from; NULL = by route */
@@ -315,7 +346,8 @@ struct model_routing {			/* routing gateway: where calls go out */
 	bool options_check;
 	struct model_timeouts timeouts;
 	struct model_sip sip;
-	const char *user, *password;	/* digest as client */
+	const char *user, *password;	/* digest as client; when it registers here, its own (user NULL = its name) */
+	struct model_register reg;
 	const char *from_host;		/* host in From; NULL = our address */
 	int follow_redirects;		/* -1 = the system's */
 	struct model_failover failover;
@@ -332,13 +364,14 @@ struct model_phone {
 	bool locked;
 	const char *password;
 	const char *display;
+	struct model_register reg;
+	const char *address;		/* of a static phone: "host", "host:port"; else NULL */
 	struct model_limits limits;	/* of calls from and to it together */
 	int lines_in, lines_out;	/* of those to it, from it; 0 = no limit of its own */
 	struct model_fence fence;	/* where it may register and call from */
 	struct model_numbers numbers;	/* of the calls that it makes */
 	struct model_sip sip;
 	struct load *load;
-	struct phone_state *state;
 };
 
 struct model_params {
@@ -435,6 +468,10 @@ const struct model_mapping *model_mapping(const struct model *m, struct span nam
 const struct model_routing *model_routing(const struct model *m, struct span name);
 const struct model_phone *model_phone(const struct model *m, struct span number);
 const struct model_mapping *model_mapping_by_user(const struct model *m, struct span digest_user);
+/* The routing gateway that registers here under this user. */
+const struct model_routing *model_routing_by_user(const struct model *m, struct span register_user);
+/* The static phone at this source; where several share an address, the one whose number is `caller`. NULL if none. */
+const struct model_phone *model_phone_at(const struct model *m, const struct sockaddr *source, struct span caller);
 
 /* All mapping gateways listing this source, most specific first (host+port, host, network by length):
  * fills out[] up to max, returns how many there are. */

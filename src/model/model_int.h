@@ -178,6 +178,10 @@ struct list_mark build_begin_list(const struct build *b, enum kind of);
 /* The objects added since become the list `f` of object `index` of `kind`. */
 void build_end_list(struct build *b, const struct list_mark *mark, enum kind kind, unsigned index, void *object,
 		    const struct model_field_info *f);
+/* About object `i` of its kind; `line` 0 = where it stands. */
+void build_object_error(struct build *b, enum kind kind, unsigned i, unsigned line, const char *text, const char *remedy);
+/* check_register.c: who registers where, and under which user. False: no memory. */
+bool build_check_registrations(struct build *b);
 /* Checks what lies between objects and indexes. The snapshot, or NULL with errors. */
 struct model *build_finish(struct build *b);
 void build_free(struct build *b);
@@ -236,22 +240,42 @@ int ranges_index_build(struct model *m);
 bool ranges_resolve_system(struct build *b);
 int address_index_build(struct address_index *index, struct model *m);
 
+struct phone_entry {
+	struct model_address address;
+	uint32_t phone;
+};
+struct phone_index {
+	uint32_t n;
+	struct phone_entry *entries;	/* sorted by family, bytes */
+};
+int phone_index_build(struct phone_index *index, struct model *m);
+
 struct model_index {
 	struct name_index names[KINDS];
 	struct name_index users;
+	struct name_index registrants;	/* routing gateways that register here, by user */
+	struct phone_index static_phones;
 	struct prefix_index prefixes;
 	struct address_index addresses;
 };
 
 /* ---- load -------------------------------------------------------------------------------- */
 
+struct registration {
+	_Atomic uint32_t sequence;
+	atomic_flag writing;
+	_Atomic bool natted, changed;
+	_Atomic unsigned n;
+	_Atomic uint64_t expires_us;	/* the last of all ends; 0 = none */
+	_Atomic(struct binding *) slots[BINDINGS_MAX];	/* made when first needed, freed with the box */
+};
+void registration_free(struct registration *r);
+
 struct load_box {
 	_Alignas(CACHE_LINE) struct load load;
 	atomic_uint refs;
-	union {
-		struct phone_state state;	/* phones only */
-		struct load_quality quality;	/* routing gateways only */
-	};
+	struct registration registration;
+	struct load_quality quality;	/* routing gateways only: last */
 };
 /* For an object of this kind; KINDS = the switch itself. */
 struct load_box *load_box_new(enum kind kind);
@@ -261,7 +285,7 @@ static inline struct load_box *load_box_of(struct load *load)
 {
 	return container_of(load, struct load_box, load);
 }
-/* The object's load (and a phone's state, a routing gateway's quality) becomes `box`, one reference of it taken over. */
+/* The object's load (and a routing gateway's quality) becomes `box`, one reference of it taken over. */
 void object_set_load(enum kind kind, void *object, struct load_box *box);
 struct load *object_load(enum kind kind, const void *object);
 

@@ -415,26 +415,38 @@ static void write_quality(struct buf *out, const struct model *m, const struct m
 	buf_add_char(out, '}');
 }
 
-static void write_registration(struct buf *out, const struct model_phone *phone)
+/* The best contact: those who want all of them ask for the registration. */
+static void write_registration(struct buf *out, const struct load *load)
 {
-	struct binding binding;
+	struct bindings all;
+	const struct binding *best = all.binding;
 	uint64_t now = clock_mono_us();
 	char time[32];
 
-	phone_state_read(phone->state, &binding);
-	if (!binding.contact[0] || binding.expires_us <= now) {
+	registration_read(load_registration((struct load *)(uintptr_t)load), &all);
+	bindings_prune(&all, now);
+	if (!all.n) {
 		buf_add_str(out, ", \"registered\": false");
 		return;
 	}
-	buf_add_str(out, ", \"registered\": true, \"contact\": ");
-	buf_add_json(out, (struct span){ binding.contact,
-					 strnlen(binding.contact, sizeof(binding.contact)) });
+	buf_addf(out, ", \"registered\": true, \"contacts\": %u, \"contact\": ", all.n);
+	buf_add_json(out, span_of(best->contact));
 	buf_add_str(out, ", \"user_agent\": ");
-	buf_add_json(out, (struct span){ binding.user_agent,
-					 strnlen(binding.user_agent, sizeof(binding.user_agent)) });
+	buf_add_json(out, span_of(best->user_agent));
 	buf_addf(out, ", \"expires_in_s\": %" PRIu64 ", \"registered_at\": \"%s\"",
-		 (uint64_t)((binding.expires_us - now) / SEC),
-		 clock_format(binding.registered_utc_us, time, sizeof(time)));
+		 (uint64_t)((best->expires_us - now) / SEC),
+		 clock_format(best->registered_utc_us, time, sizeof(time)));
+}
+
+static bool registers_here(enum kind kind, const void *object)
+{
+	const struct model_register *reg =
+		kind == KIND_PHONE     ? &((const struct model_phone *)object)->reg
+		: kind == KIND_MAPPING ? &((const struct model_mapping *)object)->reg
+		: kind == KIND_ROUTING ? &((const struct model_routing *)object)->reg
+				       : NULL;
+
+	return reg && reg->type == REGISTER_DYNAMIC;
 }
 
 void model_write_json_flags(struct buf *out, const struct model *m, const char *kind,
@@ -449,8 +461,8 @@ void model_write_json_flags(struct buf *out, const struct model *m, const char *
 		write_fields(&w, (enum kind)i, object, true);
 		if ((flags & MODEL_JSON_LOAD) && kinds[i].load != NO_LOAD)
 			write_load(out, object_load((enum kind)i, object));
-		if ((flags & MODEL_JSON_LOAD) && i == KIND_PHONE)
-			write_registration(out, object);
+		if ((flags & MODEL_JSON_LOAD) && registers_here((enum kind)i, object))
+			write_registration(out, object_load((enum kind)i, object));
 		if ((flags & MODEL_JSON_LOAD) && i == KIND_ROUTING)
 			write_quality(out, m, object);
 		buf_add_char(out, '}');

@@ -15,6 +15,7 @@ struct planning {
 	const struct call_request *req;
 	struct reasons *why;
 	unsigned n, matched, locked; /* kept; considered; of those barred */
+	unsigned unregistered; /* of those not registered */
 	struct ranked best[ROUTE_MAX];
 };
 
@@ -77,6 +78,9 @@ static struct reason usable(const struct model_routing *gw, int64_t lines, uint6
 		return (struct reason){ REASON_LOCKED, gw->name, 0, 0 };
 	if (gw->account && gw->account->locked)
 		return (struct reason){ REASON_ACCOUNT_LOCKED, gw->name, 0, 0 };
+	if (gw->reg.type == REGISTER_DYNAMIC &&
+	    !registration_is_live(load_registration(gw->load), mono_us))
+		return (struct reason){ REASON_NOT_REGISTERED, gw->name, 0, 0 };
 	if (gw->limits.line_limit && lines >= gw->limits.line_limit)
 		return (struct reason){ REASON_LINE_LIMIT, gw->name, lines, gw->limits.line_limit };
 	if (!load_has_rate(gw->load, gw->limits.rate_limit, mono_us))
@@ -113,6 +117,7 @@ static bool consider(void *arg, const struct model_routing *gw, unsigned matched
 	}
 	p->matched++;
 	p->locked += bars(reason.code);
+	p->unregistered += reason.code == REASON_NOT_REGISTERED;
 	if (!reasoned_already(p->why, gw->name))
 		reasons_add_reason(p->why, &reason);
 	return true;
@@ -120,10 +125,8 @@ static bool consider(void *arg, const struct model_routing *gw, unsigned matched
 
 static bool phone_online(const struct model_phone *phone, uint64_t mono_us)
 {
-	struct binding binding;
-
-	phone_state_read(phone->state, &binding);
-	return binding.contact[0] && binding.expires_us > mono_us;
+	return phone->reg.type == REGISTER_STATIC ||
+	       registration_is_live(load_registration(phone->load), mono_us);
 }
 
 static enum route_verdict plan_phone(const struct model_phone *phone,
@@ -183,7 +186,9 @@ enum route_verdict route_plan(const struct model *m, const struct call_request *
 	plan_out->n = p.n;
 	if (p.n)
 		return ROUTE_OK;
-	return p.matched > p.locked ? ROUTE_ALL_BUSY : ROUTE_NONE;
+	if (p.matched > p.locked + p.unregistered)
+		return ROUTE_ALL_BUSY;
+	return p.unregistered ? ROUTE_GATEWAYS_NOT_REGISTERED : ROUTE_NONE;
 }
 
 /* ---- attempts ------------------------------------------------------------------------------ */

@@ -8,7 +8,7 @@
 
 #define ROUTE_MAX 64
 
-enum route_verdict { ROUTE_OK, ROUTE_NONE, ROUTE_ALL_BUSY, ROUTE_NOT_REGISTERED };
+enum route_verdict { ROUTE_OK, ROUTE_NONE, ROUTE_ALL_BUSY, ROUTE_NOT_REGISTERED, ROUTE_GATEWAYS_NOT_REGISTERED };
 
 struct route_candidate {
 	const struct model_routing *gateway;	/* or */

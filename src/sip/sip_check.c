@@ -11,8 +11,15 @@
  * - OPTIONS whose Accept we cannot serve: our answer has no body, which suits any Accept. */
 #include "sip/sip_tx_int.h"
 
-/* Option tags that the sessions understand; whether a call may use them is decided there. */
-static const char *const extensions[] = { "100rel", "timer" };
+/* Option tags that the sessions understand; whether a call may use them is decided there. Path is the registrar's. */
+static const struct {
+	const char *tag;
+	enum sip_method method; /* SIP_METHOD_OTHER = any */
+} extensions[] = {
+	{ "100rel", SIP_METHOD_OTHER },
+	{ "timer", SIP_METHOD_OTHER },
+	{ "path", SIP_REGISTER },
+};
 
 static bool scheme_is_known(const struct sip_msg *msg, const char **why_out, int *status_out)
 {
@@ -69,10 +76,11 @@ static bool is_looped(struct sip_stack *stack, const struct sip_msg *msg)
 	return false;
 }
 
-static bool extension_is_known(struct span tag)
+static bool extension_is_known(struct span tag, uint8_t method)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(extensions); i++)
-		if (span_ieq(tag, span_of(extensions[i])))
+		if (span_ieq(tag, span_of(extensions[i].tag)) &&
+		    (!extensions[i].method || extensions[i].method == method))
 			return true;
 	return false;
 }
@@ -84,7 +92,7 @@ static bool extensions_are_known(const struct sip_msg *msg, struct buf *extra)
 	bool known = true;
 
 	while (sip_next_value(msg, SIP_H_REQUIRE, &it)) {
-		if (it.value.len == 0 || extension_is_known(it.value))
+		if (it.value.len == 0 || extension_is_known(it.value, msg->method))
 			continue;
 		buf_add_str(extra, known ? "Unsupported: " : ", ");
 		buf_add_span(extra, it.value);

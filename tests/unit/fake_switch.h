@@ -84,8 +84,12 @@ static bool fake_hangup_call(void *arg, uint64_t id, const char *who)
 	return true;
 }
 
-static void fake_list_registrations(void *arg, struct buf *out)
+static void fake_list_registrations(void *arg, const char *name, struct buf *out)
 {
+	if (name && strcmp(name, "1001") != 0) {
+		buf_add_str(out, "{\"registrations\":[]}");
+		return;
+	}
 	buf_add_str(out, "{\"registrations\":[{\"number\":\"1001\",\"account\":\"acme\",\"contact\":\"sip:1001@127.0.0.9:5062\","
 			 "\"user_agent\":\"Phone/1\",\"registered_at\":\"2026-11-22T10:45:30.123456Z\",\"expires_in_s\":250}]}");
 }
@@ -104,6 +108,14 @@ static void fake_list_sources(void *arg, const char *q, unsigned limit, struct b
 static int fake_clear_sources(void *arg, const char *address)
 {
 	return !address ? 3 : strcmp(address, "203.0.113.9") == 0 ? 1 : -EINVAL;
+}
+
+static void fake_analyse(void *arg, const char *user, struct buf *out)
+{
+	buf_add_str(out, "{\"devices\":[{\"user\":\"1002\",\"reason\":\"WRONG_PASSWORD\",\"failed\":true,\"sentence\":"
+			 "\"1002 from 127.0.0.9: Its password is wrong.\",\"fix\":\"Set the same password.\",\"failures\":2,"
+			 "\"exchanges\":[{\"time\":\"2026-11-22T10:45:30.123456Z\",\"source\":\"127.0.0.9:5060\",\"status\":403,"
+			 "\"reason\":\"WRONG_PASSWORD\",\"times\":2}]}]}");
 }
 
 static void fake_apply(void *arg, struct model *m)
@@ -181,6 +193,7 @@ static void fake_open(struct fake_switch *fake)
 	fake->sw = (struct api_switch){
 		.arg = fake, .hub = fake->hub, .store = fake->store, .status = fake_status, .list_calls = fake_list_calls,
 		.show_call = fake_show_call, .hangup_call = fake_hangup_call, .list_registrations = fake_list_registrations,
+		.analyse_registrations = fake_analyse,
 		.list_sources = fake_list_sources, .clear_sources = fake_clear_sources, .apply_model = fake_apply,
 	};
 }

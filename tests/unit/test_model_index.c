@@ -284,6 +284,45 @@ static void test_nearest(void **state)
 	buf_free(&text);
 }
 
+/* Static phones by their source; who shares an address is told apart by the caller's number. */
+static void test_static_phones(void **state)
+{
+	static const struct {
+		const char *source, *caller, *phone;
+	} wanted[] = {
+		{ "192.0.2.1:5060", "", "1" },       { "192.0.2.1:9999", "x", "1" },
+		{ "192.0.2.2:5060", "2", "2" },      { "192.0.2.2:5060", "3", "3" },
+		{ "192.0.2.2:5060", "", NULL },      { "192.0.2.2:5062", "9", "4" },
+		{ "192.0.2.3:5060", "5", "5" },      { "192.0.2.3:5061", "5", NULL },
+		{ "[2001:db8::1]:5060", "", "6" },   { "192.0.2.9:5060", "1", NULL },
+		{ "[::ffff:192.0.2.1]:1", "", "1" }, { "192.0.2.4:5060", "7", NULL },
+	};
+	struct buf text = BUF_INIT(4096);
+	struct model *m;
+
+	buf_add_str(&text, "version: 1\nphones:\n"
+			   "  - { number: \"1\", register: static, address: 192.0.2.1 }\n"
+			   "  - { number: \"2\", register: static, address: \"192.0.2.2:5060\" }\n"
+			   "  - { number: \"3\", register: static, address: \"192.0.2.2:5060\" }\n"
+			   "  - { number: \"4\", register: static, address: \"192.0.2.2:5062\" }\n"
+			   "  - { number: \"5\", register: static, address: \"192.0.2.3:5060\" }\n"
+			   "  - { number: \"6\", register: static, address: \"2001:db8::1\" }\n"
+			   "  - { number: \"7\", password: x }\n");
+	m = read_text(&text);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		struct sockaddr_storage ss = source_of(wanted[i].source);
+		const struct model_phone *phone =
+			model_phone_at(m, (struct sockaddr *)&ss, span_of(wanted[i].caller));
+
+		if (wanted[i].phone)
+			assert_string_equal(phone ? phone->number : "none", wanted[i].phone);
+		else
+			assert_null(phone);
+	}
+	model_unref(&m);
+	buf_free(&text);
+}
+
 static void test_mapped(void **state)
 {
 	struct buf text = BUF_INIT(4096);
@@ -306,9 +345,9 @@ static void test_mapped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prefixes),  cmocka_unit_test(test_stops),
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_nearest),
-		cmocka_unit_test(test_mapped),
+		cmocka_unit_test(test_prefixes),      cmocka_unit_test(test_stops),
+		cmocka_unit_test(test_addresses),     cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_static_phones), cmocka_unit_test(test_mapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

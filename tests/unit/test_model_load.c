@@ -112,53 +112,6 @@ static void test_threads(void **state)
 	assert_int_equal(load.refused_lines + 100 + load.refused_rate, THREADS * 20000);
 }
 
-/* ---- phones ----------------------------------------------------------------------------- */
-
-static struct phone_state shared;
-static atomic_bool done;
-
-static void *write_bindings(void *arg)
-{
-	for (unsigned i = 0; i < 3000; i++) {
-		struct binding b = { .cseq = i, .expires_us = i };
-
-		memset(b.contact, 'a' + (int)(i % 26), sizeof(b.contact) - 1);
-		memset(b.flow, (int)(i % 26), sizeof(b.flow));
-		phone_state_write(&shared, &b);
-	}
-	return NULL;
-}
-
-static void *read_bindings(void *arg)
-{
-	while (!atomic_load(&done)) {
-		struct binding b;
-
-		phone_state_read(&shared, &b);
-		assert(b.cseq == b.expires_us);
-		for (size_t i = 0; b.contact[0] && i < sizeof(b.contact) - 1; i++)
-			assert(b.contact[i] == 'a' + (char)(b.cseq % 26));
-		for (size_t i = 0; i < sizeof(b.flow); i++)
-			assert(b.flow[i] == b.cseq % 26);
-	}
-	return NULL;
-}
-
-static void test_phone_state(void **state)
-{
-	pthread_t writers[2], readers[2];
-
-	for (int i = 0; i < 2; i++)
-		pthread_create(&readers[i], NULL, read_bindings, NULL);
-	for (int i = 0; i < 2; i++)
-		pthread_create(&writers[i], NULL, write_bindings, NULL);
-	for (int i = 0; i < 2; i++)
-		pthread_join(writers[i], NULL);
-	atomic_store(&done, true);
-	for (int i = 0; i < 2; i++)
-		pthread_join(readers[i], NULL);
-}
-
 /* ---- hub --------------------------------------------------------------------------------- */
 
 static struct model *model_of(const char *text)
@@ -178,11 +131,19 @@ static struct model *model_of(const char *text)
 	"version: 1\nrouting_gateways: [ { name: b, address: h }, { name: a, address: h2 } "       \
 	"]\nphones: [ { number: \"2\" }, { number: \"1\" } ]\n"
 
+static int bind_one(void *arg, struct bindings *all)
+{
+	all->n = 1;
+	all->binding[0] = *(const struct binding *)arg;
+	return 0;
+}
+
 static void test_carry(void **state)
 {
 	struct model_hub *hub = model_hub_new();
 	struct model *one, *two, *old;
-	struct binding b = { .contact = "sip:1@192.0.2.7" }, seen;
+	struct binding b = { .contact = "sip:1@192.0.2.7" };
+	struct bindings seen;
 	struct load *load;
 
 	model_hub_swap(hub, model_of(ONE));
@@ -192,7 +153,9 @@ static void test_carry(void **state)
 	assert_ptr_not_equal(load, model_mapping(one, SPAN("a"))->load);
 	assert_true(load_take_line(load, 1));
 	assert_true(load_take_line(one->load, 0));
-	phone_state_write(model_phone(one, SPAN("1"))->state, &b);
+	assert_int_equal(registration_update(load_registration(model_phone(one, SPAN("1"))->load),
+					     bind_one, &b),
+			 0);
 	old = model_ref(one);
 	model_unref(&one);
 
@@ -203,10 +166,11 @@ static void test_carry(void **state)
 	assert_string_equal(model_routing(two, SPAN("a"))->host, "h2");
 	assert_int_equal(model_routing(two, SPAN("b"))->load->lines, 0);
 	assert_int_equal(two->load->lines, 1);
-	phone_state_read(model_phone(two, SPAN("1"))->state, &seen);
-	assert_string_equal(seen.contact, b.contact);
-	phone_state_read(model_phone(two, SPAN("2"))->state, &seen);
-	assert_string_equal(seen.contact, "");
+	registration_read(load_registration(model_phone(two, SPAN("1"))->load), &seen);
+	assert_int_equal(seen.n, 1);
+	assert_string_equal(seen.binding[0].contact, b.contact);
+	registration_read(load_registration(model_phone(two, SPAN("2"))->load), &seen);
+	assert_int_equal(seen.n, 0);
 
 	/* a call that began on the old snapshot gives back what the new one counts */
 	load_give_line(model_routing(old, SPAN("a"))->load);
@@ -217,6 +181,8 @@ static void test_carry(void **state)
 	model_hub_free(&hub);
 	assert_null(hub);
 }
+
+static atomic_bool done;
 
 static void *use_hub(void *arg)
 {
@@ -266,10 +232,9 @@ static void test_hub_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),       cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_burst),       cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_phone_state), cmocka_unit_test(test_carry),
-		cmocka_unit_test(test_hub_threads),
+		cmocka_unit_test(test_lines), cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_burst), cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_carry), cmocka_unit_test(test_hub_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

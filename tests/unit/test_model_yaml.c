@@ -269,6 +269,14 @@ static void check_json(const struct model *m, const char *kind, const void *obje
 	buf_free(&out);
 }
 
+/* One contact, the only one. */
+static int bind_one(void *arg, struct bindings *all)
+{
+	all->n = 1;
+	all->binding[0] = *(const struct binding *)arg;
+	return 0;
+}
+
 static void test_json_is_sound(void **state)
 {
 	struct model *m = read_good(good);
@@ -285,7 +293,7 @@ static void test_json_is_sound(void **state)
 		struct binding b = { .contact = "sip:x\"\\y", .expires_us = UINT64_MAX };
 
 		check_json(m, "phone", &m->phones[i]);
-		phone_state_write(m->phones[i].state, &b);
+		registration_update(load_registration(m->phones[i].load), bind_one, &b);
 		atomic_store(&m->phones[i].load->last_call_us, 1);
 		check_json(m, "phone", &m->phones[i]);
 	}
@@ -472,6 +480,31 @@ static const struct {
 	  "`address` is missing", "" },
 	{ V "routing_gateways:\n  - { name: out, adress: a }\n", 3, "routing_gateways[0] out",
 	  "did you mean `address`?", "" },
+	{ ROUTE("register: dynamic, password: x"), 3, "routing_gateways[0] out",
+	  "`192.0.2.1` is given, and the gateway registers", "register: static" },
+	{ V "routing_gateways:\n  - { name: out, register: dynamic }\n", 3,
+	  "routing_gateways[0] out", "needs a password", "add `password`" },
+	{ V "phones: [ { number: \"1\", password: x } ]\nrouting_gateways:\n"
+	    "  - { name: \"1\", register: dynamic, password: x }\n",
+	  4, "routing_gateways[0] 1", "`1` is the number of a phone", "a user of its own" },
+	{ V "routing_gateways:\n  - { name: a, register: dynamic, user: u, password: x }\n"
+	    "  - { name: b, register: dynamic, user: u, password: x }\n",
+	  4, "routing_gateways[1] b", "that of routing gateway `a` already", "" },
+	{ V "routing_gateways:\n  - { name: a, register: dynamic, user: u, password: x }\n"
+	    "mapping_gateways:\n  - { name: m, auth: digest, user: u, password: y }\n",
+	  3, "routing_gateways[0] a", "`m` has the same user and another password", "" },
+	{ MAP("register: dynamic, addresses: [ 192.0.2.1 ]"), 3, "mapping_gateways[0] in",
+	  "dynamic needs credentials", "auth: digest" },
+	{ V "phones:\n  - { number: \"1\", register: static }\n", 3, "phones[0] 1",
+	  "static needs an address", "" },
+	{ V "phones:\n  - { number: \"1\", register: static, address: 192.0.2.0/24 }\n", 3,
+	  "phones[0] 1", "is no host's address", "203.0.113.8" },
+	{ V "phones:\n  - { number: \"1\", address: 192.0.2.1 }\n", 3, "phones[0] 1",
+	  "`192.0.2.1` is given, and the phone registers", "static" },
+	{ V "phones:\n  - { number: \"1\", min_expiry: 60s, max_expiry: 30s }\n", 3, "phones[0] 1",
+	  "min_expiry (1m) is above max_expiry", "" },
+	{ V "phones:\n  - { number: \"1\", max_contacts: 9 }\n", 3, "phones[0] 1",
+	  "9 is above the limit, 8", "" },
 	{ V "routing_gateways:\n  - { name: out, address: \"a b\" }\n", 3,
 	  "routing_gateways[0] out", "neither an address nor a host name", "" },
 	{ V "routing_gateways:\n  - { name: out, address: 1.2.3 }\n", 3, "routing_gateways[0] out",

@@ -156,6 +156,14 @@ static void test_verdicts(void **state)
 	model_unref(&f.m);
 }
 
+/* One contact, the only one. */
+static int bind_one(void *arg, struct bindings *all)
+{
+	all->n = 1;
+	all->binding[0] = *(const struct binding *)arg;
+	return 0;
+}
+
 static void test_phone(void **state)
 {
 	struct fixture f = begin(config);
@@ -164,7 +172,7 @@ static void test_phone(void **state)
 
 	assert_int_equal(plan(&f, "88"), ROUTE_NOT_REGISTERED);
 	assert_int_equal(reason_of(&f, "88"), REASON_NOT_REGISTERED);
-	phone_state_write(model_phone(f.m, SPAN("88"))->state, &b);
+	registration_update(load_registration(model_phone(f.m, SPAN("88"))->load), bind_one, &b);
 	expect_plan(&f, "88", "88");
 	assert_true(route_take(&f.plan.candidate[0], f.req.mono_us, &why));
 	assert_int_equal(plan(&f, "88"), ROUTE_ALL_BUSY);

@@ -65,6 +65,10 @@ class Actor:
             return self.switch_uri(self.number)
         return "sip:%s@%s" % (self.number, self.where())
 
+    def user(self):
+        """Under what it registers."""
+        return self.options.get("user") or (self.number if self.kind == "phone" else self.name)
+
     def contact(self):
         suffix = "" if self.proto == "udp" else ";transport=" + self.proto
         return "<sip:k%s%s@%s%s>" % (self.name, self.options["nonce"], self.where(), suffix)

@@ -91,8 +91,9 @@ class Dialog:
         self.over = self.confirmed = False
         self.remote_tag, self.routes = "", []
         self.local_tag = "t%s%s" % (self.endpoint.name, sip.token())
-        self.local = "<%s>" % self.endpoint.uri()
-        self.remote = "<%s>" % (uri if method != "REGISTER" else self.endpoint.uri())
+        own = self.endpoint.switch_uri(self.endpoint.user()) if method == "REGISTER" else self.endpoint.uri()
+        self.local = "<%s>" % own
+        self.remote = "<%s>" % (own if method == "REGISTER" else uri)
         self.target = ""
         self.first_uri = uri
 

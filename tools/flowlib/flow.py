@@ -246,14 +246,20 @@ class Flow:
         plain = ("host", "port", "index", "nonce", "moved", "default_number")
         given = {k: v for k, v in actor.options.items() if k not in plain + OWN_OPTIONS}
         if actor.kind == "phone":
-            given["number"], given["password"] = quoted(given["number"]), quoted(given["password"])
+            given["number"] = quoted(given["number"])
+            if "password" in given:
+                given["password"] = quoted(given["password"])
+            if given.get("register") == "static":
+                given.setdefault("address", quoted(actor.where()))
             lists["phones"].append(given)
         elif actor.kind == "caller":
             lists["mapping_gateways"].append({"name": actor.name, "addresses": "[ %s ]" % quoted(actor.host), **given})
         else:
             row = {"name": actor.name, "address": quoted(actor.where()), "prefixes": '[ "" ]',
                    "priority": len(lists["routing_gateways"]) + 1}
-            if actor.proto != "udp" and "address" not in given:
+            if given.get("register") == "dynamic":
+                del row["address"]
+            elif actor.proto != "udp" and "address" not in given:
                 row["transport"] = actor.proto
             lists["routing_gateways"].append({**row, **given})
 

@@ -203,7 +203,7 @@ def register(actor, statement, words):
     if dialog.call_id is None:
         dialog.first_request("REGISTER", actor.switch_uri("").replace("sip:@", "sip:"))
     header = Statement(["header", "Expires: " + expires], None, None, statement.line)
-    auth = Statement(["auth", actor.number, actor.options["password"]], None, None, statement.line)
+    auth = Statement(["auth", actor.user(), actor.options["password"]], None, None, statement.line)
     send = lambda block: request(actor, Statement(["send", "REGISTER"], block, None, statement.line), ["REGISTER"])
     send([header])
     expect(actor, Statement(["expect", "401"], None, None, statement.line), ["401"], 5.0)

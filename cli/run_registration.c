@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Registrations: who is registered, and why others are not. */
+#include "cli.h"
+
+static int get(struct cli *cli, struct url *url, struct reply *reply)
+{
+	int code = http_get(cli, url, reply);
+
+	if (code == EXIT_DONE && cli->json)
+		show_json(reply);
+	return code;
+}
+
+static void show_contacts(const struct reply *reply)
+{
+	static const struct column columns[] = {
+		{ "NAME", "name|number|phone", AS_TEXT },
+		{ "KIND", "kind", AS_TEXT },
+		{ "CONTACT", "contact", AS_TEXT },
+		{ "FROM", "source|address", AS_TEXT },
+		{ "PATH", "path", AS_TEXT },
+		{ "PRODUCT", "user_agent|product", AS_TEXT },
+		{ "SINCE", "registered_at|registered", AS_TIME },
+		{ "EXPIRES IN", "expires_in_s|expires_s", AS_SECONDS },
+	};
+
+	show_table(json_object_get(reply->json, "registrations"), columns, ARRAY_SIZE(columns),
+		   "nothing is registered");
+}
+
+int run_registration_list(struct cli *cli)
+{
+	struct reply reply;
+	struct url url;
+	int code;
+
+	url_start(&url, "/registrations");
+	code = get(cli, &url, &reply);
+	if (code == EXIT_DONE && !cli->json)
+		show_contacts(&reply);
+	reply_free(&reply);
+	return code;
+}
+
+int run_registration_show(struct cli *cli)
+{
+	struct reply reply;
+	struct url url;
+	int code;
+
+	url_start(&url, "/registrations");
+	url_add_segment(&url, cli->args[0]);
+	code = get(cli, &url, &reply);
+	if (code == EXIT_DONE && !cli->json)
+		show_contacts(&reply);
+	if (code == EXIT_DONE && !json_array_size(json_object_get(reply.json, "registrations")))
+		code = EXIT_REFUSED;
+	reply_free(&reply);
+	return code;
+}
+
+static void print_line(const char *before, const json_t *device, const char *key)
+{
+	const char *text = json_string_value(json_object_get(device, key));
+	struct buf line = BUF_INIT(4096);
+
+	if (text) {
+		show_clean(&line, text);
+		printf("%s%s\n", before, buf_cstr(&line));
+	}
+	buf_free(&line);
+}
+
+static void show_device(const json_t *device)
+{
+	static const struct column columns[] = {
+		{ "TIME", "time", AS_TIME },       { "FROM", "source", AS_TEXT },
+		{ "CONTACT", "contact", AS_TEXT }, { "PRODUCT", "user_agent", AS_TEXT },
+		{ "ANSWER", "status", AS_NUMBER }, { "REASON", "reason", AS_TEXT },
+		{ "DETAIL", "detail", AS_TEXT },   { "TIMES", "times", AS_NUMBER },
+	};
+	const json_t *exchanges = json_object_get(device, "exchanges");
+
+	print_line("", device, "sentence");
+	print_line("fix: ", device, "fix");
+	if (json_array_size(exchanges))
+		show_table(exchanges, columns, ARRAY_SIZE(columns), "");
+}
+
+int run_registration_analyze(struct cli *cli)
+{
+	struct reply reply;
+	struct url url;
+	size_t n, failed = 0;
+	int code;
+
+	url_start(&url, "/registration-analysis");
+	url_add_query(&url, "user", cli->n_args ? cli->args[0] : NULL);
+	code = get(cli, &url, &reply);
+	n = json_array_size(json_object_get(reply.json, "devices"));
+	for (size_t i = 0; code == EXIT_DONE && i < n; i++) {
+		const json_t *device = json_array_get(json_object_get(reply.json, "devices"), i);
+
+		failed += json_is_true(json_object_get(device, "failed"));
+		if (cli->json)
+			continue;
+		if (i)
+			putchar('\n');
+		show_device(device);
+	}
+	if (code == EXIT_DONE && !n && !cli->json)
+		puts("no registration that failed is remembered");
+	reply_free(&reply);
+	/* Scripts ask: is something wrong? */
+	return code == EXIT_DONE && failed ? EXIT_REFUSED : code;
+}
