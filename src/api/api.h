@@ -11,6 +11,7 @@
 /* Functions of the running switch; any thread may call them, they may wait up to a second for workers. Each writes JSON. */
 struct api_switch {
 	void *arg;
+	const char *node;		/* the boot file's name of this one */
 	struct model_hub *hub;
 	struct store *store;
 	struct journal *journal;

@@ -154,6 +154,7 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 		api_json_number(out, "maximum", field->most);
 		break;
 	case FIELD_PREFIXES:
+	case FIELD_PAIRS:
 	case FIELD_CODECS:
 	case FIELD_HEADERS:
 	case FIELD_CODES:

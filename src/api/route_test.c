@@ -159,12 +159,16 @@ static void write_route(struct buf *out, const struct model *m, const struct cal
 	enum route_verdict verdict;
 
 	*why = (struct reasons){ 0 };
-	verdict = route_plan(m, call, from, plan, why);
+	verdict = route_explain(m, call, from, plan, why);
 	api_json_open(out, "route", '{');
 	api_json_text(out, "verdict", route_word(verdict));
 	api_json_open(out, "candidates", '[');
 	for (unsigned i = 0; verdict == ROUTE_OK && i < plan->n; i++)
 		write_candidate(out, &plan->candidate[i]);
+	api_json_close(out, ']');
+	api_json_open(out, "order", '[');
+	for (unsigned i = 0; i < plan->n_order; i++)
+		api_json_text(out, NULL, plan->order[i]);
 	api_json_close(out, ']');
 	write_reasons(out, why);
 	api_json_close(out, '}');
@@ -196,6 +200,7 @@ void api_test_route(struct api_request *req)
 	struct call_request call = {
 		.caller = span_of(api_text(req, "caller")),
 		.callee = span_of(api_text(req, "callee")),
+		.node = req->sw->node,
 		.utc_us = api_given(req, "at") ? api_number(req, "at") : clock_utc_us(),
 		.mono_us = clock_mono_us(),
 	};

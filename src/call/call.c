@@ -2,8 +2,10 @@
 /* The step machine of a call.
  *
  *   NEW -> DIAL -> TRYING -> PROGRESS | PROGRESS_MEDIA | RING -> TALK -> OVER
- *           ^________________________________|
- *             the attempt failed: next candidate
+ *           ^ ^______________________________|
+ *           |   the attempt failed: next candidate
+ *          WAIT <____________________________|
+ *               it is a protect route, and the call is younger than protect_delay
  *
  * Each step has one timer, named in the table below: how long the callee's side may take until
  * it brings the call further. A failed or timed-out attempt leaves its own record and asks the
@@ -19,6 +21,7 @@
 
 enum step_timer {
 	TIMER_NONE,
+	TIMER_PROTECT,
 	TIMER_INVITE,
 	TIMER_TRYING,
 	TIMER_PROGRESS,
@@ -35,6 +38,7 @@ static const struct step_info {
 	const char *text;
 } steps[CALL_STEPS] = {
 	[STEP_NEW]            = { "new",            TIMER_NONE,         END_NONE, NULL },
+	[STEP_WAIT]           = { "waiting",        TIMER_PROTECT,      END_NONE, NULL },
 	[STEP_DIAL]           = { "dialling",       TIMER_INVITE,       END_NO_RESPONSE, "no response at all within the invite timeout" },
 	[STEP_TRYING]         = { "trying",         TIMER_TRYING,       END_PROGRESS_TIMEOUT, "100 Trying and then nothing within the trying timeout" },
 	[STEP_PROGRESS]       = { "progress",       TIMER_PROGRESS,     END_PROGRESS_TIMEOUT, "183 and then nothing within the progress timeout" },
@@ -113,6 +117,8 @@ static uint64_t step_timeout(const struct call *call, enum step_timer timer)
 		call->current.gateway ? &call->current.gateway->timeouts : &none;
 
 	switch (timer) {
+	case TIMER_PROTECT:
+		return call_wait_us(call);
 	case TIMER_INVITE:
 		return own->invite_us ? own->invite_us : params->invite_timeout;
 	case TIMER_TRYING:
@@ -158,6 +164,10 @@ static void on_step_timer(struct timer *timer)
 
 	if (call->step == STEP_TALK) {
 		call_finish(call, &end);
+		return;
+	}
+	if (call->step == STEP_WAIT) {
+		call_dial_next(call);
 		return;
 	}
 	end.err = ETIMEDOUT;

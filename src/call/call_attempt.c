@@ -201,14 +201,28 @@ static bool attempt_dial(struct call *call, struct call_end *end)
 	return false;
 }
 
+uint64_t call_wait_us(const struct call *call)
+{
+	uint64_t now = call->host->loop->utc_us;
+
+	return route_wait_us(call->model, &call->candidates[0],
+			     &call->candidates[call->next_candidate],
+			     now > call->started_us ? now - call->started_us : 0);
+}
+
 void call_dial_next(struct call *call)
 {
 	struct call_end end;
 
 	while (call->next_candidate < call->n_candidates) {
-		const struct route_candidate *candidate = &call->candidates[call->next_candidate++];
+		const struct route_candidate *candidate = &call->candidates[call->next_candidate];
 		struct reason full;
 
+		if (call_wait_us(call)) {
+			call_enter(call, STEP_WAIT);
+			return;
+		}
+		call->next_candidate++;
 		if (!route_take(candidate, call->host->loop->now_us, &full))
 			continue;
 		attempt_begin(call, candidate);

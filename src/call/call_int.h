@@ -7,6 +7,7 @@
 
 enum call_step {
 	STEP_NEW,		/* admitted and routed, nothing dialled */
+	STEP_WAIT,		/* the normal routes have failed, protect routes may not be tried yet */
 	STEP_DIAL,		/* INVITE out, nothing heard */
 	STEP_TRYING,		/* 100 */
 	STEP_PROGRESS,		/* 183 without media */
@@ -78,6 +79,8 @@ void call_drop_leg(struct leg **leg, const struct call_end *end);
 
 /* call_attempt.c */
 void call_dial_next(struct call *call);
+/* How long the next candidate must be waited for; 0 = not at all. */
+uint64_t call_wait_us(const struct call *call);
 /* The running attempt ended without an answer: record it, go on or give up. */
 void call_attempt_failed(struct call *call, const struct call_end *end);
 /* It was answered: counts in the gateway's live quality. */

@@ -334,6 +334,7 @@ void control_init(struct process *p)
 {
 	p->api_switch = (struct api_switch){
 		.arg = p,
+		.node = p->boot.node,
 		.hub = p->hub,
 		.store = p->store,
 		.journal = p->journal,

@@ -420,6 +420,19 @@ static bool index_users(struct build *b)
 	return true;
 }
 
+/* A route plan keeps a bit for each of them. */
+static void check_routings(struct build *b)
+{
+	char text[120];
+
+	if (b->m->n_routings <= MODEL_ROUTINGS_MOST)
+		return;
+	snprintf(text, sizeof(text), "there are %u, the limit is %u", b->m->n_routings,
+		 MODEL_ROUTINGS_MOST);
+	build_error(b, 0, 0, kinds[KIND_ROUTING].section, text,
+		    "let one gateway serve several prefixes");
+}
+
 /* Two gateways known by the same address: one of them would never get a call. */
 static void check_addresses(struct build *b)
 {
@@ -487,6 +500,7 @@ static bool place_and_check(struct build *b)
 	/* What is missing may be missing only because it was wrong, and has been complained of. */
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_mappings; i++)
 		check_mapping(b, i);
+	check_routings(b);
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_calendars; i++)
 		check_calendar(b, i);
 	return index_users(b) && ranges_index_build(m) == 0 && build_check_registrations(b);

@@ -83,6 +83,18 @@ static const struct model_field_info calendar_fields[] = {
 	{ .name = "max_expiry", .type = FIELD_DURATION, .offset = AT(owner, reg.max_expiry_us), .most = DAY_US, \
 	  .help = "Longest registration granted; 0s = the system's." }
 
+#define POLICY_FIELD(owner, key, place, text) \
+	{ .name = key, .type = FIELD_CHOICE, .offset = AT(owner, routes.policy) + (place) * sizeof(int), \
+	  .choices = "none|asr|acd|pdd|cost", .most = POLICY_COST, .help = text }
+#define ROUTES_FIELDS(owner) \
+	{ .name = "routing_groups", .type = FIELD_REFERENCES, .of = KIND_GROUP, .offset = AT(owner, routes.groups), \
+	  .count = AT(owner, routes.n_groups), .most = GROUPS_MOST, \
+	  .help = "Its calls go to routing gateways in one of these groups; absent = to any." }, \
+	{ .name = "routing_groups_allow", .type = FIELD_BOOL, .offset = AT(owner, routes.allow), .unset = 1, \
+	  .help = "false: its calls go to all routing gateways but those in routing_groups." }, \
+	POLICY_FIELD(owner, "first_policy", 0, "Among equal prefixes its calls prefer the gateway that answers most, keeps calls longest, rings soonest or costs least."), \
+	POLICY_FIELD(owner, "second_policy", 1, "The same among those that first_policy finds equal.")
+
 static const struct model_field_info account_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_account, name), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Unique name." },
@@ -201,6 +213,7 @@ static const struct model_field_info mapping_fields[] = {
 	  .help = "SIP statuses of failed calls replaced toward it, received:sent; 0 before the colon = all others, behind it = leave." },
 	{ .name = "reason_text", .type = FIELD_BOOL, .offset = AT(model_mapping, reason_text),
 	  .help = "Tell it our end code as text in the Reason header (RFC 3326)." },
+	ROUTES_FIELDS(model_mapping),
 	{ .name = "max_duration", .type = FIELD_DURATION, .offset = AT(model_mapping, max_duration_us),
 	  .most = 7 * DAY_US, .help = "Longest talk time; 0s = the system's." },
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_mapping, memo), .most = 4096, .help = "Free text." },
@@ -220,6 +233,15 @@ static const struct model_field_info routing_fields[] = {
 	  .help = "Listening address to send from; absent = by route." },
 	{ .name = "prefixes", .type = FIELD_PREFIXES, LIST(model_routing, prefixes),
 	  .help = "Called numbers that it serves begin so; \"\" = all, as when absent." },
+	{ .name = "prefix_style", .type = FIELD_CHOICE, .offset = AT(model_routing, prefix_style),
+	  .choices = "continue|terminate", .most = PREFIX_TERMINATES,
+	  .help = "terminate: numbers that its prefix begins never go to gateways with shorter ones." },
+	{ .name = "node", .type = FIELD_TEXT, .offset = AT(model_routing, node), .most = 63,
+	  .help = "Serves calls of this node alone (the boot file's node); absent = of all." },
+	{ .name = "pairs", .type = FIELD_PAIRS, LIST(model_routing, pairs), .most = 1024,
+	  .help = "caller:callee prefixes, such as 025:010, of calls that it does not take; either may be empty." },
+	{ .name = "pairs_allow", .type = FIELD_BOOL, .offset = AT(model_routing, pairs_allow),
+	  .help = "It takes only calls that one of its pairs fits." },
 	{ .name = "priority", .type = FIELD_COUNT, .offset = AT(model_routing, priority), .most = 1000000,
 	  .help = "Among equal prefixes the smaller one is tried first." },
 	{ .name = "protect", .type = FIELD_BOOL, .offset = AT(model_routing, protect),
@@ -284,6 +306,7 @@ static const struct model_field_info phone_fields[] = {
 	FENCE_FIELDS(model_phone),
 	NUMBER_FIELDS(model_phone),
 	SIP_FIELDS(model_phone),
+	ROUTES_FIELDS(model_phone),
 };
 
 const struct kind_info kinds[KINDS_ALL] = {
@@ -354,6 +377,7 @@ const char *model_field_type_name(enum model_field_type type)
 		[FIELD_OBJECTS] = "objects",	       [FIELD_HEADERS] = "headers",
 		[FIELD_NUMBERS] = "numbers", [FIELD_BEGINNINGS] = "prefixes", [FIELD_LENGTHS] = "lengths",
 		[FIELD_CODES] = "codes",	       [FIELD_CODE_MAP] = "code_map",
+		[FIELD_PAIRS] = "pairs",
 	};
 
 	return (unsigned)type < FIELD_TYPES ? names[type] : "";
@@ -382,6 +406,11 @@ static const struct {
 	{ "timeoutSessionProgress", "progress_timeout" }, { "timeoutSessionProgressSdp", "progress_sdp_timeout" },
 	{ "sipRequestAddressMethod", "request_address" }, { "sipResponseAddressMethod", "response_address" },
 	{ "sipAuthenticationMethod", "auth" }, { "sipAuthenticationUser", "user" },
+	{ "prefixStyle", "prefix_style" }, { "softswitchName", "node" }, { "denyCallerCallee", "pairs" },
+	{ "denyCallerCalleeAllow", "pairs_allow" }, { "routingGatewayGroups", "routing_groups" },
+	{ "routingGatewayGroupsAllow", "routing_groups_allow" }, { "firstRoutePolicy", "first_policy" },
+	{ "secondRoutePolicy", "second_policy" }, { "firstRoutingPolicy", "first_policy" },
+	{ "secondRoutingPolicy", "second_policy" },
 	{ "calculateRouteQuality", "quality" }, { "switchAllowRing", "switch_after_ringing" }, { "switchUntilConnect", "switch_after_ringing" },
 	{ "switchAllowSdp", "switch_after_sdp" }, { "switchAllowBusy", "switch_after_busy" },
 	{ "switchAllowErrorCode", "continue_codes" }, { "stopSwitchSipCodes", "stop_codes" },

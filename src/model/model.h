@@ -289,6 +289,22 @@ struct model_failover {
 	const char *stop_codes, *continue_codes;	/* "503,480-489"; NULL = none */
 };
 
+/* Which routing gateways a caller's calls may use, and in which order. */
+enum route_policy { POLICY_NONE, POLICY_ASR, POLICY_ACD, POLICY_PDD, POLICY_COST };
+struct model_routes {
+	unsigned n_groups;		/* 0 = any gateway */
+	const struct model_group **groups;
+	bool allow;			/* only those in one of the groups; false: all but those in any */
+	int policy[2];			/* enum route_policy, the first before the second */
+};
+
+/* "025:010": a caller's prefix and a called number's. */
+struct model_pair {
+	const char *caller, *callee;
+};
+
+enum prefix_style { PREFIX_CONTINUES, PREFIX_TERMINATES };
+
 /* How a caller hears that it rings: as the gateway says, or always with a session description. */
 enum ring_signal { RING_PASS, RING_183_SDP, RING_180_SDP };
 
@@ -322,6 +338,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	int ring_signal;		/* enum ring_signal */
 	const char *failed_codes;	/* statuses of failed calls replaced: "404:503"; NULL = none */
 	bool reason_text;		/* our end code in the Reason header */
+	struct model_routes routes;
 	const char *memo;
 	struct load *load;
 };
@@ -336,6 +353,11 @@ struct model_routing {			/* routing gateway: where calls go out */
 	const char *local_address;	/* listening address to send from; NULL = by route */
 	unsigned n_prefixes;
 	const char **prefixes;		/* "" matches every number */
+	int prefix_style;		/* enum prefix_style: after its failure shorter prefixes of others are (not) tried */
+	const char *node;		/* serves calls of this node alone; NULL = of all */
+	unsigned n_pairs;
+	struct model_pair *pairs;
+	bool pairs_allow;		/* takes only calls that a pair fits; false: all but those */
 	int priority;			/* smaller first */
 	bool protect;
 	struct model_limits limits;
@@ -371,6 +393,7 @@ struct model_phone {
 	struct model_fence fence;	/* where it may register and call from */
 	struct model_numbers numbers;	/* of the calls that it makes */
 	struct model_sip sip;
+	struct model_routes routes;
 	struct load *load;
 };
 
@@ -409,6 +432,8 @@ const char *duration_format(uint64_t us, char *dst, size_t size);
 /* Decimal money, at most 8 places: "0.0120" -> 1200000. 0, -EINVAL or -ERANGE. */
 int money_parse(struct span text, int64_t *out);
 const char *money_format(int64_t amount, char *dst, size_t size);	/* at least 2 places */
+
+#define MODEL_ROUTINGS_MOST 16384	/* routing gateways of a configuration */
 
 /* ---- snapshot --------------------------------------------------------------------- */
 
@@ -536,6 +561,7 @@ enum model_field_type {
 	FIELD_DATES,		/* list of "2026-12-25", days since 1970-01-01 */
 	FIELD_PREFIX,		/* 0..32: digits, letters, * # + */
 	FIELD_PREFIXES,		/* list of them */
+	FIELD_PAIRS,		/* list of "prefix:prefix" */
 	FIELD_CODECS,		/* list of names */
 	FIELD_ADDRESSES,	/* list of "host", "host:port", "net/len", "[v6]:port" */
 	FIELD_RANGES,		/* list of hosts, "net/len" and "first-last" */

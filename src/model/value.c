@@ -497,6 +497,43 @@ static bool set_prefixes(const struct setting *s)
 	return store_list(s, prefixes, s->n);
 }
 
+/* Callers' numbers before the colon, called ones behind it. */
+static bool pair_is_good(const struct setting *s, unsigned i, struct span *caller,
+			 struct span *callee)
+{
+	struct span text = s->items[i].text;
+
+	if (span_cut(text, ':', caller, callee) && caller->len + callee->len &&
+	    caller->len <= PREFIX_LEN_MAX && callee->len <= PREFIX_LEN_MAX &&
+	    text_of(*caller, "*#+", false) && text_of(*callee, "*#+", false))
+		return true;
+	return fault(s, i, "write caller:callee, such as 025:010, or 025: for every called number",
+		     "`%.*s` is no pair of prefixes", SHOWN(text));
+}
+
+static bool set_pairs(const struct setting *s)
+{
+	struct model_pair *pairs = arena_alloc(s->b->m->arena, sizeof(*pairs) * (s->n + 1));
+	struct span caller, callee;
+	char remedy[60];
+
+	snprintf(remedy, sizeof(remedy), "list %" PRId64 " at most", s->f->most);
+	if (s->n > s->f->most)
+		return fault(s, (unsigned)s->f->most, remedy,
+			     "%u are listed, the limit is %" PRId64, s->n, s->f->most);
+	if (!pairs)
+		return no_memory(s);
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!pair_is_good(s, i, &caller, &callee))
+			return false;
+		pairs[i].caller = arena_dup(s->b->m->arena, caller);
+		pairs[i].callee = arena_dup(s->b->m->arena, callee);
+		if (!pairs[i].caller || !pairs[i].callee)
+			return no_memory(s);
+	}
+	return store_list(s, pairs, s->n);
+}
+
 /* A list of names that are kept as one text, "PCMA,PCMU", each once. */
 static bool set_names(const struct setting *s,
 		      bool (*is_good)(const struct setting *s, unsigned item))
@@ -750,6 +787,7 @@ static const struct {
 	[FIELD_NUMBERS] = { set_numbers, true },
 	[FIELD_BEGINNINGS] = { set_numbers, true },
 	[FIELD_LENGTHS] = { set_lengths, true },
+	[FIELD_PAIRS] = { set_pairs, true },
 };
 /* clang-format on */
 

@@ -172,6 +172,17 @@ static void write_prefixes(struct writing *w, const struct model_field_info *f, 
 	buf_add_char(w->out, ']');
 }
 
+static void write_pairs(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const struct model_routing *gw = object;
+
+	buf_add_char(w->out, '[');
+	for (unsigned i = 0; i < gw->n_pairs; i++)
+		buf_addf(w->out, "%s\"%s:%s\"", i ? ", " : "", gw->pairs[i].caller,
+			 gw->pairs[i].callee);
+	buf_add_char(w->out, ']');
+}
+
 static void write_addresses(struct writing *w, const struct model_field_info *f, const void *object)
 {
 	const struct model_address *addresses = list_at(object, f);
@@ -288,7 +299,7 @@ static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_f
 	[FIELD_OBJECTS] = write_objects,     [FIELD_HEADERS] = write_names,
 	[FIELD_NUMBERS] = write_numbers,     [FIELD_BEGINNINGS] = write_numbers,
 	[FIELD_LENGTHS] = write_lengths,     [FIELD_CODES] = write_names,
-	[FIELD_CODE_MAP] = write_names,
+	[FIELD_CODE_MAP] = write_names,      [FIELD_PAIRS] = write_pairs,
 };
 
 /* JSON members, and YAML's as well within braces. What has no value at all is left out in any case. */

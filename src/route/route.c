@@ -1,74 +1,81 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The plan: a local phone alone; else every gateway with a matching prefix, once, by its longest, and the
- * best ROUTE_MAX of them in order. Lines in use are read once per gateway, so that the order is sound even
- * while calls come and go. */
-#include "route/route.h"
+ * best ROUTE_MAX of them in order. What a gateway is ordered by is read once, so that the order is sound even while
+ * calls come and go. */
+#include "route/route_int.h"
 
-#include <stdio.h>
-
-struct ranked {
-	struct route_candidate candidate;
-	int64_t lines, limit;
+/* What keeps a gateway from a call: something that may soon be over, that it is not registered, or something that
+ * holds however long the caller waits. */
+enum obstacle { PASSING, UNREGISTERED, LASTING, OBSTACLES };
+static const uint8_t obstacles[REASONS] = {
+	[REASON_NOT_REGISTERED] = UNREGISTERED,
+	[REASON_LOCKED] = LASTING,
+	[REASON_ACCOUNT_LOCKED] = LASTING,
+	[REASON_NODE] = LASTING,
+	[REASON_GROUP] = LASTING,
+	[REASON_PAIR] = LASTING,
+	[REASON_TERMINATED] = LASTING,
+	[REASON_CALLER_FORBIDDEN... REASON_CALLEE_BLACKLISTED] = LASTING,
 };
+
 struct planning {
 	const struct model *m;
 	const struct call_request *req;
+	const struct model_routes *caller;
 	struct reasons *why;
-	unsigned n, matched, locked; /* kept; considered; of those barred */
-	unsigned unregistered; /* of those not registered */
+	struct sort_chain chain;
+	unsigned obstacles[OBSTACLES]; /* gateways that have met each */
+	unsigned ends_at; /* digits: shorter prefixes are not reached */
+	unsigned n; /* kept */
+	uint8_t order[ROUTE_MAX]; /* places in `best`, best first */
 	struct ranked best[ROUTE_MAX];
+	uint64_t seen[MODEL_ROUTINGS_MOST / 64]; /* a bit per gateway */
 };
 
-#define NO_LIMIT INT32_MAX
-
-/* Below zero when `a` goes before `b`. Without a limit the usage counts as that of a very large one: such gateways
- * share calls among themselves and go before those that fill up. */
-static int compare(const struct ranked *a, const struct ranked *b)
+/* Longer matches come first, so a gateway that was seen was seen with its longest. */
+static bool seen_before(struct planning *p, const struct model_routing *gw)
 {
-	const struct model_routing *x = a->candidate.gateway, *y = b->candidate.gateway;
-	int64_t usage_a = a->lines * b->limit, usage_b = b->lines * a->limit;
+	size_t i = (size_t)(gw - p->m->routings);
+	uint64_t bit = 1ull << i % 64;
+	bool seen = p->seen[i / 64] & bit;
 
-	if (x->protect != y->protect)
-		return x->protect ? 1 : -1;
-	if (a->candidate.matched != b->candidate.matched)
-		return a->candidate.matched > b->candidate.matched ? -1 : 1;
-	if (x->priority != y->priority)
-		return x->priority < y->priority ? -1 : 1;
-	if (usage_a != usage_b)
-		return usage_a < usage_b ? -1 : 1;
-	return strcmp(x->name, y->name);
+	p->seen[i / 64] |= bit;
+	return seen;
 }
 
-/* Longer matches come first, so a gateway that stands here already stands with its longest. */
-static bool kept_already(const struct planning *p, const struct model_routing *gw)
+/* Room for one more: the next free place, or that of the last one if `new` goes before it. */
+static bool make_room(struct planning *p, const struct ranked *new, uint8_t *place_out)
 {
-	for (unsigned i = 0; i < p->n; i++)
-		if (p->best[i].candidate.gateway == gw)
-			return true;
-	return false;
-}
+	const struct ranked *last;
 
-static bool reasoned_already(const struct reasons *why, const char *name)
-{
-	for (unsigned i = 0; why && i < why->n && i < REASONS_MAX; i++)
-		if (why->reason[i].object == name)
-			return true;
-	return false;
+	if (p->n < ROUTE_MAX) {
+		*place_out = (uint8_t)p->n++;
+		return true;
+	}
+	last = &p->best[p->order[ROUTE_MAX - 1]];
+	if (sort_compare(&p->chain, new, last) >= 0)
+		return false;
+	reasons_add(p->why, REASON_TOO_MANY, last->candidate.gateway->name, 0, ROUTE_MAX);
+	*place_out = p->order[ROUTE_MAX - 1];
+	return true;
 }
 
 static void keep(struct planning *p, const struct ranked *new)
 {
-	unsigned at = p->n;
+	uint8_t place;
+	unsigned at;
 
-	if (p->n == ROUTE_MAX && compare(new, &p->best[ROUTE_MAX - 1]) >= 0)
+	if (!make_room(p, new, &place)) {
+		reasons_add(p->why, REASON_TOO_MANY, new->candidate.gateway->name, 0, ROUTE_MAX);
 		return;
-	if (p->n == ROUTE_MAX)
-		at--;
-	else
-		p->n++;
-	for (; at > 0 && compare(new, &p->best[at - 1]) < 0; at--)
-		p->best[at] = p->best[at - 1];
-	p->best[at] = *new;
+	}
+	p->best[place] = *new;
+	for (at = p->n - 1; at > 0; at--) {
+		if (sort_compare(&p->chain, new, &p->best[p->order[at - 1]]) >= 0)
+			break;
+		p->order[at] = p->order[at - 1];
+	}
+	p->order[at] = place;
 }
 
 /* Why this gateway cannot take the call now; REASON_CHOSEN when it can. */
@@ -88,38 +95,42 @@ static struct reason usable(const struct model_routing *gw, int64_t lines, uint6
 	return (struct reason){ REASON_CHOSEN, gw->name, 0, 0 };
 }
 
-/* Calling again soon would not help. */
-static bool bars(enum reason_code code)
+/* Is it there for this call, and is its prefix reached? A terminating gateway ends the search for shorter prefixes
+ * whether or not it can take the call now. */
+static struct reason reached(struct planning *p, const struct model_routing *gw, unsigned matched)
 {
-	return code == REASON_LOCKED || code == REASON_ACCOUNT_LOCKED ||
-	       (code >= REASON_CALLER_FORBIDDEN && code <= REASON_CALLEE_BLACKLISTED);
+	struct reason reason = route_serves(p->req, p->caller, gw);
+
+	if (reason.code != REASON_CHOSEN)
+		return reason;
+	if (matched < p->ends_at)
+		return (struct reason){ REASON_TERMINATED, gw->name, matched, p->ends_at };
+	if (gw->prefix_style == PREFIX_TERMINATES)
+		p->ends_at = matched;
+	return reason;
 }
 
 static bool consider(void *arg, const struct model_routing *gw, unsigned matched)
 {
 	struct planning *p = arg;
-	int64_t lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
-	struct ranked new = { { gw, NULL, matched },
-			      lines,
-			      gw->limits.line_limit ? gw->limits.line_limit : NO_LIMIT };
+	struct route_candidate candidate = { gw, NULL, matched };
 	struct reason reason;
+	struct ranked new;
+	int64_t lines;
 
-	if (kept_already(p, gw))
+	if (seen_before(p, gw))
 		return true;
-	reason = usable(gw, lines, p->req->mono_us);
+	lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
+	reason = reached(p, gw, matched);
 	if (reason.code == REASON_CHOSEN)
-		reason = admit_numbers(&gw->numbers, p->req->caller, p->req->callee);
-	reason.object = gw->name;
+		reason = usable(gw, lines, p->req->mono_us);
 	if (reason.code == REASON_CHOSEN) {
-		p->matched++;
+		sort_rank(&p->chain, &candidate, lines, &new);
 		keep(p, &new);
-		return true;
-	}
-	p->matched++;
-	p->locked += bars(reason.code);
-	p->unregistered += reason.code == REASON_NOT_REGISTERED;
-	if (!reasoned_already(p->why, gw->name))
+	} else {
+		p->obstacles[obstacles[reason.code]]++;
 		reasons_add_reason(p->why, &reason);
+	}
 	return true;
 }
 
@@ -150,21 +161,51 @@ static enum route_verdict plan_phone(const struct model_phone *phone,
 	return ROUTE_OK;
 }
 
-/* max_attempts cuts the plan when the calls are made (route_may_go_on); here the rest is only named. */
-static void explain_kept(const struct planning *p)
+/* max_attempts cuts the plan when the calls are made (route_may_go_on), and so does protect_delay (route_wait_us);
+ * here that is only said. */
+static struct reason explain_kept(const struct planning *p, unsigned i)
 {
-	uint64_t most = p->m->params.max_attempts;
+	const struct model_routing *gw = p->best[p->order[i]].candidate.gateway;
+	int64_t most = (int64_t)p->m->params.max_attempts;
+	int64_t delay_s = (int64_t)(p->m->params.protect_delay / SEC);
 
-	for (unsigned i = 0; i < p->n; i++) {
-		const struct model_routing *gw = p->best[i].candidate.gateway;
+	if (most && i >= most)
+		return (struct reason){ REASON_ATTEMPT_LIMIT, gw->name, most, most };
+	if (gw->protect && delay_s && !p->best[p->order[0]].candidate.gateway->protect)
+		return (struct reason){ REASON_PROTECT_DELAY, gw->name, 0, delay_s };
+	if (gw->protect)
+		return (struct reason){ REASON_PROTECT, gw->name, 0, 0 };
+	return (struct reason){ p->chain.by_cost ? REASON_NOT_RATED : REASON_CHOSEN, gw->name, 0,
+				0 };
+}
 
-		if (most && i >= most)
-			reasons_add(p->why, REASON_ATTEMPT_LIMIT, gw->name, (int64_t)most,
-				    (int64_t)most);
-		else
-			reasons_add(p->why, gw->protect ? REASON_PROTECT : REASON_CHOSEN, gw->name,
-				    0, 0);
-	}
+/* The chosen ones go before those that were refused. */
+static void explain_plan(const struct planning *p)
+{
+	struct reasons *why = p->why;
+	unsigned refused;
+
+	if (!why)
+		return;
+	refused = why->n < REASONS_MAX - p->n ? why->n : REASONS_MAX - p->n;
+	memmove(&why->reason[p->n], &why->reason[0], refused * sizeof(why->reason[0]));
+	for (unsigned i = 0; i < p->n; i++)
+		why->reason[i] = explain_kept(p, i);
+	why->n += p->n;
+}
+
+static void planning_begin(struct planning *p, const struct model *m,
+			   const struct call_request *req, const struct admit_result *from,
+			   struct reasons *why)
+{
+	p->m = m;
+	p->req = req;
+	p->caller = route_caller(from);
+	p->why = why;
+	memset(p->obstacles, 0, sizeof(p->obstacles));
+	p->ends_at = p->n = 0;
+	sort_chain_build(&p->chain, m, p->caller, req->mono_us);
+	memset(p->seen, 0, (m->n_routings + 63) / 64 * sizeof(p->seen[0]));
 }
 
 enum route_verdict route_plan(const struct model *m, const struct call_request *req,
@@ -172,23 +213,27 @@ enum route_verdict route_plan(const struct model *m, const struct call_request *
 			      struct reasons *why)
 {
 	const struct model_phone *phone = model_phone(m, req->callee);
-	struct planning p = { .m = m, .req = req, .why = why, .n = 0 };
+	struct planning p;
 
-	plan_out->n = 0;
+	plan_out->n = plan_out->n_order = 0;
 	if (why)
 		why->n = 0;
 	if (phone)
 		return plan_phone(phone, req, plan_out, why);
+	planning_begin(&p, m, req, from, why);
 	model_routings_for(m, req->callee, consider, &p);
-	explain_kept(&p);
+	explain_plan(&p);
 	for (unsigned i = 0; i < p.n; i++)
-		plan_out->candidate[i] = p.best[i].candidate;
+		plan_out->candidate[i] = p.best[p.order[i]].candidate;
 	plan_out->n = p.n;
+	for (unsigned i = 0; i < p.chain.n; i++)
+		plan_out->order[i] = sort_key_name(p.chain.key[i]);
+	plan_out->n_order = p.chain.n;
 	if (p.n)
 		return ROUTE_OK;
-	if (p.matched > p.locked + p.unregistered)
+	if (p.obstacles[PASSING])
 		return ROUTE_ALL_BUSY;
-	return p.unregistered ? ROUTE_GATEWAYS_NOT_REGISTERED : ROUTE_NONE;
+	return p.obstacles[UNREGISTERED] ? ROUTE_GATEWAYS_NOT_REGISTERED : ROUTE_NONE;
 }
 
 /* ---- attempts ------------------------------------------------------------------------------ */
@@ -219,4 +264,14 @@ bool route_take(const struct route_candidate *candidate, uint64_t mono_us, struc
 void route_give(const struct route_candidate *candidate)
 {
 	load_give_line(candidate->gateway ? candidate->gateway->load : candidate->phone->load);
+}
+
+uint64_t route_wait_us(const struct model *m, const struct route_candidate *first,
+		       const struct route_candidate *next, uint64_t age_us)
+{
+	uint64_t delay = m->params.protect_delay;
+
+	if (!next->gateway || !next->gateway->protect || first->gateway->protect || age_us >= delay)
+		return 0;
+	return delay - age_us;
 }

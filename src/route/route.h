@@ -7,6 +7,7 @@
 #include "admit/admit.h"
 
 #define ROUTE_MAX 64
+#define ROUTE_KEYS_MAX 8
 
 enum route_verdict { ROUTE_OK, ROUTE_NONE, ROUTE_ALL_BUSY, ROUTE_NOT_REGISTERED, ROUTE_GATEWAYS_NOT_REGISTERED };
 
@@ -18,14 +19,24 @@ struct route_candidate {
 struct route_plan {
 	unsigned n;
 	struct route_candidate candidate[ROUTE_MAX];	/* best first */
+	unsigned n_order;
+	const char *order[ROUTE_KEYS_MAX];		/* what they were ordered by: "protect", "prefix", ... */
 };
 
-/* Plan the attempts for `req` (admitted as `from`) against `m`, given who is busy or locked. Order: a local phone
- * alone; else prefix length, priority, line usage, name; protect routes last. ROUTE_OK: `plan_out` holds 1..ROUTE_MAX
- * candidates borrowed from `m`. Anything else leaves it empty. `why` may be NULL; otherwise it gets one line per gateway
- * considered, chosen or not. Safe from any thread. */
+/* Plan the attempts for `req` (admitted as `from`) against `m`, given who is busy or locked. A local phone stands alone;
+ * else the gateways that serve the call, each by its longest prefix, in the order of route_sort.c; protect routes
+ * last. ROUTE_OK: `plan_out` holds 1..ROUTE_MAX candidates borrowed from `m`. Anything else leaves it empty. `why` may be NULL;
+ * otherwise it gets one line per gateway considered, the chosen ones first. Safe from any thread. */
 enum route_verdict route_plan(const struct model *m, const struct call_request *req, const struct admit_result *from,
 			      struct route_plan *plan_out, struct reasons *why);
+
+/* The same, and then one line for each gateway without a prefix of the number, nearest first. Walks all prefixes. */
+enum route_verdict route_explain(const struct model *m, const struct call_request *req, const struct admit_result *from,
+				 struct route_plan *plan_out, struct reasons *why);
+/* How long a call of this age must wait before it may go to `next`; 0 = not at all. `first` is the plan's first candidate:
+ * where that is a protect route, there is nothing to wait for. */
+uint64_t route_wait_us(const struct model *m, const struct route_candidate *first, const struct route_candidate *next,
+		       uint64_t age_us);
 
 /* Take a line and a rate token of a candidate when its attempt begins. False: full since the plan was made; `why` says. */
 bool route_take(const struct route_candidate *candidate, uint64_t mono_us, struct reason *why);

@@ -125,7 +125,7 @@ static void expect_reason(const struct model *m, const char *caller, const char 
 	assert_int_equal(plan.n, text ? 1 : 2);
 	assert_int_equal(why.n, 2);
 	if (text)
-		assert_string_equal(reason_text(&why.reason[0], got, sizeof(got)), text);
+		assert_string_equal(reason_text(&why.reason[1], got, sizeof(got)), text);
 }
 
 static void test_candidates(void **state)

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of this module share: how candidates are ordered, and who serves a call at all. */
+#ifndef CAUSEWAY_ROUTE_INT_H
+#define CAUSEWAY_ROUTE_INT_H
+
+#include "route/route.h"
+
+/* One candidate with what it is ordered by: a value for each key of the chain, smaller first. */
+struct ranked {
+	struct route_candidate candidate;
+	int64_t value[ROUTE_KEYS_MAX];
+};
+/* The keys in the order in which they count. */
+struct sort_chain {
+	const struct model *m;
+	uint64_t mono_us;
+	unsigned n;
+	uint8_t key[ROUTE_KEYS_MAX];
+	bool by_quality, by_cost;
+};
+/* As parameters and the caller's policies (NULL = none) have it. */
+void sort_chain_build(struct sort_chain *chain, const struct model *m, const struct model_routes *caller,
+		      uint64_t mono_us);
+const char *sort_key_name(unsigned key);
+/* Fill the values of `candidate`, a gateway with so many lines in use. */
+void sort_rank(const struct sort_chain *chain, const struct route_candidate *candidate, int64_t lines,
+	       struct ranked *out);
+/* Below zero when `a` goes before `b`. Names decide at last, so no two are equal. */
+int sort_compare(const struct sort_chain *chain, const struct ranked *a, const struct ranked *b);
+
+/* Is this gateway there for this call at all? REASON_CHOSEN if so; else why not, whatever its state. */
+struct reason route_serves(const struct call_request *req, const struct model_routes *caller,
+			      const struct model_routing *gw);
+/* What the caller's calls may use; NULL = anything. */
+const struct model_routes *route_caller(const struct admit_result *from);
+
+#endif
