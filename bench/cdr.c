@@ -72,9 +72,9 @@ static void add_call(struct journal *j, uint64_t now)
 	snprintf(a_id, sizeof(a_id), "%016llx%08x@203.0.113.17", (unsigned long long)rng_u64(),
 		 rng_u32());
 	snprintf(b_id, sizeof(b_id), "0%016llx%08x", (unsigned long long)rng_u64(), rng_u32());
-	journal_add(j, cdr_encode(CDR_ANSWER, &cdr));
-	journal_add(j, cdr_encode(CDR_ATTEMPT, &cdr));
-	journal_add(j, cdr_encode(CDR_END, &cdr));
+	journal_add(j, 0, cdr_encode(CDR_ANSWER, &cdr));
+	journal_add(j, 0, cdr_encode(CDR_ATTEMPT, &cdr));
+	journal_add(j, 0, cdr_encode(CDR_END, &cdr));
 }
 
 static void pace(uint64_t started, unsigned i, unsigned per_second)
@@ -107,6 +107,8 @@ static int run(const char *folder, struct store *store, unsigned calls, unsigned
 	struct journal_config config = { .folder = folder,
 					 .segment_bytes = 64 << 20,
 					 .sync_us = 10000,
+					 .lanes = 1,
+					 .lane_bytes = 4 << 20,
 					 .sink = store ? store_sink : sink_nothing,
 					 .arg = store };
 	uint64_t cpu, started;

@@ -156,7 +156,7 @@ void call_record(struct call *call, enum cdr_kind kind, const struct call_end *e
 			  (unsigned long long)call->id, cdr.end_code ? cdr.end_code : "answer");
 		return;
 	}
-	journal_add(call->host->journal, entry);
+	journal_add(call->host->journal, call->host->worker, entry);
 }
 
 /* Whose call it would have been. */
@@ -203,7 +203,7 @@ void call_record_refusal(struct call_host *host, const struct call_refusal *refu
 		entry = cdr_encode(CDR_END, &cdr);
 	}
 	if (entry)
-		journal_add(host->journal, entry);
+		journal_add(host->journal, host->worker, entry);
 	else
 		log_error("no memory for the record of a refused call from %s", refusal->source);
 	arena_free(&arena);

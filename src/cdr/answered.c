@@ -66,3 +66,11 @@ void answered_del(struct answered *a, uint64_t call_id)
 	hash_table_del(&a->table, &call->node);
 	free(call);
 }
+
+void answered_attempt(struct answered *a, uint64_t call_id)
+{
+	struct answered_call *call = answered_find(a, call_id);
+
+	if (call)
+		call->has_attempt = true;
+}

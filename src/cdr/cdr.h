@@ -2,7 +2,8 @@
 /* cdr: one record per call and per attempt, written exactly once.
  *
  * Workers hand finished records to the journal thread, which appends them to a checksummed file,
- * group-commits with fdatasync, and only then passes them to the sink (the database). The sink's
+ * group-commits with fdatasync, and only then passes them to the sink (the database). What is not committed yet
+ * stands in the intake, a mapped file that outlives the process; the next start takes it from there. The sink's
  * progress is kept; after a crash what it may have missed is given again: it must be
  * idempotent by (call id, attempt). An answered call leaves an ANSWER entry at once, so a crash loses
  * none: on the next start answered calls without END are settled as ended when the journal last
@@ -44,8 +45,9 @@ enum cdr_kind { CDR_ANSWER = 1, CDR_ATTEMPT = 2, CDR_END = 3, CDR_ALIVE = 4 };
 struct cdr_entry {
 	struct cdr_entry *next;
 	uint64_t sequence;		/* given by the journal */
+	uint16_t lane;			/* the journal's: where it lies; 0 = memory of its own */
+	uint8_t kind, zero;
 	uint32_t len;			/* of data */
-	uint8_t kind;
 	unsigned char data[];		/* tag, length, value... */
 };
 struct cdr_entry *cdr_encode(enum cdr_kind kind, const struct cdr *cdr);
@@ -60,24 +62,30 @@ struct journal;
 struct journal_stats {
 	uint64_t entries, bytes, syncs, sync_us_max;
 	uint64_t waiting;		/* not yet on disk */
+	uint64_t intake_bytes;		/* of all lanes; 0 = no intake, a crash of the process loses what waits */
+	uint64_t overflowed;		/* ever added while their lane was full: a crash would have lost them */
 	uint64_t unsettled;		/* on disk, not yet in the sink */
 	uint64_t repaired_bytes;	/* torn tail cut at start */
-	int disk_error;			/* errno of the last failed write, 0 = fine; records wait in memory */
+	int disk_error;			/* errno of the last failed write, 0 = fine; records wait */
 };
 struct journal_config {
 	const char *folder;		/* journal-NNNNNNNN.cwj segments and sink.position live here */
 	uint64_t segment_bytes;		/* a new segment beyond this; old ones are removed once the sink has them */
 	uint64_t sync_us;		/* longest wait before a commit (group commit), e.g. 2000 */
+	unsigned lanes;			/* threads that add: each has its lane, 0 to lanes - 1; 0 is taken as 1 */
+	uint64_t lane_bytes;		/* of the intake; a power of two from 4096. 0 = no intake */
 	/* Called on a thread of the journal's own (and once by journal_open) with a list of committed END and ATTEMPT entries, in order. 0 = they are safe there;
 	 * -errno = try the same again later (with back-off, an alarm is logged). */
 	int (*sink)(void *arg, struct cdr_entry *entries, unsigned n);
 	void *arg;
 };
-/* Opens the folder, cuts a torn tail, gives the sink what it may have missed, settles calls answered but not ended
+/* Opens the folder, cuts a torn tail, takes over what a crash left in the intake, gives the sink what it may have missed, settles calls answered but not ended
  * (an END entry is appended for each, and the ATTEMPT that was answered; *settled_out counts them), starts the thread. 0 or -errno with `why`. */
 int journal_open(struct journal **journal_out, const struct journal_config *config, unsigned *settled_out, char *why, size_t why_size);
-/* Any thread; never blocks on disk and never fails: takes the entry over. */
-void journal_add(struct journal *journal, struct cdr_entry *entry);
+/* Never waits for the disk and never fails: takes the entry over. When it returns, the entry survives the process,
+ * unless the lane was full (stats.overflowed). One thread at a time a lane; a lane's entries stay in order, so all of a
+ * call go by the same one. */
+void journal_add(struct journal *journal, unsigned lane, struct cdr_entry *entry);
 /* Everything added before is on disk and in the sink, or the sink is down (false). Waits at most `timeout_us`. */
 bool journal_flush(struct journal *journal, uint64_t timeout_us);
 void journal_stats(struct journal *journal, struct journal_stats *out);

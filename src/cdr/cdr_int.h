@@ -11,7 +11,9 @@
  * Sequences count up through all segments; after a failed fdatasync the same entries
  * may stand in two segments, so a reader skips what is not above the last sequence seen.
  *
- * Two threads. The committer takes what workers pushed, writes, syncs, keeps the set of answered
+ * In front of the segments is the intake (intake.c), a ring of entries for each thread that adds.
+ *
+ * Two threads. The committer takes what stands in the intake, writes, syncs, keeps the set of answered
  * calls without END, and removes old segments. The feeder reads committed frames back from the
  * segments and gives them to the sink, so that a sink that is slow or down costs disk and never
  * memory, and so that live feeding and replay after a crash are the same code. */
@@ -117,12 +119,60 @@ void answered_close(struct answered *a);
 void answered_add(struct answered *a, uint64_t call_id, uint32_t segment);
 void answered_del(struct answered *a, uint64_t call_id);
 struct answered_call *answered_find(const struct answered *a, uint64_t call_id);
+/* An attempt's record: failed attempts come before the answer; one that comes after it is the one that was answered. */
+void answered_attempt(struct answered *a, uint64_t call_id);
 
-/* ---- the journal (journal.c, commit.c, feed.c, recover.c) --------------------------------------- */
+/* ---- the intake (intake.c) --------------------------------------------------------------------- */
+
+#define INTAKE_HEADER 128
+#define INTAKE_LANE 128		/* head and tail of a lane, on cache lines of their own, before its ring */
+#define INTAKE_VERSION 1
+#define INTAKE_BOOT 40		/* text of the boot id, NUL-padded; "" = synced at a stop, good after any boot */
+#define LANES_MAX 256
+#define LANE_EARLIER UINT16_MAX	/* entry->lane of what an earlier run left */
+
+/* One thread's way in. */
+struct lane {
+	uint16_t number;		/* entry->lane; from 1 */
+	/* The producer's own. */
+	uint64_t at;			/* bytes ever put */
+	uint64_t tail_seen;
+	/* Between producer and committer. */
+	unsigned char *map;		/* NULL = no intake */
+	uint64_t ring_bytes;
+	_Atomic(struct cdr_entry *) overflow;	/* newest first; while there are some, none goes to the ring */
+	_Atomic uint64_t overflowed;
+	/* The committer's own. */
+	uint64_t taken;			/* bytes of the ring */
+};
+/* Takes the entry over. The producer's. */
+void lane_put(struct lane *lane, struct cdr_entry *entry);
+/* A list of what was put, oldest first; NULL = nothing. The entries stay where they are until lane_release; those with
+ * entry->lane == 0 are to be freed. The committer's. */
+struct cdr_entry *lane_take(struct lane *lane);
+/* `entry` and all before it are on disk. */
+void lane_release(struct lane *lane, const struct cdr_entry *entry);
+void lane_attach(struct lane *lane, unsigned number, unsigned char *bytes, uint64_t ring_bytes);
+
+size_t intake_size(unsigned lanes, uint64_t ring_bytes);
+/* Makes zeroed bytes an empty intake. */
+void intake_format(unsigned char *bytes, unsigned lanes, uint64_t ring_bytes, const char *boot);
+/* Calls `each` for every sound entry of each lane, in order; a lane is left at the first that is unsound. 0,
+ * -EBADMSG (no intake), -EPROTONOSUPPORT. `damaged_out`: bytes that could not be read. */
+typedef void intake_each(void *arg, struct cdr_entry *entry);
+int intake_scan(unsigned char *bytes, size_t len, intake_each *each, void *arg, uint64_t *damaged_out);
+
+struct intake {
+	unsigned char *bytes;		/* mapped; NULL = none */
+	size_t len;
+};
+
+/* ---- the journal (journal.c, commit.c, intake.c, feed.c, recover.c) --------------------------------------- */
 
 struct journal {
 	/* Any thread. */
-	_Atomic(struct cdr_entry *) incoming;	/* newest first */
+	struct lane *lanes;
+	unsigned n_lanes;
 	_Atomic uint64_t added;
 	atomic_int asleep;			/* futex: the committer waits */
 	atomic_int flushing;			/* callers in journal_flush: hurry */
@@ -130,6 +180,7 @@ struct journal {
 
 	/* The committer's own. */
 	struct cdr_entry *pending, **pending_tail;	/* taken, not on disk */
+	uint64_t taken;				/* of those added */
 	struct answered answered;
 	unsigned char *buffer;			/* FRAME_MAX */
 	int fd;					/* current segment, -1 = none */
@@ -153,8 +204,8 @@ struct journal {
 	uint32_t end_segment;			/* committed up to here */
 	uint64_t end_offset;
 	uint64_t end_sequence;
-	uint64_t committed;			/* of those added */
-	uint64_t settled_sequence;
+	_Atomic uint64_t committed;		/* of those added */
+	_Atomic uint64_t settled_sequence;
 	uint64_t sink_failures;
 	bool feed_stop, backing_off;
 
@@ -164,6 +215,8 @@ struct journal {
 	atomic_int disk_error;
 
 	/* Set at open. */
+	struct intake intake, earlier;		/* this run's; an earlier one's, during open */
+	uint64_t lane_bytes;
 	int dir_fd;
 	char *folder;
 	uint64_t segment_bytes, sync_us;
@@ -173,10 +226,14 @@ struct journal {
 	bool committer_runs, feeder_runs;
 };
 
-/* commit.c: the committer's. Move what was pushed to `pending`. */
+/* commit.c: the committer's. Move what was added to `pending`. */
 void journal_take(struct journal *j);
-/* Write and sync all of `pending`. 0, or -errno and the rest stays pending. */
-int journal_commit(struct journal *j);
+/* The committer's own entries, past the lanes. */
+void journal_append(struct journal *j, struct cdr_entry *entry);
+/* Write and sync all of `pending`, as of `utc_us` (0 = now). 0, or -errno and the rest stays pending. */
+int journal_commit(struct journal *j, uint64_t utc_us);
+/* Drop an entry that is on disk or given up. */
+void journal_forget(struct journal *j, struct cdr_entry *entry);
 /* Begin the next segment. 0 or -errno. */
 int journal_roll(struct journal *j);
 /* Remove the segments that nobody needs; rewrites answers still open. */
@@ -186,6 +243,13 @@ void *journal_committer(void *arg);
 /* feed.c: give the sink one batch. 1 = there is more, 0 = caught up, or -errno of the sink. */
 int journal_feed(struct journal *j);
 void *journal_feeder(void *arg);
+
+/* intake.c: append what an earlier run left and no segment has. 0 or -errno with `why`. */
+int intake_recover(struct journal *j, char *why, size_t why_size);
+/* What the earlier run left is in a segment: begin this run's intake. Without room there is none, and a warning. */
+void intake_begin(struct journal *j);
+/* `keep`: entries in it wait for the next start. */
+void intake_end(struct journal *j, bool keep);
 
 /* recover.c: read what is there, cut the torn tail, find what is unsettled. 0 or -errno with `why`. */
 int journal_recover(struct journal *j, uint64_t *last_seen_us_out, char *why, size_t why_size);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The committer: what workers pushed becomes durable here.
+/* The committer: what was added becomes durable here.
  *
- * It sleeps until something is pushed, and commits at once if the last commit is sync_us ago; under load it
+ * It sleeps until something is added, and commits at once if the last commit is sync_us ago; under load it
  * waits out the rest of sync_us, so that records gather and one fdatasync serves many.
  *
- * When a write fails (disk full, I/O error) the batch stays in memory with the sequences it was given, and is
+ * When a write fails (disk full, I/O error) the batch stays with the sequences it was given, and is
  * written again later, to the same offset. When fdatasync fails the kernel may have dropped the dirty
  * pages and would report success the next time, so the segment is abandoned at its last good
  * byte and the batch goes to a new one. */
@@ -20,23 +20,36 @@
 #define COMPLAIN_US (60 * SEC)
 #define REMOVAL_US SEC
 
+void journal_append(struct journal *j, struct cdr_entry *entry)
+{
+	atomic_fetch_add(&j->added, 1);
+	j->taken++;
+	entry->next = NULL;
+	*j->pending_tail = entry;
+	j->pending_tail = &entry->next;
+}
+
 void journal_take(struct journal *j)
 {
-	struct cdr_entry *newest =
-		atomic_exchange_explicit(&j->incoming, NULL, memory_order_acquire);
-	struct cdr_entry *oldest = NULL, **tail = newest ? &newest->next : NULL;
-
-	while (newest) {
-		struct cdr_entry *next = newest->next;
-
-		newest->next = oldest;
-		oldest = newest;
-		newest = next;
+	for (unsigned i = 0; i < j->n_lanes; i++) {
+		*j->pending_tail = lane_take(&j->lanes[i]);
+		for (; *j->pending_tail; j->pending_tail = &(*j->pending_tail)->next)
+			j->taken++;
 	}
-	if (!oldest)
-		return;
-	*j->pending_tail = oldest;
-	j->pending_tail = tail;
+}
+
+/* An entry may be taken before the one who added it has counted it. */
+static bool more_to_take(const struct journal *j)
+{
+	return (int64_t)(atomic_load(&j->added) - j->taken) > 0;
+}
+
+void journal_forget(struct journal *j, struct cdr_entry *entry)
+{
+	if (entry->lane == 0)
+		free(entry);
+	else if (entry->lane != LANE_EARLIER)
+		lane_release(&j->lanes[entry->lane - 1], entry);
 }
 
 static int write_at(int fd, const unsigned char *bytes, size_t len, uint64_t offset)
@@ -89,16 +102,15 @@ int journal_roll(struct journal *j)
 }
 
 /* As many pending entries as fit become frames; returns the first that did not fit. */
-static struct cdr_entry *fill_buffer(struct journal *j, size_t *len_out)
+static struct cdr_entry *fill_buffer(struct journal *j, uint64_t utc_us, size_t *len_out)
 {
 	struct cdr_entry *entry = j->pending;
-	uint64_t now = clock_utc_us();
 	size_t len = 0;
 
 	for (; entry && len + FRAME_HEADER + entry->len <= FRAME_MAX; entry = entry->next) {
 		if (!entry->sequence)
 			entry->sequence = j->next_sequence++;
-		frame_write(j->buffer + len, entry, now);
+		frame_write(j->buffer + len, entry, utc_us);
 		len += FRAME_HEADER + entry->len;
 	}
 	*len_out = len;
@@ -150,13 +162,15 @@ static void publish(struct journal *j, struct cdr_entry *until, size_t len)
 			answered_add(&j->answered, id, j->segment);
 		else if (entry->kind == CDR_END)
 			answered_del(&j->answered, id);
+		else if (entry->kind == CDR_ATTEMPT)
+			answered_attempt(&j->answered, id);
 		if (id > atomic_load_explicit(&j->highest_call_id, memory_order_relaxed))
 			atomic_store_explicit(&j->highest_call_id, id, memory_order_relaxed);
 		records += entry->kind == CDR_END || entry->kind == CDR_ATTEMPT;
 		sequence = entry->sequence;
 		count++;
 		j->pending = entry->next;
-		free(entry);
+		journal_forget(j, entry);
 	}
 	if (!j->pending)
 		j->pending_tail = &j->pending;
@@ -185,16 +199,16 @@ static void complain(struct journal *j, int err)
 	if (!err || (j->last_complaint_us && now - j->last_complaint_us < COMPLAIN_US))
 		return;
 	j->last_complaint_us = now;
-	log_error("journal %s: %s: records wait in memory and would be lost with the process; free "
-		  "or repair the disk",
+	log_error("journal %s: %s: records wait and would be lost with the machine; free or repair "
+		  "the disk",
 		  j->folder, strerror(-err));
 }
 
-int journal_commit(struct journal *j)
+int journal_commit(struct journal *j, uint64_t utc_us)
 {
 	while (j->pending) {
 		size_t len;
-		struct cdr_entry *until = fill_buffer(j, &len);
+		struct cdr_entry *until = fill_buffer(j, utc_us ? utc_us : clock_utc_us(), &len);
 		int err = write_buffer(j, len);
 
 		complain(j, err);
@@ -217,7 +231,7 @@ static void add_alive(struct journal *j, uint64_t now)
 		return;
 	entry = cdr_encode(CDR_ALIVE, &nothing);
 	if (entry)
-		journal_add(j, entry);
+		journal_append(j, entry);
 }
 
 struct rewrite {
@@ -240,12 +254,13 @@ static void rewrite_answer(void *arg, const struct frame *frame)
 		return;
 	copy = cdr_entry_copy(CDR_ANSWER, frame->data, frame->len);
 	if (copy)
-		journal_add(rewrite->journal, copy);
+		journal_append(rewrite->journal, copy);
 	else
 		rewrite->failed = true;
 }
 
-/* Answers of calls still up go to the current segment. False: not now. */
+/* Answers of calls still up go to the current segment, before anything else is taken: an END that is on its way must come
+ * after them. False: not now. */
 static bool carry_over(struct journal *j, uint32_t segment)
 {
 	struct rewrite rewrite = { j, segment, false };
@@ -260,8 +275,7 @@ static bool carry_over(struct journal *j, uint32_t segment)
 		return err == -ENOENT;
 	segment_scan(bytes, len, rewrite_answer, &rewrite);
 	free(bytes);
-	journal_take(j);
-	return journal_commit(j) == 0 && !rewrite.failed;
+	return journal_commit(j, 0) == 0 && !rewrite.failed;
 }
 
 /* Always the oldest first and each removal synced: an END must never go before its ANSWER, or the next
@@ -290,13 +304,13 @@ static void sleep_us(uint64_t us)
 	nanosleep(&ts, NULL);
 }
 
-/* Until something is pushed, or `us`. */
-static void wait_for_push(struct journal *j, uint64_t us)
+/* Until something is added, or `us`. */
+static void wait_for_more(struct journal *j, uint64_t us)
 {
 	struct timespec ts = { .tv_sec = (time_t)(us / SEC), .tv_nsec = (long)(us % SEC) * 1000 };
 
 	atomic_store(&j->asleep, 1);
-	if (!atomic_load(&j->incoming) && !atomic_load(&j->stop))
+	if (!more_to_take(j) && !atomic_load(&j->stop))
 		syscall(SYS_futex, &j->asleep, FUTEX_WAIT_PRIVATE, 1, &ts, NULL, 0);
 	atomic_store(&j->asleep, 0);
 }
@@ -321,19 +335,19 @@ void *journal_committer(void *arg)
 		uint64_t now = clock_mono_us();
 
 		add_alive(j, now);
-		if (atomic_load(&j->incoming) && !err)
+		if (more_to_take(j) && !err)
 			gather(j);
 		journal_take(j);
-		err = journal_commit(j);
+		err = journal_commit(j, 0);
 		if (!err && now >= j->next_removal_us) {
 			j->next_removal_us = now + REMOVAL_US;
 			journal_remove_old(j);
 		}
-		if (stopping && (err || !atomic_load(&j->incoming)))
+		if (stopping && (err || !more_to_take(j)))
 			return NULL;
 		if (err)
 			sleep_us(RETRY_US);
 		else
-			wait_for_push(j, SEC);
+			wait_for_more(j, SEC);
 	}
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,14 +17,30 @@
 	SEC /* a start gives the sink what it missed for this long; the feeder does the rest */
 #define SEGMENT_LEAST 4096
 
-static void journal_free(struct journal *j)
+/* What is in the intake stays there. How many do not. */
+static uint64_t drop_pending(struct journal *j)
 {
+	uint64_t lost = 0;
+
 	while (j->pending) {
 		struct cdr_entry *entry = j->pending;
 
 		j->pending = entry->next;
+		if (entry->lane)
+			continue;
 		free(entry);
+		lost++;
 	}
+	j->pending_tail = &j->pending;
+	return lost;
+}
+
+static void journal_free(struct journal *j)
+{
+	drop_pending(j);
+	if (j->earlier.bytes)
+		munmap(j->earlier.bytes, j->earlier.len);
+	free(j->lanes);
 	answered_close(&j->answered);
 	if (j->fd >= 0)
 		close(j->fd);
@@ -59,14 +76,18 @@ static struct journal *journal_new(const struct journal_config *config)
 	j->segment_bytes =
 		config->segment_bytes > SEGMENT_LEAST ? config->segment_bytes : SEGMENT_LEAST;
 	j->sync_us = config->sync_us;
+	j->n_lanes = config->lanes ? config->lanes : 1;
+	j->lane_bytes = config->lane_bytes;
+	assert(j->n_lanes <= LANES_MAX && (j->lane_bytes & (j->lane_bytes - 1)) == 0);
+	j->lanes = calloc(j->n_lanes, sizeof(*j->lanes));
 	j->sink = config->sink;
 	j->sink_arg = config->arg;
 	j->folder = strdup(config->folder);
 	j->buffer = malloc(FRAME_MAX);
 	j->read_buffer = malloc(FRAME_MAX);
 	j->entry_buffer = malloc(FRAME_MAX);
-	if (answered_init(&j->answered) == 0 && j->folder && j->buffer && j->read_buffer &&
-	    j->entry_buffer)
+	if (answered_init(&j->answered) == 0 && j->lanes && j->folder && j->buffer &&
+	    j->read_buffer && j->entry_buffer)
 		return j;
 	journal_free(j);
 	return NULL;
@@ -98,40 +119,57 @@ static int open_folder(struct journal *j, char *why, size_t why_size)
 	return 0;
 }
 
-/* The new segment, the ENDs of what was up, and what the sink missed. */
-static int begin(struct journal *j, unsigned *settled_out, char *why, size_t why_size)
+/* From here on the sink is fed from the new segment, or from the first record of an old one that it has not. */
+static void set_reading(struct journal *j)
 {
-	uint64_t last_seen_us, started = clock_mono_us();
-	unsigned settled;
-	int err = journal_recover(j, &last_seen_us, why, why_size);
+	j->end_segment = j->segment;
+	j->end_offset = j->offset;
+	j->end_sequence = j->next_sequence - 1;
+	if (!atomic_load(&j->unsettled)) {
+		j->read_segment = j->segment;
+		j->read_offset = j->offset;
+		j->position.sequence = j->end_sequence;
+	}
+	atomic_store(&j->settled_segment, j->read_segment);
+	j->settled_sequence = j->position.sequence;
+}
+
+/* The new segment: what the intake holds, then the ENDs of what was up; all as of when the process was last seen, so
+ * that a start which dies here changes nothing. */
+static int write_begin(struct journal *j, uint64_t last_seen_us, unsigned *settled_out)
+{
+	int err = journal_roll(j);
 
 	if (err)
 		return err;
+	set_reading(j);
+	err = journal_commit(j, last_seen_us);
+	if (err)
+		return err;
 	call_id_floor(atomic_load(&j->highest_call_id));
-	settled = journal_settle(j, last_seen_us);
-	err = journal_roll(j);
-	journal_take(j);
-	if (!err) {
-		j->end_segment = j->segment;
-		j->end_offset = j->offset;
-		j->end_sequence = j->next_sequence - 1;
-		if (!atomic_load(&j->unsettled)) {
-			j->read_segment = j->segment;
-			j->read_offset = j->offset;
-			j->position.sequence = j->end_sequence;
-		}
-		atomic_store(&j->settled_segment, j->read_segment);
-		j->settled_sequence = j->position.sequence;
-		err = journal_commit(j);
-	}
+	*settled_out = journal_settle(j, last_seen_us);
+	return journal_commit(j, last_seen_us);
+}
+
+/* The new segment, and what the sink missed. */
+static int begin(struct journal *j, unsigned *settled_out, char *why, size_t why_size)
+{
+	uint64_t last_seen_us, started = clock_mono_us();
+	int err = journal_recover(j, &last_seen_us, why, why_size);
+
+	if (!err)
+		err = intake_recover(j, why, why_size);
+	if (err)
+		return err;
+	err = write_begin(j, last_seen_us, settled_out);
 	if (err) {
 		snprintf(why, why_size, "cannot write to the journal's folder %s: %s", j->folder,
 			 strerror(-err));
 		return err;
 	}
+	intake_begin(j);
 	while (clock_mono_us() - started < OPEN_FEED_US && journal_feed(j) > 0)
 		;
-	*settled_out = settled;
 	return 0;
 }
 
@@ -190,25 +228,24 @@ static void wake_committer(struct journal *j)
 		syscall(SYS_futex, &j->asleep, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-void journal_add(struct journal *j, struct cdr_entry *entry)
+void journal_add(struct journal *j, unsigned lane, struct cdr_entry *entry)
 {
+	assert(lane < j->n_lanes);
+	lane_put(&j->lanes[lane], entry);
 	atomic_fetch_add(&j->added, 1);
-	entry->next = atomic_load_explicit(&j->incoming, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak(&j->incoming, &entry->next, entry))
-		;
 	wake_committer(j);
 }
 
 /* Waits until `*what` >= least; not longer than `until` nor (settling) after the sink has failed. Under the lock. */
-static bool wait_for(struct journal *j, const uint64_t *what, uint64_t least, bool settling,
+static bool wait_for(struct journal *j, const _Atomic uint64_t *what, uint64_t least, bool settling,
 		     const struct timespec *until)
 {
 	uint64_t failures = j->sink_failures;
 	int err = 0;
 
-	while (*what < least && !err && !(settling && j->sink_failures != failures))
+	while (atomic_load(what) < least && !err && !(settling && j->sink_failures != failures))
 		err = pthread_cond_timedwait(&j->changed, &j->lock, until);
-	return *what >= least;
+	return atomic_load(what) >= least;
 }
 
 bool journal_flush(struct journal *j, uint64_t timeout_us)
@@ -231,10 +268,19 @@ bool journal_flush(struct journal *j, uint64_t timeout_us)
 	return done;
 }
 
+static uint64_t waiting(const struct journal *j)
+{
+	uint64_t committed = atomic_load(&j->committed), added = atomic_load(&j->added);
+
+	return added > committed ? added - committed : 0;
+}
+
 void journal_stats(struct journal *j, struct journal_stats *out)
 {
 	struct journal_stats stats = {
 		.entries = atomic_load(&j->entries),
+		.waiting = waiting(j),
+		.intake_bytes = j->intake.bytes ? j->n_lanes * j->lane_bytes : 0,
 		.bytes = atomic_load(&j->bytes),
 		.syncs = atomic_load(&j->syncs),
 		.sync_us_max = atomic_load(&j->sync_us_max),
@@ -243,10 +289,26 @@ void journal_stats(struct journal *j, struct journal_stats *out)
 		.disk_error = atomic_load(&j->disk_error),
 	};
 
-	pthread_mutex_lock(&j->lock);
-	stats.waiting = atomic_load(&j->added) - j->committed;
-	pthread_mutex_unlock(&j->lock);
+	for (unsigned i = 0; i < j->n_lanes; i++)
+		stats.overflowed += atomic_load(&j->lanes[i].overflowed);
 	*out = stats;
+}
+
+/* What the disk never took waits in the intake, as far as it lies there. */
+static void give_up(struct journal *j)
+{
+	uint64_t all = waiting(j), lost;
+
+	journal_take(j);
+	lost = drop_pending(j);
+	if (all > lost)
+		log_error("journal %s: %llu records could not be written; they wait for the next "
+			  "start",
+			  j->folder, (unsigned long long)(all - lost));
+	if (lost)
+		log_error("journal %s: %llu records could not be written and are lost", j->folder,
+			  (unsigned long long)lost);
+	intake_end(j, all > lost);
 }
 
 void journal_close(struct journal **journal)
@@ -266,11 +328,8 @@ void journal_close(struct journal **journal)
 	pthread_mutex_unlock(&j->lock);
 	if (j->feeder_runs)
 		pthread_join(j->feeder, NULL);
+	give_up(j);
 	journal_stats(j, &stats);
-	journal_take(j);
-	if (stats.waiting)
-		log_error("journal %s: %llu records could not be written and are lost", j->folder,
-			  (unsigned long long)stats.waiting);
 	if (stats.unsettled)
 		log_warn("journal %s: %llu records wait for the database; the next start gives "
 			 "them again",

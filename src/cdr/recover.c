@@ -30,15 +30,6 @@ __attribute__((format(printf, 3, 4))) static void say(char *why, size_t size, co
 	va_end(ap);
 }
 
-/* Failed attempts come before the answer; one that comes after it is the one that was answered. */
-static void note_attempt(struct answered *answered, uint64_t id)
-{
-	struct answered_call *call = answered_find(answered, id);
-
-	if (call)
-		call->has_attempt = true;
-}
-
 static void recover_frame(void *arg, const struct frame *frame)
 {
 	struct recovery *r = arg;
@@ -58,7 +49,7 @@ static void recover_frame(void *arg, const struct frame *frame)
 	else if (frame->kind == CDR_END)
 		answered_del(&j->answered, id);
 	else if (frame->kind == CDR_ATTEMPT)
-		note_attempt(&j->answered, id);
+		answered_attempt(&j->answered, id);
 	if ((frame->kind != CDR_END && frame->kind != CDR_ATTEMPT) ||
 	    frame->sequence <= j->position.sequence)
 		return;
@@ -162,6 +153,19 @@ static int recover_segment(struct recovery *r, char *why, size_t why_size)
 	return err;
 }
 
+/* What a dying process wrote last was perhaps never synced. */
+static void sync_segment(const struct journal *j, uint32_t number)
+{
+	char name[32];
+	int fd = openat(j->dir_fd, segment_name(number, name, sizeof(name)), O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (fdatasync(fd))
+		log_error("journal %s: %s cannot be synced: %s", j->folder, name, strerror(errno));
+	close(fd);
+}
+
 int journal_recover(struct journal *j, uint64_t *last_seen_us_out, char *why, size_t why_size)
 {
 	struct recovery r = { .journal = j };
@@ -186,6 +190,8 @@ int journal_recover(struct journal *j, uint64_t *last_seen_us_out, char *why, si
 		log_error("journal %s: %llu entries are missing between the segments: a file was "
 			  "removed or damaged",
 			  j->folder, (unsigned long long)r.missing);
+	if (!err && count)
+		sync_segment(j, numbers[count - 1]);
 	j->oldest = count ? numbers[0] : 1;
 	j->segment = count ? numbers[count - 1] : 0;
 	free(numbers);
@@ -250,8 +256,8 @@ static bool settle(struct settling *s, const struct frame *frame, const struct a
 		return false;
 	}
 	if (attempt)
-		journal_add(s->journal, attempt);
-	journal_add(s->journal, end);
+		journal_append(s->journal, attempt);
+	journal_append(s->journal, end);
 	return true;
 }
 

@@ -218,9 +218,11 @@ static void status(void *arg, struct buf *out)
 		 (unsigned long long)totals.failed);
 	buf_addf(out,
 		 ",\"journal\":{\"entries\":%llu,\"syncs\":%llu,\"waiting\":%llu,\"unsettled\":%"
-		 "llu,\"sync_us_max\":%llu,\"disk_error\":%d}",
+		 "llu,\"intake_bytes\":%llu,\"overflowed\":%llu,\"sync_us_max\":%llu,\"disk_"
+		 "error\":%d}",
 		 (unsigned long long)journal.entries, (unsigned long long)journal.syncs,
 		 (unsigned long long)journal.waiting, (unsigned long long)journal.unsettled,
+		 (unsigned long long)journal.intake_bytes, (unsigned long long)journal.overflowed,
 		 (unsigned long long)journal.sync_us_max, journal.disk_error);
 	buf_add_str(out, ",\"listen\":[");
 	for (unsigned i = 0; i < p->boot.net.n_listen; i++) {

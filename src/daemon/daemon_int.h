@@ -56,6 +56,7 @@ struct process {
 };
 
 /* worker.c */
+unsigned workers_count(const struct boot *boot);
 int workers_open(struct process *p, char *why, size_t why_size);
 int workers_start(struct process *p);
 /* End every live call with `end`, then stop and join. */

@@ -135,11 +135,8 @@ static void raise_file_limit(void)
 
 /* glibc grows the arena of a thread page by page, a system call each. With few workers all of them live well in
  * the main arena, which grows by megabytes; with many its lock would be met too often. */
-static void tune_malloc(const struct boot *boot)
+static void tune_malloc(unsigned workers)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	uint64_t workers = boot->workers ? boot->workers : (uint64_t)(cores > 0 ? cores : 1);
-
 	if (workers > 2)
 		return;
 	mallopt(M_ARENA_MAX, 1);
@@ -169,8 +166,11 @@ static bool drop_privileges(const struct boot *boot, char *why, size_t why_size)
 
 static bool open_records(struct process *p, char *why, size_t why_size)
 {
+	/* A lane holds what a busy worker records in a second: longer than a disk usually takes to sync. */
 	struct journal_config config = { .segment_bytes = 64u << 20,
 					 .sync_us = 40000,
+					 .lanes = workers_count(&p->boot),
+					 .lane_bytes = 4u << 20,
 					 .sink = store_sink };
 	char folder[4096];
 	unsigned settled = 0;
@@ -202,7 +202,7 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 	struct api_config api = { .version = CAUSEWAY_VERSION };
 
 	raise_file_limit();
-	tune_malloc(&p->boot);
+	tune_malloc(workers_count(&p->boot));
 	p->hub = model_hub_new();
 	if (!p->hub) {
 		snprintf(why, why_size, "out of memory");

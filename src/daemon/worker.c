@@ -105,15 +105,21 @@ static int worker_open_edge(struct process *p, struct worker *w)
 	return 0;
 }
 
+unsigned workers_count(const struct boot *boot)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (boot->workers)
+		return (unsigned)boot->workers;
+	return cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)(cores > 0 ? cores : 1);
+}
+
 int workers_open(struct process *p, char *why, size_t why_size)
 {
 	struct net *nets[WORKERS_MAX];
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int err = 0;
 
-	p->n_workers = p->boot.workers       ? (unsigned)p->boot.workers
-		       : cores > WORKERS_MAX ? WORKERS_MAX
-					     : (unsigned)(cores > 0 ? cores : 1);
+	p->n_workers = workers_count(&p->boot);
 	p->boot.net.workers = p->n_workers;
 	snprintf(why, why_size, "out of memory");
 	for (unsigned i = 0; i < p->n_workers && !err; i++) {

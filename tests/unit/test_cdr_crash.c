@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,9 +42,11 @@ static int file_sink(void *arg, struct cdr_entry *entries, unsigned n)
 
 static struct journal *open_journal(unsigned *settled)
 {
-	struct journal_config config = {
-		.folder = folder, .segment_bytes = 8192, .sync_us = 200, .sink = file_sink
-	};
+	struct journal_config config = { .folder = folder,
+					 .segment_bytes = 8192,
+					 .sync_us = 200,
+					 .lane_bytes = 65536,
+					 .sink = file_sink };
 	struct journal *j = NULL;
 
 	if (journal_open(&j, &config, settled, why, sizeof(why)) != 0)
@@ -59,7 +62,7 @@ static void add(struct journal *j, enum cdr_kind kind, uint64_t id, unsigned att
 			   .answered = clock_utc_us(),
 			   .caller = "4930123456" };
 
-	journal_add(j, cdr_encode(kind, &cdr));
+	journal_add(j, 0, cdr_encode(kind, &cdr));
 }
 
 /* Calls are answered, three later they end; every tenth flush is acknowledged through the pipe. */
@@ -181,6 +184,256 @@ static void test_killed_anywhere(void **state)
 	assert_true(with_acks > ROUNDS / 10); /* or the test tests nothing */
 	assert_true(with_settled > ROUNDS / 10);
 }
+
+/* ---- nothing that was added is lost ---------------------------------------------------------- */
+
+#define THREADS 3
+#define KILLS 4 /* of one journal, before it is looked at */
+#define CHAINS 30
+#define STEPS 12000
+#define CALLS_EACH (STEPS / 3)
+#define LAG 3
+
+/* What the child has done, in memory that outlives it: how often journal_add has returned to each thread. */
+struct done {
+	_Atomic uint32_t adds[KILLS][THREADS];
+};
+static struct done *done;
+static unsigned run;
+static uint64_t lane_bytes = 1 << 20;
+
+static uint64_t call_of(unsigned of_run, unsigned thread, unsigned call)
+{
+	return 1 + (of_run * THREADS + thread) * CALLS_EACH + call;
+}
+
+/* A thread's step k: call k/3 is answered, one before it has its attempt and then its end. Its call, kind in `kind`. */
+static uint64_t step(unsigned of_run, unsigned thread, unsigned k, enum cdr_kind *kind)
+{
+	static const enum cdr_kind kinds[] = { CDR_ANSWER, CDR_ATTEMPT, CDR_END };
+
+	*kind = kinds[k % 3];
+	return call_of(of_run, thread, k / 3 - (k % 3 ? LAG : 0));
+}
+
+static int no_sink(void *arg, struct cdr_entry *entries, unsigned n)
+{
+	return -EBUSY; /* so all segments stay */
+}
+
+/* As the daemon's: it commits long after most of these children are dead. */
+static struct journal *open_slow(unsigned *settled)
+{
+	struct journal_config config = { .folder = folder,
+					 .segment_bytes = 64 << 20,
+					 .sync_us = 40000,
+					 .lanes = THREADS,
+					 .lane_bytes = lane_bytes,
+					 .sink = no_sink };
+	struct journal *j = NULL;
+
+	if (journal_open(&j, &config, settled, why, sizeof(why)) != 0)
+		print_error("%s\n", why);
+	return j;
+}
+
+struct adder {
+	pthread_t thread;
+	struct journal *journal;
+	unsigned number;
+};
+
+static void *add_steps(void *arg)
+{
+	struct adder *a = arg;
+
+	for (unsigned k = 0; k < STEPS; k++) {
+		enum cdr_kind kind;
+		uint64_t id = step(run, a->number, k, &kind);
+		struct cdr cdr = { .call_id = id,
+				   .attempt = kind == CDR_ATTEMPT,
+				   .attempts = 1,
+				   .answered = clock_utc_us(),
+				   .caller = "4930123456" };
+
+		if (k % 3 == 0 || k / 3 >= LAG)
+			journal_add(a->journal, a->number, cdr_encode(kind, &cdr));
+		atomic_store(&done->adds[run][a->number], k + 1);
+		if (k % 8 == 7)
+			usleep(100);
+	}
+	return NULL;
+}
+
+static void add_until_killed(void)
+{
+	struct adder adders[THREADS];
+	struct journal *j = open_slow(NULL);
+
+	for (unsigned i = 0; j && i < THREADS; i++) {
+		adders[i] = (struct adder){ .journal = j, .number = i };
+		pthread_create(&adders[i].thread, NULL, add_steps, &adders[i]);
+	}
+	pause();
+	_exit(0);
+}
+
+/* A record that the sink never takes: from its segment on none is removed. */
+static void add_first(void)
+{
+	struct journal *j = open_slow(NULL);
+
+	assert_non_null(j);
+	add(j, CDR_END, 0, 0);
+	journal_close(&j);
+}
+
+static void kill_soon(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		add_until_killed();
+	usleep(rng_below(40000));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* KILLS runs of one journal, each killed at any moment, also while it takes over what the last one left. */
+static void run_and_kill_all(void)
+{
+	memset(done, 0, sizeof(*done));
+	add_first();
+	for (run = 0; run < KILLS; run++)
+		kill_soon();
+}
+
+/* How often each entry stands in the segments, and whether a call's entries come in order. */
+struct found {
+	uint8_t times[CDR_ALIVE + 1][1 + KILLS * THREADS * CALLS_EACH];
+	uint64_t last_sequence;
+	unsigned out_of_order;
+};
+
+static void find(void *arg, enum cdr_kind kind, uint64_t sequence, const unsigned char *data,
+		 size_t len)
+{
+	struct found *f = arg;
+	uint64_t id = cdr_data_call_id(data, len);
+
+	assert_true(id < ARRAY_SIZE(f->times[0]));
+	if (sequence <= f->last_sequence)
+		return;
+	f->last_sequence = sequence;
+	f->times[kind][id]++;
+	if (id && kind == CDR_END && !f->times[CDR_ATTEMPT][id])
+		f->out_of_order++;
+	if (id && kind != CDR_ANSWER && !f->times[CDR_ANSWER][id])
+		f->out_of_order++;
+}
+
+static void find_all(struct found *f)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY);
+	unsigned char *bytes;
+	uint32_t *numbers;
+	unsigned count;
+	size_t len;
+
+	memset(f, 0, sizeof(*f));
+	assert_int_equal(segment_list(fd, &numbers, &count), 0);
+	for (unsigned i = 0; i < count; i++) {
+		assert_int_equal(segment_load(fd, numbers[i], &bytes, &len), 0);
+		assert_int_equal(journal_scan(bytes, len, find, f), len);
+		free(bytes);
+	}
+	free(numbers);
+	close(fd);
+}
+
+/* What was added is there once; what was perhaps being added, at most once; who was answered has ended. */
+static unsigned check_run(const struct found *f, unsigned of_run, unsigned thread)
+{
+	unsigned adds = done->adds[of_run][thread];
+
+	for (unsigned k = 0; k < STEPS; k++) {
+		enum cdr_kind kind;
+		uint64_t id = step(of_run, thread, k, &kind);
+
+		if (k % 3 && k / 3 < LAG)
+			continue;
+		assert_true(f->times[kind][id] <= 1);
+		if (k < adds)
+			assert_int_equal(f->times[kind][id], 1);
+	}
+	for (unsigned i = 0; i < CALLS_EACH; i++) {
+		uint64_t id = call_of(of_run, thread, i);
+
+		assert_int_equal(f->times[CDR_END][id], f->times[CDR_ANSWER][id]);
+		assert_int_equal(f->times[CDR_ATTEMPT][id], f->times[CDR_ANSWER][id]);
+	}
+	return adds;
+}
+
+static void test_nothing_added_is_lost(void **state)
+{
+	struct found *found = malloc(sizeof(*found));
+	unsigned with_adds = 0, with_settled = 0;
+
+	done = mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (unsigned chain = 0; chain < CHAINS; chain++) {
+		unsigned settled = 0;
+		struct journal *j;
+
+		run_and_kill_all();
+		j = open_slow(&settled);
+		assert_non_null(j);
+		journal_close(&j);
+		find_all(found);
+		assert_int_equal(found->out_of_order, 0);
+		for (unsigned i = 0; i < KILLS * THREADS; i++)
+			with_adds += check_run(found, i / THREADS, i % THREADS) > 0;
+		with_settled += settled > 0;
+		clear_folder();
+	}
+	munmap(done, sizeof(*done));
+	free(found);
+	assert_true(with_adds > CHAINS); /* or the test tests nothing */
+	assert_true(with_settled > CHAINS / 10);
+}
+
+/* With lanes that are always full what waits in memory may be lost; but nothing is twice, and nothing out of order. */
+static void test_full_lanes(void **state)
+{
+	struct found *found = malloc(sizeof(*found));
+	unsigned ended = 0;
+
+	lane_bytes = 4096;
+	done = mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (unsigned chain = 0; chain < CHAINS / 3; chain++) {
+		struct journal *j;
+
+		run_and_kill_all();
+		j = open_slow(NULL);
+		assert_non_null(j);
+		journal_close(&j);
+		find_all(found);
+		for (size_t id = 1; id < ARRAY_SIZE(found->times[0]); id++) {
+			assert_true(found->times[CDR_ANSWER][id] <= 1);
+			assert_true(found->times[CDR_ATTEMPT][id] <= 1);
+			assert_true(found->times[CDR_END][id] <= 1);
+			assert_true(found->times[CDR_END][id] || !found->times[CDR_ANSWER][id]);
+			ended += found->times[CDR_END][id];
+		}
+		clear_folder();
+	}
+	munmap(done, sizeof(*done));
+	lane_bytes = 1 << 20;
+	free(found);
+	assert_true(ended > 0);
+}
+
+/* ---- torn and damaged files -------------------------------------------------------------------- */
 
 /* One segment with three entries, as bytes. */
 static size_t make_segment(unsigned char *bytes, size_t *starts)
@@ -323,6 +576,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_killed_anywhere),
+		cmocka_unit_test(test_nothing_added_is_lost),
+		cmocka_unit_test(test_full_lanes),
 		cmocka_unit_test(test_torn_at_every_byte),
 		cmocka_unit_test(test_open_cuts),
 		cmocka_unit_test(test_damage_is_kept_aside),

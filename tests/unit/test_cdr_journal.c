@@ -9,12 +9,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #define MOST 20000
+#define LANES 4
 
 /* A sink that counts how often it was given each (call id, attempt). */
 struct sink {
@@ -22,12 +25,14 @@ struct sink {
 	unsigned times[MOST][4];
 	unsigned total, largest;
 	uint64_t last_sequence, talk_us;
+	uint64_t ends[MOST / 1000]; /* last call of each thousand that ended */
 	bool in_order;
 	atomic_int fail;
 };
 
 static struct sink sink = { .lock = PTHREAD_MUTEX_INITIALIZER };
 static char folder[64], why[256];
+static uint64_t lane_bytes;
 
 static int take(void *arg, struct cdr_entry *entries, unsigned n)
 {
@@ -46,6 +51,10 @@ static int take(void *arg, struct cdr_entry *entries, unsigned n)
 		s->times[cdr.call_id][cdr.attempt]++;
 		s->in_order = s->in_order && e->sequence > s->last_sequence;
 		s->last_sequence = e->sequence;
+		if (!cdr.attempt) {
+			s->in_order = s->in_order && cdr.call_id >= s->ends[cdr.call_id / 1000];
+			s->ends[cdr.call_id / 1000] = cdr.call_id;
+		}
 		s->talk_us = cdr.talk_us;
 	}
 	s->total += count;
@@ -61,6 +70,7 @@ static void sink_reset(void)
 	memset(sink.times, 0, sizeof(sink.times));
 	sink.total = sink.largest = 0;
 	sink.last_sequence = 0;
+	memset(sink.ends, 0, sizeof(sink.ends));
 	sink.in_order = true;
 	atomic_store(&sink.fail, 0);
 }
@@ -69,6 +79,7 @@ static int setup(void **state)
 {
 	snprintf(folder, sizeof(folder), "/tmp/causeway-journal-XXXXXX");
 	sink_reset();
+	lane_bytes = 1 << 20;
 	return mkdtemp(folder) ? 0 : -1;
 }
 
@@ -104,6 +115,8 @@ static struct journal *open_with(uint64_t segment_bytes, unsigned *settled)
 	struct journal_config config = { .folder = folder,
 					 .segment_bytes = segment_bytes,
 					 .sync_us = 1000,
+					 .lanes = LANES,
+					 .lane_bytes = lane_bytes,
 					 .sink = take,
 					 .arg = &sink };
 	struct journal *j = NULL;
@@ -121,7 +134,7 @@ static void add(struct journal *j, enum cdr_kind kind, uint64_t id, unsigned att
 			   .caller = "4930123456",
 			   .end_text = "something of ordinary length that happened" };
 
-	journal_add(j, cdr_encode(kind, &cdr));
+	journal_add(j, (unsigned)(id / 1000 % LANES), cdr_encode(kind, &cdr));
 }
 
 static void test_one_record(void **state)
@@ -179,30 +192,80 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void test_threads_and_segments(void **state)
+/* A thousand calls from each of as many threads as there are lanes. */
+static void work_all(struct journal *j)
 {
-	struct journal *j = open_with(65536, NULL);
-	struct worker workers[4];
-	struct journal_stats stats;
+	struct worker workers[LANES];
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < LANES; i++) {
 		workers[i] = (struct worker){ .journal = j, .first = i * 1000, .count = 1000 };
 		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
 	}
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < LANES; i++)
 		pthread_join(workers[i].thread, NULL);
-	for (unsigned i = 0; i < 4000; i++) {
+	for (unsigned i = 0; i < LANES * 1000; i++) {
 		assert_int_equal(sink.times[i][0], 1);
 		assert_int_equal(sink.times[i][1], 1);
 	}
 	assert_true(sink.in_order);
 	assert_true(sink.largest <= FEED_MAX);
+}
+
+static void test_threads_and_segments(void **state)
+{
+	struct journal *j = open_with(65536, NULL);
+	struct journal_stats stats;
+
+	work_all(j);
 	journal_stats(j, &stats);
-	assert_int_equal(stats.entries, 12000);
+	assert_int_equal(stats.entries, 3 * LANES * 1000);
+	assert_int_equal(stats.intake_bytes, LANES << 20);
+	assert_int_equal(stats.overflowed, 0);
 	assert_true(stats.syncs < 6000); /* many records a commit */
 	for (int i = 0; i < 40 && count_segments() > 2; i++)
 		usleep(100000);
 	assert_true(count_segments() <= 2); /* what is settled is removed */
+	journal_close(&j);
+}
+
+/* Lanes that are full now and then: what goes past them stays in its place. */
+static void test_small_lanes(void **state)
+{
+	struct journal_stats stats;
+	struct journal *j;
+
+	for (lane_bytes = 4096; lane_bytes <= 65536; lane_bytes *= 4) {
+		sink_reset();
+		j = open_with(1 << 20, NULL);
+		work_all(j);
+		journal_stats(j, &stats);
+		assert_int_equal(stats.waiting, 0);
+		assert_true(stats.overflowed > 0 || lane_bytes > 4096);
+		journal_close(&j);
+		assert_int_equal(teardown(NULL), 0);
+		assert_int_equal(mkdir(folder, 0700), 0);
+	}
+}
+
+/* An entry longer than a lane goes past it. */
+static void test_entry_too_long(void **state)
+{
+	char text[8000];
+	struct cdr cdr = { .call_id = 1, .end_text = text };
+	struct journal_stats stats;
+	struct journal *j;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	lane_bytes = 4096;
+	j = open_with(1 << 20, NULL);
+	journal_add(j, 0, cdr_encode(CDR_END, &cdr));
+	assert_true(journal_flush(j, 5 * SEC));
+	add(j, CDR_END, 2, 0);
+	assert_true(journal_flush(j, 5 * SEC));
+	journal_stats(j, &stats);
+	assert_int_equal(stats.overflowed, 1);
+	assert_int_equal(sink.total, 2);
 	journal_close(&j);
 }
 
@@ -271,18 +334,35 @@ static void test_long_call(void **state)
 	assert_int_equal(sink.times[9999][0], 1);
 }
 
-/* RLIMIT_FSIZE makes writes fail with EFBIG: as good as a full disk. In a child, because hard to undo elsewhere. */
-static int full_disk_child(void)
+static void limit_files(rlim_t bytes)
 {
-	struct journal *j = open_with(1 << 20, NULL);
 	struct rlimit limit;
-	struct journal_stats stats = { 0 };
 
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &limit);
-	limit.rlim_cur = 20000;
-	if (!j || setrlimit(RLIMIT_FSIZE, &limit))
-		return 10;
+	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/* RLIMIT_FSIZE makes writes fail with EFBIG: as good as a full disk. In a child, because hard to undo elsewhere. */
+static void in_child(int (*run)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(run());
+	waitpid(pid, &status, 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static int full_disk_child(void)
+{
+	struct journal *j = open_with(1 << 20, NULL);
+	struct journal_stats stats = { 0 };
+
+	limit_files(20000);
 	for (unsigned i = 0; i < 1000; i++)
 		add(j, CDR_END, i, 0);
 	if (journal_flush(j, SEC))
@@ -290,8 +370,7 @@ static int full_disk_child(void)
 	journal_stats(j, &stats);
 	if (stats.disk_error != EFBIG || stats.waiting == 0)
 		return 12;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_FSIZE, &limit);
+	limit_files(RLIM_INFINITY);
 	if (!journal_flush(j, 5 * SEC))
 		return 13;
 	journal_stats(j, &stats);
@@ -303,22 +382,91 @@ static int full_disk_child(void)
 
 static void test_full_disk(void **state)
 {
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0)
-		_exit(full_disk_child());
-	waitpid(pid, &status, 0);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	struct journal *j = open_with(1 << 20, NULL);
 	struct journal_stats stats;
+	struct journal *j;
 
+	in_child(full_disk_child);
+	j = open_with(1 << 20, NULL);
 	assert_true(journal_flush(j, SEC));
 	journal_stats(j, &stats);
 	assert_int_equal(stats.repaired_bytes, 0);
 	assert_int_equal(sink.total, 0); /* the child's sink had them all */
 	journal_close(&j);
+}
+
+static unsigned char *map_intake(void)
+{
+	char path[128];
+	unsigned char *bytes;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/intake", folder);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	bytes = mmap(NULL, intake_size(LANES, lane_bytes), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		     0);
+	assert_ptr_not_equal(bytes, MAP_FAILED);
+	close(fd);
+	return bytes;
+}
+
+/* As if the intake had been made in another boot of the machine. */
+static void set_boot(const char *boot)
+{
+	unsigned char *bytes = map_intake();
+
+	intake_format(bytes, LANES, lane_bytes, boot);
+	munmap(bytes, intake_size(LANES, lane_bytes));
+}
+
+static int stop_on_full_disk_child(void)
+{
+	struct journal *j = open_with(1 << 20, NULL);
+
+	limit_files(20000);
+	for (unsigned i = 0; i < 1000; i++)
+		add(j, CDR_END, i, 0);
+	journal_close(&j);
+	return sink.total < 1000 ? 0 : 11;
+}
+
+/* Stopped while the disk is full: the intake keeps what no segment took, whatever boots next. */
+static void test_stop_on_full_disk(void **state)
+{
+	struct journal *j;
+
+	in_child(stop_on_full_disk_child);
+	j = open_with(1 << 20, NULL);
+	assert_true(journal_flush(j, 5 * SEC));
+	journal_close(&j);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_true(sink.times[i][0] <= 1);
+	assert_int_equal(sink.times[999][0], 1);
+	assert_true(sink.in_order);
+}
+
+static int no_room_child(void)
+{
+	struct journal_stats stats;
+	struct journal *j;
+
+	limit_files(200000);
+	j = open_with(1 << 16, NULL);
+	if (!j)
+		return 11;
+	for (unsigned i = 0; i < 1000; i++)
+		add(j, CDR_END, i, 0);
+	if (!journal_flush(j, 5 * SEC))
+		return 12;
+	journal_stats(j, &stats);
+	journal_close(&j);
+	return stats.intake_bytes == 0 && stats.overflowed == 1000 && sink.total == 1000 ? 0 : 13;
+}
+
+/* No room for the intake is no reason not to start. */
+static void test_no_room_for_intake(void **state)
+{
+	in_child(no_room_child);
 }
 
 static void test_bad_position(void **state)
@@ -345,15 +493,72 @@ static void test_bad_position(void **state)
 	journal_close(&j);
 }
 
+/* A run is killed when three entries stand in its intake, ids 1 to 3. */
+static int killed_child(void)
+{
+	struct journal *j = open_with(1 << 20, NULL);
+
+	limit_files(100); /* so that no segment takes them */
+	for (uint64_t i = 1; i <= 3; i++)
+		add(j, CDR_END, i, 0);
+	_exit(0);
+}
+
+static void start_after(unsigned wanted)
+{
+	struct journal *j = open_with(1 << 20, NULL);
+
+	assert_non_null(j);
+	assert_true(journal_flush(j, 5 * SEC));
+	journal_close(&j);
+	assert_int_equal(sink.total, wanted);
+}
+
+static void test_killed(void **state)
+{
+	in_child(killed_child);
+	start_after(3);
+	start_after(3);
+}
+
+/* The machine died, too: what the intake says cannot be relied on. */
+static void test_other_boot(void **state)
+{
+	in_child(killed_child);
+	set_boot("another");
+	start_after(0);
+}
+
+static void test_damaged_intake(void **state)
+{
+	char path[128];
+	unsigned char *bytes;
+
+	in_child(killed_child);
+	bytes = map_intake();
+	bytes[INTAKE_HEADER + INTAKE_LANE + 200] ^= 1; /* in the second entry's text */
+	munmap(bytes, intake_size(LANES, lane_bytes));
+	start_after(1);
+	snprintf(path, sizeof(path), "%s/intake.damaged", folder);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_one_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_threads_and_segments, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_small_lanes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_entry_too_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sink_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_on_full_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_room_for_intake, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_boot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_intake, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_position, setup, teardown),
 	};
 

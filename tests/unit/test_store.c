@@ -520,8 +520,8 @@ static void test_with_journal(void **state)
 	for (unsigned i = 1; i <= 500; i++) {
 		struct cdr cdr = { .call_id = i, .attempt = 1, .started = BASE, .caller = "1" };
 
-		journal_add(j, cdr_encode(CDR_ATTEMPT, &cdr));
-		journal_add(j, cdr_encode(CDR_END, &cdr));
+		journal_add(j, 0, cdr_encode(CDR_ATTEMPT, &cdr));
+		journal_add(j, 0, cdr_encode(CDR_END, &cdr));
 	}
 	assert_true(journal_flush(j, 10 * SEC));
 	assert_int_equal(count_of("calls"), 500);
