@@ -34,6 +34,7 @@ static const struct {
 	[REASON_NODE] = { "node", "serves calls of another node only" },
 	[REASON_GROUP] = { "group", "its groups are not open to this caller" },
 	[REASON_PAIR] = { "pair", "does not take calls from this number to that one" },
+	[REASON_TIME] = { "time", "its schedule keeps it from this call at this time" },
 	[REASON_TERMINATED] = { "terminated", "matches %V digits; a gateway that matches %L is "
 					      "terminating, so it is not tried" },
 	[REASON_TOO_MANY] = { "too_many", "stands behind the %L best" },

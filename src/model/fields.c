@@ -66,6 +66,23 @@ static const struct model_field_info limit_window_fields[] = {
 	  .most = LINES_MOST, .help = "Most simultaneous calls while the window is open; 0 = no limit." },
 };
 
+static const struct model_field_info prefix_window_fields[] = {
+	WINDOW_FIELDS(model_prefix_window, when),
+	{ .name = "action", .type = FIELD_CHOICE, .offset = AT(model_prefix_window, allow), .required = true,
+	  .choices = "forbid|allow", .most = 1,
+	  .help = "forbid: while the window is open it takes no call whose number one of the prefixes begins; allow: only those." },
+	{ .name = "of", .type = FIELD_CHOICE, .offset = AT(model_prefix_window, of_caller), .choices = "callee|caller",
+	  .most = 1, .help = "Whose number: the called one or the caller's." },
+	{ .name = "prefixes", .type = FIELD_PREFIXES, LIST(model_prefix_window, prefixes), .required = true,
+	  .help = "Beginnings of numbers; \"\" = all." },
+};
+
+static const struct model_field_info priority_window_fields[] = {
+	WINDOW_FIELDS(model_priority_window, when),
+	{ .name = "priority", .type = FIELD_COUNT, .offset = AT(model_priority_window, priority), .required = true,
+	  .most = 1000000, .help = "Its priority while the window is open." },
+};
+
 static const struct model_field_info calendar_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_calendar, name), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Unique name." },
@@ -244,6 +261,11 @@ static const struct model_field_info routing_fields[] = {
 	  .help = "It takes only calls that one of its pairs fits." },
 	{ .name = "priority", .type = FIELD_COUNT, .offset = AT(model_routing, priority), .most = 1000000,
 	  .help = "Among equal prefixes the smaller one is tried first." },
+	{ .name = "scheduled_priorities", .type = FIELD_OBJECTS, .of = KIND_PRIORITY_WINDOW,
+	  LIST(model_routing, scheduled_priorities),
+	  .help = "Priorities at certain times: the first whose window is open replaces priority." },
+	{ .name = "scheduled_prefixes", .type = FIELD_OBJECTS, .of = KIND_PREFIX_WINDOW, LIST(model_routing, scheduled_prefixes),
+	  .help = "Numbers that it takes, or does not, at certain times." },
 	{ .name = "protect", .type = FIELD_BOOL, .offset = AT(model_routing, protect),
 	  .help = "Kept for when all others have failed." },
 	LIMIT_FIELDS(model_routing),
@@ -332,6 +354,10 @@ const struct kind_info kinds[KINDS_ALL] = {
 	[KIND_PHONE] = { "phone", "phones", sizeof(struct model_phone), phone_fields, ARRAY_SIZE(phone_fields),
 			 AT(model, phones), AT(model, n_phones), AT(model_phone, load) },
 	[KIND_RATE] = { "rate", NULL, sizeof(struct model_rate), rate_fields, ARRAY_SIZE(rate_fields), 0, 0, NO_LOAD },
+	[KIND_PREFIX_WINDOW] = { "prefix_window", NULL, sizeof(struct model_prefix_window), prefix_window_fields,
+				 ARRAY_SIZE(prefix_window_fields), 0, 0, NO_LOAD },
+	[KIND_PRIORITY_WINDOW] = { "priority_window", NULL, sizeof(struct model_priority_window), priority_window_fields,
+				   ARRAY_SIZE(priority_window_fields), 0, 0, NO_LOAD },
 	[KIND_LIMIT_WINDOW] = { "line_limit_window", NULL, sizeof(struct model_limit_window), limit_window_fields,
 				ARRAY_SIZE(limit_window_fields), 0, 0, NO_LOAD },
 };
@@ -406,6 +432,7 @@ static const struct {
 	{ "timeoutSessionProgress", "progress_timeout" }, { "timeoutSessionProgressSdp", "progress_sdp_timeout" },
 	{ "sipRequestAddressMethod", "request_address" }, { "sipResponseAddressMethod", "response_address" },
 	{ "sipAuthenticationMethod", "auth" }, { "sipAuthenticationUser", "user" },
+	{ "scheduledCallinPrefixes", "scheduled_prefixes" }, { "scheduledPriority", "scheduled_priorities" },
 	{ "prefixStyle", "prefix_style" }, { "softswitchName", "node" }, { "denyCallerCallee", "pairs" },
 	{ "denyCallerCalleeAllow", "pairs_allow" }, { "routingGatewayGroups", "routing_groups" },
 	{ "routingGatewayGroupsAllow", "routing_groups_allow" }, { "firstRoutePolicy", "first_policy" },

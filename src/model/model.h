@@ -303,6 +303,19 @@ struct model_pair {
 	const char *caller, *callee;
 };
 
+/* While the window is open: which callers' or called numbers a routing gateway takes, or does not. */
+struct model_prefix_window {
+	struct model_window when;
+	int allow;			/* 0 = not those that one of the prefixes begins, 1 = only those */
+	int of_caller;			/* 0 = of the called number, 1 = of the caller's */
+	unsigned n_prefixes;
+	const char **prefixes;
+};
+struct model_priority_window {
+	struct model_window when;
+	int priority;
+};
+
 enum prefix_style { PREFIX_CONTINUES, PREFIX_TERMINATES };
 
 /* How a caller hears that it rings: as the gateway says, or always with a session description. */
@@ -358,7 +371,11 @@ struct model_routing {			/* routing gateway: where calls go out */
 	unsigned n_pairs;
 	struct model_pair *pairs;
 	bool pairs_allow;		/* takes only calls that a pair fits; false: all but those */
+	unsigned n_scheduled_prefixes;
+	struct model_prefix_window *scheduled_prefixes;
 	int priority;			/* smaller first */
+	unsigned n_scheduled_priorities;
+	struct model_priority_window *scheduled_priorities;	/* the first that holds replaces priority */
 	bool protect;
 	struct model_limits limits;
 	unsigned n_groups;
@@ -464,6 +481,8 @@ struct model {
 
 /* Is the live quality of this gateway counted? */
 bool model_quality_counts(const struct model *m, const struct model_routing *gw);
+/* The priority in force at that moment. */
+int model_priority(const struct model *m, const struct model_routing *gw, uint64_t utc_us);
 /* Whose clocks count for an account (NULL = nobody's): its own or the system's. */
 const struct zone *model_zone(const struct model *m, const struct model_account *account);
 

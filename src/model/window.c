@@ -58,6 +58,16 @@ int model_line_limit(const struct model_limits *limits, const struct zone *zone,
 	return limits->line_limit;
 }
 
+int model_priority(const struct model *m, const struct model_routing *gw, uint64_t utc_us)
+{
+	const struct zone *zone = model_zone(m, gw->account);
+
+	for (unsigned i = 0; i < gw->n_scheduled_priorities; i++)
+		if (model_window_holds(&gw->scheduled_priorities[i].when, zone, utc_us))
+			return gw->scheduled_priorities[i].priority;
+	return gw->priority;
+}
+
 const struct zone *model_zone(const struct model *m, const struct model_account *account)
 {
 	return account && account->zone ? account->zone : m->zone;

@@ -14,6 +14,7 @@ static const uint8_t obstacles[REASONS] = {
 	[REASON_NODE] = LASTING,
 	[REASON_GROUP] = LASTING,
 	[REASON_PAIR] = LASTING,
+	[REASON_TIME] = LASTING,
 	[REASON_TERMINATED] = LASTING,
 	[REASON_CALLER_FORBIDDEN... REASON_CALLEE_BLACKLISTED] = LASTING,
 };
@@ -99,7 +100,7 @@ static struct reason usable(const struct model_routing *gw, int64_t lines, uint6
  * whether or not it can take the call now. */
 static struct reason reached(struct planning *p, const struct model_routing *gw, unsigned matched)
 {
-	struct reason reason = route_serves(p->req, p->caller, gw);
+	struct reason reason = route_serves(p->m, p->req, p->caller, gw);
 
 	if (reason.code != REASON_CHOSEN)
 		return reason;
@@ -204,7 +205,7 @@ static void planning_begin(struct planning *p, const struct model *m,
 	p->why = why;
 	memset(p->obstacles, 0, sizeof(p->obstacles));
 	p->ends_at = p->n = 0;
-	sort_chain_build(&p->chain, m, p->caller, req->mono_us);
+	sort_chain_build(&p->chain, m, p->caller, req);
 	memset(p->seen, 0, (m->n_routings + 63) / 64 * sizeof(p->seen[0]));
 }
 

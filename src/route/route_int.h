@@ -13,14 +13,14 @@ struct ranked {
 /* The keys in the order in which they count. */
 struct sort_chain {
 	const struct model *m;
-	uint64_t mono_us;
+	uint64_t mono_us, utc_us;
 	unsigned n;
 	uint8_t key[ROUTE_KEYS_MAX];
 	bool by_quality, by_cost;
 };
 /* As parameters and the caller's policies (NULL = none) have it. */
 void sort_chain_build(struct sort_chain *chain, const struct model *m, const struct model_routes *caller,
-		      uint64_t mono_us);
+		      const struct call_request *req);
 const char *sort_key_name(unsigned key);
 /* Fill the values of `candidate`, a gateway with so many lines in use. */
 void sort_rank(const struct sort_chain *chain, const struct route_candidate *candidate, int64_t lines,
@@ -29,8 +29,8 @@ void sort_rank(const struct sort_chain *chain, const struct route_candidate *can
 int sort_compare(const struct sort_chain *chain, const struct ranked *a, const struct ranked *b);
 
 /* Is this gateway there for this call at all? REASON_CHOSEN if so; else why not, whatever its state. */
-struct reason route_serves(const struct call_request *req, const struct model_routes *caller,
-			      const struct model_routing *gw);
+struct reason route_serves(const struct model *m, const struct call_request *req, const struct model_routes *caller,
+			   const struct model_routing *gw);
 /* What the caller's calls may use; NULL = anything. */
 const struct model_routes *route_caller(const struct admit_result *from);
 

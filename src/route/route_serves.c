@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who serves a call at all, as the configuration has it: node, groups open to the caller, pairs of numbers and what
- * else restricts them. A gateway that does not is not there for this call; its prefix style does not count either. */
+/* Who serves a call at all, as the configuration has it: node, groups open to the caller, pairs of numbers, its
+ * schedule and what else restricts numbers. A gateway that does not is not there for this call; its prefix style does not count either. */
 #include "route/route_int.h"
 
 const struct model_routes *route_caller(const struct admit_result *from)
@@ -26,8 +26,41 @@ static bool pair_fits(const struct call_request *req, const struct model_routing
 	return false;
 }
 
-struct reason route_serves(const struct call_request *req, const struct model_routes *caller,
-			   const struct model_routing *gw)
+static bool window_fits(const struct call_request *req, const struct model_prefix_window *window)
+{
+	struct span number = window->of_caller ? req->caller : req->callee;
+
+	for (unsigned i = 0; i < window->n_prefixes; i++)
+		if (span_starts(number, span_of(window->prefixes[i])))
+			return true;
+	return false;
+}
+
+/* Of the windows that are open now none may forbid the call, and where some allow numbers of a side, one of them must
+ * allow this one. */
+static bool schedule_permits(const struct model *m, const struct call_request *req,
+			     const struct model_routing *gw)
+{
+	const struct zone *zone = model_zone(m, gw->account);
+	bool asked[2] = { false, false }, allowed[2] = { false, false };
+
+	for (unsigned i = 0; i < gw->n_scheduled_prefixes; i++) {
+		const struct model_prefix_window *window = &gw->scheduled_prefixes[i];
+		bool fits = window_fits(req, window);
+
+		if ((!window->allow && !fits) ||
+		    !model_window_holds(&window->when, zone, req->utc_us))
+			continue;
+		if (!window->allow)
+			return false;
+		asked[window->of_caller] = true;
+		allowed[window->of_caller] = allowed[window->of_caller] || fits;
+	}
+	return asked[0] == allowed[0] && asked[1] == allowed[1];
+}
+
+struct reason route_serves(const struct model *m, const struct call_request *req,
+			   const struct model_routes *caller, const struct model_routing *gw)
 {
 	struct reason reason = { REASON_CHOSEN, gw->name, 0, 0 };
 
@@ -37,6 +70,8 @@ struct reason route_serves(const struct call_request *req, const struct model_ro
 		reason.code = REASON_GROUP;
 	else if (gw->n_pairs && pair_fits(req, gw) != gw->pairs_allow)
 		reason.code = REASON_PAIR;
+	else if (gw->n_scheduled_prefixes && !schedule_permits(m, req, gw))
+		reason.code = REASON_TIME;
 	else
 		reason = admit_numbers(&gw->numbers, req->caller, req->callee);
 	reason.object = gw->name;

@@ -8,6 +8,7 @@ struct ranking {
 	const struct model *m;
 	const struct route_candidate *candidate;
 	int64_t lines;
+	uint64_t utc_us;
 	struct quality quality;
 };
 
@@ -27,7 +28,9 @@ static int64_t by_prefix(const struct ranking *r)
 
 static int64_t by_priority(const struct ranking *r)
 {
-	return r->candidate->gateway->priority;
+	const struct model_routing *gw = r->candidate->gateway;
+
+	return gw->n_scheduled_priorities ? model_priority(r->m, gw, r->utc_us) : gw->priority;
 }
 
 /* With fewer calls than quality_min_calls a figure says nothing: it counts as the best. Whole percents, seconds
@@ -147,9 +150,9 @@ static void chain_add_policies(struct sort_chain *chain, const struct model_rout
 }
 
 void sort_chain_build(struct sort_chain *chain, const struct model *m,
-		      const struct model_routes *caller, uint64_t mono_us)
+		      const struct model_routes *caller, const struct call_request *req)
 {
-	*chain = (struct sort_chain){ .m = m, .mono_us = mono_us };
+	*chain = (struct sort_chain){ .m = m, .mono_us = req->mono_us, .utc_us = req->utc_us };
 	chain_add(chain, SORT_PROTECT);
 	chain_add_place(chain, &m->params, BEFORE_PREFIX);
 	chain_add(chain, SORT_PREFIX);
@@ -165,7 +168,9 @@ void sort_chain_build(struct sort_chain *chain, const struct model *m,
 void sort_rank(const struct sort_chain *chain, const struct route_candidate *candidate,
 	       int64_t lines, struct ranked *out)
 {
-	struct ranking r = { .m = chain->m, .candidate = candidate, .lines = lines };
+	struct ranking r = {
+		.m = chain->m, .candidate = candidate, .lines = lines, .utc_us = chain->utc_us
+	};
 
 	if (chain->by_quality && model_quality_counts(chain->m, candidate->gateway))
 		quality_read(candidate->gateway->quality, &chain->m->params, chain->mono_us,

@@ -59,6 +59,28 @@ static void add_pair(struct buf *out)
 	buf_addf(out, "\"%s:%s\"", caller, callee);
 }
 
+static void add_hours(struct buf *out)
+{
+	buf_addf(out, "from: \"%02u:00\", to: \"%02u:00\"", rng_below(24), rng_below(25));
+}
+
+static void add_prefix_window(struct buf *out)
+{
+	buf_add_str(out, "{ ");
+	add_hours(out);
+	buf_addf(out, ", action: %s, of: %s", one_in(2) ? "allow" : "forbid",
+		 one_in(2) ? "caller" : "callee");
+	write_list(out, "prefixes", 1 + rng_below(2), add_prefix);
+	buf_add_str(out, " }");
+}
+
+static void add_priority_window(struct buf *out)
+{
+	buf_add_str(out, "{ ");
+	add_hours(out);
+	buf_addf(out, ", priority: %u }", rng_below(3));
+}
+
 /* Each once, hence in rising order. */
 static void write_groups(struct buf *out, const char *key)
 {
@@ -100,6 +122,10 @@ static void write_gateway(struct buf *out, unsigned i, bool open)
 		write_list(out, "pairs", 1 + rng_below(3), add_pair);
 		buf_addf(out, ", pairs_allow: %s", one_in(2) ? "true" : "false");
 	}
+	if (one_in(5))
+		write_list(out, "scheduled_prefixes", 1 + rng_below(3), add_prefix_window);
+	if (one_in(5))
+		write_list(out, "scheduled_priorities", 1 + rng_below(2), add_priority_window);
 	if (one_in(2))
 		buf_addf(out, ", line_limit: %u", 1 + rng_below(4));
 	if (one_in(6))
@@ -120,7 +146,7 @@ static void write_config(struct buf *out, unsigned n)
 {
 	buf_addf(out,
 		 "version: 1\nparameters: { sort_by_asr: %u, sort_by_acd: %u, sort_by_pdd: %u, "
-		 "sort_by_cost: %u, sort_cost_first: %s, quality_min_calls: %u }\n",
+		 "sort_by_cost: %u, sort_cost_first: %s, quality_min_calls: %u, time_zone: UTC }\n",
 		 rng_below(4), rng_below(4), rng_below(4), rng_below(4),
 		 one_in(2) ? "true" : "false", rng_below(3));
 	buf_add_str(out,
@@ -190,6 +216,46 @@ static int longest(const struct model_routing *gw, struct span number)
 	return best;
 }
 
+static bool open_at(const struct model_window *w, uint64_t utc_us)
+{
+	uint64_t second = utc_us / SEC % 86400;
+
+	if (w->from < w->to)
+		return w->from <= second && second < w->to;
+	return w->from <= second || second < w->to;
+}
+
+static bool at_this_time(const struct naive *t, const struct model_routing *gw)
+{
+	int said[2] = { -1, -1 }; /* nothing, no, yes */
+
+	for (unsigned i = 0; i < gw->n_scheduled_prefixes; i++) {
+		const struct model_prefix_window *w = &gw->scheduled_prefixes[i];
+		bool fits = false;
+
+		if (!open_at(&w->when, t->req->utc_us))
+			continue;
+		for (unsigned j = 0; j < w->n_prefixes; j++)
+			fits = fits || begins(w->of_caller ? t->req->caller : t->req->callee,
+					      w->prefixes[j]);
+		if (!w->allow && fits)
+			return false;
+		if (w->allow && said[w->of_caller] < 1)
+			said[w->of_caller] = fits;
+	}
+	return said[0] != 0 && said[1] != 0;
+}
+
+static int priority_at(const struct model_routing *gw, uint64_t utc_us)
+{
+	int priority = gw->priority;
+
+	for (unsigned i = gw->n_scheduled_priorities; i > 0; i--)
+		if (open_at(&gw->scheduled_priorities[i - 1].when, utc_us))
+			priority = gw->scheduled_priorities[i - 1].priority;
+	return priority;
+}
+
 static enum reason_code serves(const struct naive *t, const struct model_routing *gw)
 {
 	bool member = false, pair = false;
@@ -211,6 +277,8 @@ static enum reason_code serves(const struct naive *t, const struct model_routing
 		return REASON_PAIR;
 	if (gw->n_pairs && !gw->pairs_allow && pair)
 		return REASON_PAIR;
+	if (!at_this_time(t, gw))
+		return REASON_TIME;
 	return REASON_CHOSEN;
 }
 
@@ -306,7 +374,8 @@ static int compare_seen(const void *x, const void *y)
 	if (!o)
 		o = by_place(a, b, 2);
 	if (!o)
-		o = order(a->gw->priority, b->gw->priority);
+		o = order(priority_at(a->gw, sorting->req->utc_us),
+			  priority_at(b->gw, sorting->req->utc_us));
 	if (!o)
 		o = by_place(a, b, 3);
 	if (!o)
@@ -423,6 +492,7 @@ static void test_plans(void **state)
 			char caller[8], callee[16];
 			struct call_request req = { .node = "n0", .mono_us = NOW };
 
+			req.utc_us = rng_below(86400) * SEC;
 			req.caller = span_of(digits(caller, 4));
 			req.callee = span_of(digits(callee, 8));
 			compare_call(m, &req);
