@@ -230,7 +230,10 @@ static void call_keep_arrival(struct call *call, const struct call_arrival *arri
 
 	call->numbers.display = dup_or_null(call->setup, arrival->display);
 	call->numbers.identity = trusted ? dup_or_null(call->setup, arrival->identity) : NULL;
-	call->numbers.privacy = trusted ? dup_or_null(call->setup, arrival->privacy) : NULL;
+	if (!call->from.mapping || call->from.mapping->recognize_privacy)
+		call->numbers.privacy = dup_or_null(call->setup, arrival->privacy);
+	call->numbers.preferred = dup_or_null(call->setup, arrival->preferred);
+	call->numbers.diversions = dup_or_null(call->setup, arrival->diversions);
 	call->numbers.headers = dup_or_null(call->setup, arrival->headers);
 	call->numbers.max_forwards = arrival->max_forwards;
 	if (arrival->offer)
@@ -586,7 +589,7 @@ void call_on_answer(struct leg *leg, const struct media_desc *media)
 	call->candidates = NULL;
 	call->offer = call->early = NULL;
 	call->numbers.display = call->numbers.identity = call->numbers.privacy =
-		call->numbers.headers = NULL;
+		call->numbers.preferred = call->numbers.diversions = call->numbers.headers = NULL;
 	arena_free(&call->setup);
 }
 

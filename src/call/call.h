@@ -110,7 +110,9 @@ struct call_arrival {
 	struct call_request request;
 	const struct media_desc *offer;	/* NULL: late offer */
 	struct span display;		/* caller's display name */
-	struct span identity, privacy;	/* asserted identity URI, Privacy value: kept if the gateway is trusted */
+	struct span identity;		/* asserted number: kept if the gateway is trusted */
+	struct span privacy;		/* "id;user": kept if the gateway's wish for it counts */
+	struct span preferred, diversions;	/* preferred number; who diverted the call, as the edge wrote it */
 	struct span headers;		/* header lines that policy lets pass */
 	int max_forwards;
 	bool stale;			/* credentials were right but the nonce too old */
@@ -162,7 +164,7 @@ const struct model *call_model(const struct call *call);
 uint64_t call_id(const struct call *call);
 /* Numbers and identity to send to the callee's side. */
 struct call_numbers {
-	const char *caller, *callee, *display, *identity, *privacy, *headers;
+	const char *caller, *callee, *display, *identity, *privacy, *preferred, *diversions, *headers;
 	int max_forwards;
 };
 const struct call_numbers *call_numbers(const struct call *call);

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #define SDP_MAX 16384
-#define URI_MAX 400
-#define EXTRA_MAX (2048 + EDGE_HEADERS_MAX)
+#define URI_MAX 700
+#define EXTRA_MAX (4096 + EDGE_HEADERS_MAX)
 
 struct dial {
 	struct sip_leg *leg;
@@ -79,48 +79,28 @@ static void write_request_uri(const struct dial *d, struct buf *out, enum net_pr
 		buf_add_str(out, proto == NET_TCP ? ";transport=tcp" : ";transport=tls");
 }
 
-/* A quoted string cannot hold CR, LF or a bare quote; what came escaped stays so. */
-static void add_display(struct buf *out, const char *display)
+/* The number that a phone shows instead of its own, where the gateway wants it. */
+static const char *caller_of(const struct sip_leg *leg, const struct dial *d)
 {
-	buf_add_char(out, '"');
-	for (const char *p = display; *p && p - display < 128; p++) {
-		if (*p == '\\' && p[1] && p[1] != '\r' && p[1] != '\n') {
-			buf_add(out, p, 2);
-			p++;
-		} else if ((unsigned char)*p >= ' ' && *p != '"' && *p != '\\') {
-			buf_add_char(out, *p);
-		}
-	}
-	buf_add_str(out, "\" ");
+	const struct model_phone *phone = call_from(leg->base.call)->phone;
+
+	if (phone && phone->display && (!d->gateway || d->gateway->phone_display))
+		return phone->display;
+	return call_numbers(leg->base.call)->caller;
 }
 
-static void write_from(const struct dial *d, const struct call_numbers *numbers,
-		       const char *local_host, struct buf *out)
+static struct edge_shown shown_to(const struct sip_leg *leg, const struct dial *d,
+				  const char *local)
 {
-	char user[160];
+	const struct call_numbers *numbers = call_numbers(leg->base.call);
+	const char *host = d->gateway ? d->gateway->from_host : d->phone->from_host;
 
-	edge_escape_user(numbers->caller[0] ? numbers->caller : "anonymous", user, sizeof(user));
-	if (numbers->display)
-		add_display(out, numbers->display);
-	buf_addf(out, "<sip:%s@%s>", user,
-		 d->gateway && d->gateway->from_host ? d->gateway->from_host : local_host);
-}
-
-/* Identity goes on under our own host, and only to those who are trusted with it (RFC 3325 5). */
-static void write_identity(const struct dial *d, const struct call_numbers *numbers,
-			   const char *local_host, struct buf *out)
-{
-	struct sip_uri uri;
-	struct span user;
-
-	if (!d->leg->sip->trust_identity)
-		return;
-	if (numbers->identity && sip_uri_decode(&uri, span_of(numbers->identity)) == 0) {
-		user = uri.user;
-		buf_addf(out, "P-Asserted-Identity: <sip:%.*s@%s>\r\n", SPAN_ARG(user), local_host);
-	}
-	if (numbers->privacy)
-		buf_addf(out, "Privacy: %s\r\n", numbers->privacy);
+	return (struct edge_shown){ .sip = leg->sip,
+				    .numbers = numbers,
+				    .caller = caller_of(leg, d),
+				    .host = host ? host : local,
+				    .vouched =
+					    numbers->identity || call_from(leg->base.call)->phone };
 }
 
 static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow *flow,
@@ -130,6 +110,7 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 	struct buf from = BUF_INIT(URI_MAX), to = BUF_INIT(URI_MAX), extra = BUF_INIT(EXTRA_MAX),
 		   sdp = BUF_INIT(SDP_MAX);
 	struct sip_session_config config;
+	struct edge_shown shown;
 	char local[NET_ADDR_TEXT];
 	struct sip_dial dial = { .flow = *flow,
 				 .uri = uri,
@@ -138,14 +119,16 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 
 	leg->flow = *flow;
 	net_addr_format_uri(&flow->local, local);
-	write_from(d, numbers, local, &from);
+	shown = shown_to(leg, d, local);
+	edge_from_write(&shown, &from);
 	buf_addf(&to, "<sip:%s@", d->user);
 	add_host(&to, d->host, d->port);
 	buf_add_char(&to, '>');
 	if (d->route.len)
 		buf_addf(&extra, "Route: %.*s\r\n", SPAN_ARG(d->route));
-	write_identity(d, numbers, local, &extra);
-	edge_headers_add(&extra, span_of(numbers->headers), leg->sip->pass_headers);
+	edge_identity_write(&shown, &extra);
+	edge_headers_add(&extra, span_of(numbers->headers), leg->sip->pass_headers,
+			 leg->sip->shown.diversion == SEND_AUTO ? SPAN_NONE : SPAN("Diversion"));
 	dial.sdp = edge_write_sdp(leg, d->offer, &sdp);
 	dial.from = buf_span(&from);
 	dial.to = buf_span(&to);
@@ -335,15 +318,19 @@ int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate,
 	const struct call_numbers *numbers = call_numbers(leg->base.call);
 	struct dial *d = calloc(1, sizeof(*d));
 	struct media_desc *own = NULL;
+	struct edge_shown shown;
 
 	leg->dial = d;
 	leg->number_out = strdup(numbers->callee);
-	leg->caller_out = strdup(numbers->caller);
-	if (!d || !leg->number_out || !leg->caller_out)
+	if (!d || !leg->number_out)
 		return -ENOMEM;
 	d->leg = leg;
 	d->gateway = candidate->gateway;
 	d->phone = candidate->phone;
+	shown = shown_to(leg, d, "");
+	leg->caller_out = strdup(edge_caller_is_hidden(&shown) ? "anonymous" : shown.caller);
+	if (!leg->caller_out)
+		return -ENOMEM;
 	edge_escape_user(numbers->callee, d->user, sizeof(d->user));
 	if (offer) {
 		own = media_desc_dup(call_setup_arena(leg->base.call), offer);

@@ -61,7 +61,7 @@ struct span edge_headers_collect(struct arena *arena, const struct sip_msg *invi
 	return out;
 }
 
-void edge_headers_add(struct buf *out, struct span lines, const char *list)
+void edge_headers_add(struct buf *out, struct span lines, const char *list, struct span but)
 {
 	struct span line, name, value;
 
@@ -70,7 +70,7 @@ void edge_headers_add(struct buf *out, struct span lines, const char *list)
 	while (lines.len) {
 		span_cut(lines, '\n', &line, &lines);
 		span_cut(line, ':', &name, &value);
-		if (!model_header_listed(list, name))
+		if (!model_header_listed(list, name) || span_ieq(name, but))
 			continue;
 		buf_add_span(out, line);
 		buf_add_char(out, '\n');

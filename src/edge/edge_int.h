@@ -65,11 +65,32 @@ bool edge_restrict(const struct sip_leg *leg, struct media_desc *media);
 
 /* edge_headers.c: the caller's headers that may pass at all and that his side's list names, as lines in `arena`. */
 struct span edge_headers_collect(struct arena *arena, const struct sip_msg *invite, const char *list);
-/* Of such lines those that the other side's list names. */
-void edge_headers_add(struct buf *out, struct span lines, const char *list);
+/* Of such lines those that the other side's list names, but none called `but`. */
+void edge_headers_add(struct buf *out, struct span lines, const char *list, struct span but);
 
 /* Does a phone's Contact name another address than the one it is at? */
 bool edge_is_natted(struct span contact, const struct net_flow *flow);
+
+/* edge_identity.c */
+/* The user part of a SIP URI or the number of a tel URI, unescaped into dst; SPAN_NONE if there is none or it
+ * cannot be a number. */
+struct span edge_number_of(struct span uri, char *dst, size_t size);
+/* Identities, privacy and diversions of an INVITE, into the arena. */
+void edge_identity_read(struct arena *arena, const struct sip_msg *msg, struct call_arrival *arrival);
+/* The numbers from where the caller's gateway wants them read, if it does. */
+void edge_numbers_read(struct edge *edge, const struct sip_msg *msg, struct call_arrival *arrival);
+/* What one side is shown of the caller. Borrowed. */
+struct edge_shown {
+	const struct model_sip *sip;	/* the side's */
+	const struct call_numbers *numbers;
+	const char *caller, *host;	/* the number; the host that it stands at, brackets included */
+	bool vouched;			/* the number is known to be the caller's */
+};
+/* He asked for privacy, and the side is not trusted with it. */
+bool edge_caller_is_hidden(const struct edge_shown *shown);
+void edge_from_write(const struct edge_shown *shown, struct buf *out);
+/* P-Asserted-Identity and the others, as lines. */
+void edge_identity_write(const struct edge_shown *shown, struct buf *out);
 
 /* edge_dial.c */
 struct dial;

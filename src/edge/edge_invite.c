@@ -68,35 +68,6 @@ void edge_challenge(struct edge *edge, struct sip_stx *tx, const struct sip_msg 
 	buf_free(&lines);
 }
 
-/* ---- numbers and identity ------------------------------------------------------------------ */
-
-/* The user part of a SIP URI or the number of a tel URI, unescaped into dst; SPAN_NONE if there is none or it
- * cannot be a number. */
-static struct span number_of(struct span uri_text, char dst[NUMBER_MAX])
-{
-	struct sip_uri uri;
-	ssize_t len;
-
-	if (sip_uri_decode(&uri, uri_text))
-		return SPAN_NONE;
-	/* Parameters may hide in the user part ("123;phone-context=..."): they are not digits to route by. */
-	len = sip_unescape(span_head(uri.user, span_find(uri.user, ';')), dst, NUMBER_MAX - 1);
-	if (len <= 0 || memchr(dst, '\0', (size_t)len))
-		return SPAN_NONE;
-	return (struct span){ dst, (size_t)len };
-}
-
-static struct span identity_of(const struct sip_msg *msg)
-{
-	struct sip_values it = { 0 };
-	struct sip_name_addr identity;
-
-	if (!sip_next_value(msg, SIP_H_P_ASSERTED_IDENTITY, &it) ||
-	    sip_name_addr_decode(&identity, it.value))
-		return SPAN_NONE;
-	return identity.uri;
-}
-
 static void read_offer(struct edge *edge, const struct sip_msg *msg, struct call_arrival *arrival,
 		       struct media_desc **offer, char *why, size_t why_size, int *err)
 {
@@ -174,11 +145,11 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
 	arrival.request.utc_us = edge->config.loop->utc_us;
 	arrival.request.mono_us = edge->config.loop->now_us;
 	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0)
-		arrival.request.caller = number_of(from.uri, caller);
-	arrival.request.callee = number_of(sip_str(msg, msg->uri), callee);
+		arrival.request.caller = edge_number_of(from.uri, caller, sizeof(caller));
+	arrival.request.callee = edge_number_of(sip_str(msg, msg->uri), callee, sizeof(callee));
 	arrival.display = from.display;
-	arrival.identity = identity_of(msg);
-	arrival.privacy = sip_header(msg, SIP_H_PRIVACY);
+	edge_identity_read(edge->scratch, msg, &arrival);
+	edge_numbers_read(edge, msg, &arrival);
 	call_incoming(edge->config.host, &leg->base, &arrival);
 	arena_free(&edge->scratch);
 }

@@ -362,6 +362,7 @@ static void check_mapping(struct build *b, unsigned i)
 	const struct model_mapping *gw = &b->m->mappings[i];
 	char text[256];
 
+	b->m->reads_numbers |= gw->caller_from || gw->callee_from;
 	if (gw->auth == AUTH_DIGEST && (!gw->user || !gw->password))
 		build_object_error(b, KIND_MAPPING, i, 0,
 				   gw->user ? "auth: digest needs a password"

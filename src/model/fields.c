@@ -35,7 +35,7 @@
 	{ .name = "keep_udp", .type = FIELD_BOOL, .offset = AT(owner, sip.keep_udp), \
 	  .help = "Send large requests by UDP too instead of changing to TCP." }, \
 	{ .name = "trust_identity", .type = FIELD_BOOL, .offset = AT(owner, sip.trust_identity), \
-	  .help = "P-Asserted-Identity and Privacy pass to and from this peer." }, \
+	  .help = "This peer keeps identities to itself: P-Asserted-Identity and Privacy pass to and from it (RFC 3325)." }, \
 	{ .name = "pass_headers", .type = FIELD_HEADERS, .offset = AT(owner, sip.pass_headers), \
 	  .help = "Headers of the INVITE, such as User-to-User or X-*, that pass when both sides of the call list them." }
 
@@ -111,6 +111,27 @@ static const struct model_field_info calendar_fields[] = {
 	  .help = "false: its calls go to all routing gateways but those in routing_groups." }, \
 	POLICY_FIELD(owner, "first_policy", 0, "Among equal prefixes its calls prefer the gateway that answers most, keeps calls longest, rings soonest or costs least."), \
 	POLICY_FIELD(owner, "second_policy", 1, "The same among those that first_policy finds equal.")
+
+/* What a called side is shown of the caller. One who asked for privacy stays hidden from a side that is not trusted. */
+#define SHOWN_FIELDS(owner) \
+	{ .name = "send_display", .type = FIELD_BOOL, .offset = AT(owner, sip.shown.display), .unset = 1, \
+	  .help = "The caller's display name is sent to it." }, \
+	{ .name = "send_remote_party_id", .type = FIELD_BOOL, .offset = AT(owner, sip.shown.remote_party_id), \
+	  .help = "Remote-Party-ID with the caller's number is sent to it." }, \
+	{ .name = "send_privacy", .type = FIELD_CHOICE, .offset = AT(owner, sip.shown.privacy), \
+	  .choices = "auto|off|pass|id|none", .most = 4, \
+	  .help = "Privacy (RFC 3323) sent to it: auto = passed if it is trusted, never, passed, always id, always none." }, \
+	{ .name = "send_asserted_identity", .type = FIELD_CHOICE, .offset = AT(owner, sip.shown.asserted), \
+	  .choices = "auto|off|pass|caller", .most = 3, \
+	  .help = "P-Asserted-Identity sent to it: auto = passed if it is trusted, never, passed, the caller's number." }, \
+	{ .name = "send_preferred_identity", .type = FIELD_CHOICE, .offset = AT(owner, sip.shown.preferred), \
+	  .choices = "off|pass|caller", .least = 1, .most = 3, .unset = 1, \
+	  .help = "P-Preferred-Identity sent to it: never, passed, the caller's number." }, \
+	{ .name = "send_diversion", .type = FIELD_CHOICE, .offset = AT(owner, sip.shown.diversion), \
+	  .choices = "auto|off|pass", .most = 2, \
+	  .help = "Diversion (RFC 5806) sent to it: auto = by pass_headers, never, passed with our host." }, \
+	{ .name = "from_host", .type = FIELD_TEXT, .offset = AT(owner, from_host), .most = 253, \
+	  .help = "Host that the caller's number stands at, in From and the others; absent = our address." }
 
 static const struct model_field_info account_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_account, name), .required = true, .least = 1,
@@ -223,6 +244,14 @@ static const struct model_field_info mapping_fields[] = {
 	FENCE_FIELDS(model_mapping),
 	NUMBER_FIELDS(model_mapping),
 	SIP_FIELDS(model_mapping),
+	{ .name = "caller_from", .type = FIELD_CHOICE, .offset = AT(model_mapping, caller_from),
+	  .choices = "from|remote_party_id|display|asserted_identity|preferred_identity", .most = 4,
+	  .help = "Where the caller's number is read; From where that is absent." },
+	{ .name = "callee_from", .type = FIELD_CHOICE, .offset = AT(model_mapping, callee_from),
+	  .choices = "request_uri|to|diversion", .most = 2,
+	  .help = "Where the called number is read; the Request-URI where that is absent." },
+	{ .name = "recognize_privacy", .type = FIELD_BOOL, .offset = AT(model_mapping, recognize_privacy), .unset = 1,
+	  .help = "Its callers may ask for privacy (RFC 3323)." },
 	{ .name = "ring_signal", .type = FIELD_CHOICE, .offset = AT(model_mapping, ring_signal),
 	  .choices = "pass|183_sdp|180_sdp", .most = 2,
 	  .help = "How it hears ringing: as the gateway sends it, or once there is early media always as 183 or 180 with SDP." },
@@ -279,6 +308,9 @@ static const struct model_field_info routing_fields[] = {
 	TIMEOUT(model_routing, "progress_sdp_timeout", timeouts.progress_sdp_us, "As the parameter; 0s = the system's."),
 	TIMEOUT(model_routing, "ringing_timeout", timeouts.ringing_us, "As the parameter; 0s = the system's."),
 	SIP_FIELDS(model_routing),
+	SHOWN_FIELDS(model_routing),
+	{ .name = "phone_display", .type = FIELD_BOOL, .offset = AT(model_routing, phone_display), .unset = 1,
+	  .help = "A calling phone's display number is sent to it instead of its own." },
 	{ .name = "user", .type = FIELD_TEXT, .offset = AT(model_routing, user), .most = 64,
 	  .help = "Our user when it challenges us." },
 	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_routing, password), .most = 128,
@@ -286,8 +318,6 @@ static const struct model_field_info routing_fields[] = {
 	{ .name = "register", .type = FIELD_CHOICE, .offset = AT(model_routing, reg.type), .choices = "static|dynamic",
 	  .most = 1, .help = "dynamic: it registers here under its user (or name) and is called where it registered from." },
 	REGISTER_FIELDS(model_routing),
-	{ .name = "from_host", .type = FIELD_TEXT, .offset = AT(model_routing, from_host), .most = 253,
-	  .help = "Host in From; absent = our address." },
 	{ .name = "follow_redirects", .type = FIELD_CHOICE, .offset = AT(model_routing, follow_redirects),
 	  .choices = "system|off|on", .least = -1, .most = 1, .unset = -1, .help = "Follow its 3xx." },
 	{ .name = "quality", .type = FIELD_CHOICE, .offset = AT(model_routing, quality_counts), .choices = "system|off|on",
@@ -329,6 +359,7 @@ static const struct model_field_info phone_fields[] = {
 	NUMBER_FIELDS(model_phone),
 	SIP_FIELDS(model_phone),
 	ROUTES_FIELDS(model_phone),
+	SHOWN_FIELDS(model_phone),
 };
 
 const struct kind_info kinds[KINDS_ALL] = {
@@ -431,6 +462,11 @@ static const struct {
 	{ "timeoutTrying", "trying_timeout" }, { "timeoutRinging", "ringing_timeout" },
 	{ "timeoutSessionProgress", "progress_timeout" }, { "timeoutSessionProgressSdp", "progress_sdp_timeout" },
 	{ "sipRequestAddressMethod", "request_address" }, { "sipResponseAddressMethod", "response_address" },
+	{ "sipDisplay", "send_display" }, { "sipRemotePartyId", "send_remote_party_id" },
+	{ "sipPrivacy", "send_privacy" }, { "sipPAssertedIdentity", "send_asserted_identity" },
+	{ "sipPPreferredIdentity", "send_preferred_identity" }, { "enablePhoneDisplay", "phone_display" },
+	{ "sipCallerE164Domain", "caller_from" }, { "sipCalleeE164Domain", "callee_from" },
+	{ "sipPrivacySupport", "recognize_privacy" },
 	{ "sipAuthenticationMethod", "auth" }, { "sipAuthenticationUser", "user" },
 	{ "scheduledCallinPrefixes", "scheduled_prefixes" }, { "scheduledPriority", "scheduled_priorities" },
 	{ "prefixStyle", "prefix_style" }, { "softswitchName", "node" }, { "denyCallerCallee", "pairs" },

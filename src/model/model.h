@@ -260,6 +260,21 @@ struct model_timeouts {			/* 0 = the system's */
 	uint64_t invite_us, trying_us, progress_us, progress_sdp_us, ringing_us;
 };
 
+/* What a side is shown of the caller: by trust_identity, not at all, as received, or his number. */
+enum send_identity { SEND_AUTO, SEND_OFF, SEND_PASS, SEND_CALLER };
+enum send_privacy { SEND_PRIVACY_AUTO, SEND_PRIVACY_OFF, SEND_PRIVACY_PASS, SEND_PRIVACY_ID, SEND_PRIVACY_NONE };
+struct model_shown {
+	bool display, remote_party_id;
+	int privacy;			/* enum send_privacy */
+	int asserted, preferred;	/* enum send_identity */
+	int diversion;			/* SEND_AUTO = by pass_headers, SEND_OFF, SEND_PASS */
+};
+/* Where a mapping gateway's numbers are read from. */
+enum caller_from {
+	CALLER_FROM_FROM, CALLER_FROM_REMOTE_PARTY_ID, CALLER_FROM_DISPLAY, CALLER_FROM_ASSERTED, CALLER_FROM_PREFERRED
+};
+enum callee_from { CALLEE_FROM_REQUEST_URI, CALLEE_FROM_TO, CALLEE_FROM_DIVERSION };
+
 /* What both gateway kinds (and phones) say about SIP toward that peer. */
 struct model_sip {
 	const char *codecs;		/* "PCMA,PCMU" in order; NULL = all as offered */
@@ -268,7 +283,8 @@ struct model_sip {
 	bool update, info;		/* may be used toward and taken from this peer */
 	int request_address, response_address;	/* 0 source socket, 1 source host + given port, 2 as written */
 	bool keep_udp;			/* never switch a large request to TCP */
-	bool trust_identity;		/* P-Asserted-Identity, Privacy pass to and from this side */
+	bool trust_identity;		/* P-Asserted-Identity, Privacy pass to and from this side; it keeps them to itself */
+	struct model_shown shown;	/* routing gateways and phones */
 	const char *pass_headers;	/* "User-to-User,X-*": those both sides list pass; NULL = none */
 };
 
@@ -347,6 +363,8 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	struct model_fence fence;
 	struct model_numbers numbers;
 	struct model_sip sip;
+	int caller_from, callee_from;	/* enums */
+	bool recognize_privacy;		/* its callers may ask for privacy */
 	uint64_t max_duration_us;	/* 0 = the system's */
 	int ring_signal;		/* enum ring_signal */
 	const char *failed_codes;	/* statuses of failed calls replaced: "404:503"; NULL = none */
@@ -387,7 +405,8 @@ struct model_routing {			/* routing gateway: where calls go out */
 	struct model_sip sip;
 	const char *user, *password;	/* digest as client; when it registers here, its own (user NULL = its name) */
 	struct model_register reg;
-	const char *from_host;		/* host in From; NULL = our address */
+	const char *from_host;		/* host of the caller's number; NULL = our address */
+	bool phone_display;		/* a phone's display number stands for its own */
 	int follow_redirects;		/* -1 = the system's */
 	struct model_failover failover;
 	int quality_counts;		/* live quality: -1 = the system's route_quality, 0 off, 1 on */
@@ -411,6 +430,7 @@ struct model_phone {
 	struct model_numbers numbers;	/* of the calls that it makes */
 	struct model_sip sip;
 	struct model_routes routes;
+	const char *from_host;		/* as in model_routing, when it is called */
 	struct load *load;
 };
 
@@ -474,6 +494,7 @@ struct model {
 	struct model_fence fence;	/* the whole switch's */
 	struct load *load;		/* the whole switch's */
 	struct model_index *index;	/* opaque: by name, by address, by digest user, by prefix */
+	bool reads_numbers;		/* a gateway's numbers are read elsewhere than in From and Request-URI */
 	const struct model_mapping *open_digest;	/* an unlocked digest gateway that may call from anywhere, or NULL */
 	/* What blacklist_callers and its fellow parameters name. */
 	struct model_number_list black_callers, black_callees, white_callers, white_callees;

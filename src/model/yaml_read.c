@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #define SIZE_MOST (64u << 20)
-#define FIELDS_MOST 64
+#define FIELDS_MOST 128
 #define VERSION SPAN("1")
 
 /* ---- unknown keys -------------------------------------------------------------------------- */
@@ -279,7 +279,7 @@ static void read_object(struct reader *r, enum kind kind)
 	void *object = build_add(&r->b, kind, line);
 	char label[sizeof(r->object)];
 
-	static_assert(FIELDS_MOST >= 64, "room for all fields of a kind");
+	static_assert(FIELDS_MOST >= 128, "room for all fields of a kind");
 	assert(kinds[kind].n_fields <= FIELDS_MOST);
 	if (!object) {
 		r->stop = true;
