@@ -308,6 +308,16 @@ static bool call_admit(struct call *call, const struct call_arrival *arrival, st
 		call_refuse(call, END_SWITCH_DRAINING, "the switch is shutting down");
 		return false;
 	}
+	if (call_records_blocked(call->host, 1)) {
+		char text[128];
+
+		fmt_print(text, sizeof(text),
+			  "%llu records wait for the journal's disk, journal_waiting_max is %llu",
+			  (unsigned long long)journal_waiting(call->host->journal),
+			  (unsigned long long)call->model->params.journal_waiting_max);
+		call_refuse(call, END_JOURNAL_BLOCKED, text);
+		return false;
+	}
 	if (!admit_take(call->model, &arrival->request, result, why)) {
 		call_refuse(call, result->end, result->text);
 		return false;

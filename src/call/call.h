@@ -93,6 +93,7 @@ struct call_host {
 	struct slots calls;
 	struct call_counters {
 		uint64_t incoming, refused, failed, answered, ended;
+		uint64_t unrecorded;	/* refused while twice journal_waiting_max records waited */
 	} counters;
 };
 int call_host_init(struct call_host *host, uint32_t max_calls);

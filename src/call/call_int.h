@@ -92,6 +92,8 @@ void call_attempt_over(struct call *call);
 
 /* call_record.c */
 void call_record(struct call *call, enum cdr_kind kind, const struct call_end *end);
+/* Do `times` as many records wait for the disk as new calls may let wait? */
+bool call_records_blocked(const struct call_host *host, unsigned times);
 const char *call_reasons_text(struct arena *arena, const struct reasons *why);
 /* The earliest of three times, of which those that are 0 have not come. */
 uint64_t call_first_of(uint64_t a, uint64_t b, uint64_t c);

@@ -3,6 +3,7 @@
 #include "call/call_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *copy_media_address(struct arena *arena, const struct media_desc *media)
 {
@@ -124,6 +125,25 @@ static void record_attempt_fields(const struct call *call, struct cdr *cdr)
 	cdr->pdd_us = heard > call->attempt.started_us ? heard - call->attempt.started_us : 0;
 }
 
+bool call_records_blocked(const struct call_host *host, unsigned times)
+{
+	uint64_t most = host->model->params.journal_waiting_max;
+
+	return most && journal_waiting(host->journal) >= most * times;
+}
+
+/* A call that was up has its record in every case. One that was refused leaves it as long as twice as many wait as may:
+ * who is refused calls again, and memory has an end. */
+static void add_record(struct call_host *host, struct cdr_entry *entry, bool refused)
+{
+	if (refused && call_records_blocked(host, 2)) {
+		host->counters.unrecorded++;
+		free(entry);
+		return;
+	}
+	journal_add(host->journal, host->worker, entry);
+}
+
 /* The caller's leg may say the Reason that came with its BYE; the callee's leg likewise. */
 void call_record(struct call *call, enum cdr_kind kind, const struct call_end *end)
 {
@@ -156,7 +176,7 @@ void call_record(struct call *call, enum cdr_kind kind, const struct call_end *e
 			  (unsigned long long)call->id, cdr.end_code ? cdr.end_code : "answer");
 		return;
 	}
-	journal_add(call->host->journal, call->host->worker, entry);
+	add_record(call->host, entry, !call->attempt.number);
 }
 
 /* Whose call it would have been. */
@@ -203,7 +223,7 @@ void call_record_refusal(struct call_host *host, const struct call_refusal *refu
 		entry = cdr_encode(CDR_END, &cdr);
 	}
 	if (entry)
-		journal_add(host->journal, host->worker, entry);
+		add_record(host, entry, true);
 	else
 		log_error("no memory for the record of a refused call from %s", refusal->source);
 	arena_free(&arena);

@@ -89,6 +89,8 @@ void journal_add(struct journal *journal, unsigned lane, struct cdr_entry *entry
 /* Everything added before is on disk and in the sink, or the sink is down (false). Waits at most `timeout_us`. */
 bool journal_flush(struct journal *journal, uint64_t timeout_us);
 void journal_stats(struct journal *journal, struct journal_stats *out);
+/* Entries not yet on disk. Any thread. */
+uint64_t journal_waiting(const struct journal *journal);
 /* Flushes what it can, stops the thread. */
 void journal_close(struct journal **journal);
 

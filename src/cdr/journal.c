@@ -268,7 +268,7 @@ bool journal_flush(struct journal *j, uint64_t timeout_us)
 	return done;
 }
 
-static uint64_t waiting(const struct journal *j)
+uint64_t journal_waiting(const struct journal *j)
 {
 	uint64_t committed = atomic_load(&j->committed), added = atomic_load(&j->added);
 
@@ -279,7 +279,7 @@ void journal_stats(struct journal *j, struct journal_stats *out)
 {
 	struct journal_stats stats = {
 		.entries = atomic_load(&j->entries),
-		.waiting = waiting(j),
+		.waiting = journal_waiting(j),
 		.intake_bytes = j->intake.bytes ? j->n_lanes * j->lane_bytes : 0,
 		.bytes = atomic_load(&j->bytes),
 		.syncs = atomic_load(&j->syncs),
@@ -297,7 +297,7 @@ void journal_stats(struct journal *j, struct journal_stats *out)
 /* What the disk never took waits in the intake, as far as it lies there. */
 static void give_up(struct journal *j)
 {
-	uint64_t all = waiting(j), lost;
+	uint64_t all = journal_waiting(j), lost;
 
 	journal_take(j);
 	lost = drop_pending(j);

@@ -135,7 +135,7 @@ static bool hangup_call(void *arg, uint64_t id, const char *who)
 /* ---- status ----------------------------------------------------------------------------------------- */
 
 struct totals {
-	uint64_t calls, incoming, answered, refused, failed;
+	uint64_t calls, incoming, answered, refused, failed, unrecorded;
 };
 
 static void write_worker(struct worker *w, struct ask *ask)
@@ -182,16 +182,35 @@ static void write_worker(struct worker *w, struct ask *ask)
 	totals->answered += count->answered;
 	totals->refused += count->refused;
 	totals->failed += count->failed;
+	totals->unrecorded += count->unrecorded;
+}
+
+static void write_journal(const struct process *p, const struct model *m, uint64_t unrecorded,
+			  struct buf *out)
+{
+	struct journal_stats j;
+
+	journal_stats(p->journal, &j);
+	buf_addf(out,
+		 ",\"journal\":{\"entries\":%llu,\"syncs\":%llu,\"waiting\":%llu,\"waiting_max\":%"
+		 "llu,"
+		 "\"unsettled\":%llu,\"unrecorded\":%llu",
+		 (unsigned long long)j.entries, (unsigned long long)j.syncs,
+		 (unsigned long long)j.waiting, (unsigned long long)m->params.journal_waiting_max,
+		 (unsigned long long)j.unsettled, (unsigned long long)unrecorded);
+	buf_addf(out,
+		 ",\"intake_bytes\":%llu,\"overflowed\":%llu,\"sync_us_max\":%llu,\"disk_error\":%"
+		 "d}",
+		 (unsigned long long)j.intake_bytes, (unsigned long long)j.overflowed,
+		 (unsigned long long)j.sync_us_max, j.disk_error);
 }
 
 static void status(void *arg, struct buf *out)
 {
 	struct process *p = arg;
 	struct totals totals = { 0 };
-	struct journal_stats journal;
 	struct model *m = model_hub_get(p->hub);
 
-	journal_stats(p->journal, &journal);
 	buf_addf(out, "{\"version\":\"%s\",\"node\":", CAUSEWAY_VERSION);
 	buf_add_json(out, span_of(p->boot.node));
 	buf_addf(out,
@@ -216,14 +235,7 @@ static void status(void *arg, struct buf *out)
 		 (unsigned long long)totals.calls, (unsigned long long)totals.incoming,
 		 (unsigned long long)totals.answered, (unsigned long long)totals.refused,
 		 (unsigned long long)totals.failed);
-	buf_addf(out,
-		 ",\"journal\":{\"entries\":%llu,\"syncs\":%llu,\"waiting\":%llu,\"unsettled\":%"
-		 "llu,\"intake_bytes\":%llu,\"overflowed\":%llu,\"sync_us_max\":%llu,\"disk_"
-		 "error\":%d}",
-		 (unsigned long long)journal.entries, (unsigned long long)journal.syncs,
-		 (unsigned long long)journal.waiting, (unsigned long long)journal.unsettled,
-		 (unsigned long long)journal.intake_bytes, (unsigned long long)journal.overflowed,
-		 (unsigned long long)journal.sync_us_max, journal.disk_error);
+	write_journal(p, m, totals.unrecorded, out);
 	buf_add_str(out, ",\"listen\":[");
 	for (unsigned i = 0; i < p->boot.net.n_listen; i++) {
 		const struct net_listen *listen = &p->boot.net.listen[i];

@@ -335,6 +335,8 @@ static int run(struct process *p, const struct options *o)
 	sigaddset(&mask, SIGHUP);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ,
+	       SIG_IGN); /* a limit of files is an error like a full disk, no reason to die */
 	fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	p->started_us = clock_mono_us();
 	rng_bytes(p->digest_key, sizeof(p->digest_key));

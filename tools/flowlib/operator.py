@@ -2,6 +2,7 @@
 """What the people around the switch do in a test: stop it, kill it, change its configuration, hang up calls."""
 
 import re
+import resource
 import shlex
 import signal
 import time
@@ -53,6 +54,12 @@ class Operator:
     def do_kill(self, statement, words):
         """kill -9"""
         self.flow.daemon.kill()
+
+    def do_disk(self, statement, words):
+        """disk full, disk free: files cannot grow (RLIMIT_FSIZE is 0), or can again"""
+        pid = self.flow.daemon.process.pid
+        hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, ({"full": 0, "free": hard}[words[0]], hard))
 
     def do_start(self, statement, words):
         self.flow.daemon.start()
