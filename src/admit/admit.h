@@ -23,6 +23,8 @@ enum reason_code {
 	REASON_NEEDS_DIGEST, REASON_ADDRESS_LIST, REASON_WRONG_DIGEST_SOURCE, REASON_NO_NUMBER, REASON_LINE_LIMIT, REASON_RATE_LIMIT,
 	REASON_SYSTEM_LINES, REASON_SYSTEM_RATE, REASON_PREFIX, REASON_PROTECT, REASON_PROTECT_DELAY, REASON_ATTEMPT_LIMIT,
 	REASON_NOT_REGISTERED, REASON_NODE, REASON_GROUP, REASON_PAIR, REASON_TIME, REASON_TERMINATED, REASON_TOO_MANY, REASON_NOT_RATED,
+	REASON_GROUP_LINES, REASON_GROUP_RESERVE, REASON_GROUP_RATE, REASON_ACCOUNT_LINES, REASON_ACCOUNT_RATE,
+	REASON_PHONE_LINES, REASON_LINES_IN, REASON_LINES_OUT,
 	/* Two rows of the same order. */
 	REASON_CALLER_FORBIDDEN, REASON_CALLER_NOT_ALLOWED, REASON_CALLER_LENGTH, REASON_CALLER_GROUP,
 	REASON_CALLER_NO_GROUP, REASON_CALLER_BLACKLISTED,
@@ -35,7 +37,8 @@ struct reason {
 	enum reason_code code;
 	const char *object;		/* name; borrowed from the snapshot; may be NULL */
 	int64_t value, limit;
-	const char *detail;		/* the entry or the list that decided; as object */
+	const char *detail;		/* the entry or the list that decided, whose limit it is; as object */
+	uint32_t wait_s;		/* a rate refused: until it would not, at least 1 */
 };
 #define REASONS_MAX 64
 struct reasons {
@@ -47,12 +50,19 @@ void reasons_add_reason(struct reasons *why, const struct reason *reason);
 const char *reason_name(enum reason_code code);		/* "line_limit" */
 /* "a-1: line limit reached, 100 of 100 in use" */
 const char *reason_text(const struct reason *reason, char *dst, size_t size);
+/* A limit refused a call from or to `object`. */
+struct reason reason_of_refusal(const char *object, const struct claim_refusal *refusal);
+bool reason_is_limit(enum reason_code code);
+/* What such a call ends with: the code, and 486 where a phone is full (0: the code's own status). */
+enum end_code reason_end(const struct reason *reason, int *status_out);
 
 enum admit_verdict { ADMIT_OK, ADMIT_CHALLENGE, ADMIT_REFUSED, ADMIT_DROP };
 
 struct admit_result {
 	enum admit_verdict verdict;
 	enum end_code end;		/* when refused */
+	int status;			/* then: to be answered; 0 = the end code's */
+	uint32_t retry_after_s;		/* then: a rate refused; when to come back */
 	const struct model_mapping *mapping;	/* or */
 	const struct model_phone *phone;
 	const struct model_account *account;
@@ -70,8 +80,8 @@ struct reason admit_numbers(const struct model_numbers *numbers, struct span cal
 /* `why` may be NULL. Takes nothing: see admit_take. */
 void admit_decide(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why);
 
-/* Take what the call needs on the caller's side (system lines and rate, gateway or phone lines and rate): all or
- * nothing. On refusal false and `out` says which. Give back exactly once with admit_give. */
+/* Take what the call needs on the caller's side (claims_of_caller): all or nothing. On refusal false and `out` says
+ * which. Give back exactly once with admit_give. */
 bool admit_take(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why);
 void admit_give(const struct model *m, const struct admit_result *taken);
 

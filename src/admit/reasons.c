@@ -64,12 +64,25 @@ static const struct {
 							"callee_groups_allowed lists" },
 	[REASON_CALLEE_BLACKLISTED] = { "callee_blacklisted", "callee is in number group %D, which "
 							      "blacklist_callees names" },
+	[REASON_GROUP_LINES] = { "group_lines", "line limit of group %D reached, %V of %L in use" },
+	[REASON_GROUP_RESERVE] = { "group_reserve", "%V of %L lines of group %D in use: as many as "
+						    "its reserved_lines leave it" },
+	[REASON_GROUP_RATE] = { "group_rate", "rate limit of group %D reached, %L calls a second" },
+	[REASON_ACCOUNT_LINES] = { "account_lines",
+				   "line limit of account %D reached, %V of %L in use" },
+	[REASON_ACCOUNT_RATE] = { "account_rate",
+				  "rate limit of account %D reached, %L calls a second" },
+	[REASON_PHONE_LINES] = { "phone_lines", "line limit reached, %V of %L in use" },
+	[REASON_LINES_IN] = { "lines_in", "lines_in reached, %V of %L in use" },
+	[REASON_LINES_OUT] = { "lines_out", "lines_out reached, %V of %L in use" },
 };
 
 void reasons_add(struct reasons *why, enum reason_code code, const char *object, int64_t value,
 		 int64_t limit)
 {
-	struct reason reason = { code, object, value, limit };
+	const struct reason reason = {
+		.code = code, .object = object, .value = value, .limit = limit
+	};
 
 	reasons_add_reason(why, &reason);
 }

@@ -241,17 +241,27 @@ static void call_keep_arrival(struct call *call, const struct call_arrival *arri
 	call->late_offer = !arrival->offer;
 }
 
-static void call_refuse(struct call *call, enum end_code code, const char *text)
+static void call_refuse_at(struct call *call, enum end_code code, int status,
+			   uint32_t retry_after_s, const char *text)
 {
 	const struct end_code_info *info = end_code_info(code);
-	struct call_end end = {
-		.code = code, .status = info->sip, .q850 = info->q850, .text = text
-	};
+	struct call_end end = { .code = code,
+				.status = status ? status : info->sip,
+				.q850 = status == 486 ? 17 : info->q850,
+				.text = text };
 
-	if (info->sip == 503)
-		end.retry_after_s = (uint32_t)(call->model->params.retry_after / SEC);
+	if (end.status == 503)
+		end.retry_after_s = retry_after_s;
 	call->host->counters.refused++;
 	call_finish(call, &end);
+}
+
+static void call_refuse(struct call *call, enum end_code code, const char *text)
+{
+	bool passing = code == END_SWITCH_DRAINING || code == END_SWITCH_OVERLOAD;
+
+	call_refuse_at(call, code, 0,
+		       passing ? (uint32_t)(call->model->params.retry_after / SEC) : 0, text);
 }
 
 /* No slot or no memory: the leg never becomes a call, but it has its record. */
@@ -319,7 +329,8 @@ static bool call_admit(struct call *call, const struct call_arrival *arrival, st
 		return false;
 	}
 	if (!admit_take(call->model, &arrival->request, result, why)) {
-		call_refuse(call, result->end, result->text);
+		call_refuse_at(call, result->end, result->status, result->retry_after_s,
+			       result->text);
 		return false;
 	}
 	call->caller_taken = true;
@@ -338,6 +349,21 @@ static bool call_settle_caller(struct call *call)
 	return false;
 }
 
+/* Alone, a limit speaks for itself; of several it is enough here that all refused: the record lists them. */
+static void call_refuse_full(struct call *call, const struct reasons *why)
+{
+	struct reason first = { .code = REASON_LINE_LIMIT };
+	char text[192] = "every routing gateway for this number is full or locked";
+	uint32_t wait_s = 0;
+	int status;
+	enum end_code code;
+
+	if (route_first_full(why, &first, &wait_s) && why->n == 1)
+		reason_text(&first, text, sizeof(text));
+	code = reason_end(&first, &status);
+	call_refuse_at(call, code, status, wait_s, text);
+}
+
 static bool call_route(struct call *call, const struct call_arrival *arrival, struct reasons *why)
 {
 	static const struct {
@@ -345,8 +371,6 @@ static bool call_route(struct call *call, const struct call_arrival *arrival, st
 		const char *text;
 	} refusals[] = {
 		[ROUTE_NONE] = { END_NO_ROUTE, "no routing gateway serves this number" },
-		[ROUTE_ALL_BUSY] = { END_LINE_LIMIT,
-				     "every routing gateway for this number is full or locked" },
 		[ROUTE_NOT_REGISTERED] = { END_CALLEE_NOT_REGISTERED,
 					   "the called phone is not registered" },
 		[ROUTE_GATEWAYS_NOT_REGISTERED] = { END_GATEWAY_NOT_REGISTERED,
@@ -358,6 +382,10 @@ static bool call_route(struct call *call, const struct call_arrival *arrival, st
 		route_plan(call->model, &arrival->request, &call->from, &plan, why);
 
 	call->candidates_text = call_reasons_text(call->arena, why);
+	if (verdict == ROUTE_ALL_BUSY) {
+		call_refuse_full(call, why);
+		return false;
+	}
 	if (verdict != ROUTE_OK) {
 		call_refuse(call, refusals[verdict].code, refusals[verdict].text);
 		return false;

@@ -132,18 +132,30 @@ static void call_tell(struct call *call, const struct call_end *end)
 	call->told.reason.p = end->reason.len ? arena_dup(call->arena, end->reason) : NULL;
 }
 
+/* A candidate has filled up between plan and dial: to be told only if no attempt says more. */
+static void call_tell_full(struct call *call, const struct reason *full)
+{
+	struct call_end *told = &call->told;
+	char text[192];
+
+	if (call->told_rank)
+		return;
+	reason_text(full, text, sizeof(text));
+	*told = (struct call_end){ .text = arena_dup(call->arena, span_of(text)) };
+	told->code = reason_end(full, &told->status);
+	told->q850 = told->status == 486 ? 17 : end_code_info(told->code)->q850;
+	if (!told->status)
+		told->status = end_code_info(told->code)->sip;
+	told->retry_after_s = told->status == 503 ? full->wait_s : 0;
+}
+
 static void call_give_up(struct call *call)
 {
 	struct call_end end = call->told;
 
-	if (call->told_rank == 0) /* every candidate filled up between plan and dial */
-		end = (struct call_end){ .code = END_LINE_LIMIT,
-					 .status = 503,
-					 .q850 = 34,
-					 .text = "every routing gateway for this number is full" };
-	else if (call->told_rank == 1 && call->attempt.number > 1)
+	if (call->told_rank == 1 && call->attempt.number > 1)
 		end.code = END_ROUTES_EXHAUSTED;
-	if (end.status == 503)
+	if (call->told_rank)
 		end.retry_after_s = 0;
 	call->host->counters.refused += call->attempt.number == 0;
 	call_finish(call, &end);
@@ -223,8 +235,11 @@ void call_dial_next(struct call *call)
 			return;
 		}
 		call->next_candidate++;
-		if (!route_take(candidate, call->host->loop->now_us, &full))
+		if (!route_take(call->model, candidate, call->host->loop->now_us,
+				call->host->loop->utc_us, &full)) {
+			call_tell_full(call, &full);
 			continue;
+		}
 		attempt_begin(call, candidate);
 		if (attempt_dial(call, &end))
 			return;
@@ -241,7 +256,7 @@ void call_attempt_over(struct call *call)
 	if (!call->attempt.line_taken)
 		return;
 	call->attempt.line_taken = false;
-	route_give(&call->current);
+	route_give(call->model, &call->current);
 }
 
 /* The attempt's part in the gateway's live quality. An answer counts when it comes, its talk time at the end. */

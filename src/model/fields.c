@@ -105,7 +105,7 @@ static const struct model_field_info calendar_fields[] = {
 	  .choices = "none|asr|acd|pdd|cost", .most = POLICY_COST, .help = text }
 #define ROUTES_FIELDS(owner) \
 	{ .name = "routing_groups", .type = FIELD_REFERENCES, .of = KIND_GROUP, .offset = AT(owner, routes.groups), \
-	  .count = AT(owner, routes.n_groups), .most = GROUPS_MOST, \
+	  .count = AT(owner, routes.n_groups), .most = MODEL_GROUPS_MAX, \
 	  .help = "Its calls go to routing gateways in one of these groups; absent = to any." }, \
 	{ .name = "routing_groups_allow", .type = FIELD_BOOL, .offset = AT(owner, routes.allow), .unset = 1, \
 	  .help = "false: its calls go to all routing gateways but those in routing_groups." }, \
@@ -176,7 +176,7 @@ static const struct model_field_info group_fields[] = {
 };
 
 #define GROUP_FIELDS(owner) \
-	{ .name = "groups", .type = FIELD_REFERENCES, .of = KIND_GROUP, LIST(owner, groups), .most = GROUPS_MOST, \
+	{ .name = "groups", .type = FIELD_REFERENCES, .of = KIND_GROUP, LIST(owner, groups), .most = MODEL_GROUPS_MAX, \
 	  .help = "Gateway groups that it is in: their limits hold for it too." }, \
 	{ .name = "reserved_lines", .type = FIELD_COUNT, .offset = AT(owner, reserved_lines), .most = LINES_MOST, \
 	  .help = "It takes no call while fewer lines than these are free in one of its groups." }

@@ -3,31 +3,47 @@
  *
  * The rate is a token bucket written as the "theoretical arrival time" of GCRA (ITU-T I.371): one
  * 64-bit number says when the bucket would be full again; a call is conforming when that lies at
- * most one second's worth ahead. Each call moves it by 1/per_second. The unit is 2^-14 us, which
+ * most a burst's worth ahead. Each call moves it by 1/per_second. The unit is 2^-14 us, which
  * lasts 35 years of uptime and errs by less than 1/16384 at a million calls a second, never upward. */
 #include "model/model_int.h"
 
+#include <limits.h>
+
 #define RATE_UNIT_BITS 14
 #define RATE_SECOND (SEC << RATE_UNIT_BITS)
+#define RATE_APART (5 * RATE_SECOND) /* two workers' clocks are nearer than this */
+
+int load_take_below(atomic_int *lines, int most)
+{
+	int now = atomic_load_explicit(lines, memory_order_relaxed);
+
+	do {
+		if (now >= most)
+			return 0;
+	} while (!atomic_compare_exchange_weak_explicit(lines, &now, now + 1, memory_order_acq_rel,
+							memory_order_relaxed));
+	return now + 1;
+}
+
+void load_note_peak(struct load *load, int lines)
+{
+	int peak = atomic_load_explicit(&load->peak_lines, memory_order_relaxed);
+
+	while (peak < lines &&
+	       !atomic_compare_exchange_weak_explicit(&load->peak_lines, &peak, lines,
+						      memory_order_relaxed, memory_order_relaxed))
+		;
+}
 
 bool load_take_line(struct load *load, int limit)
 {
-	int now = atomic_load_explicit(&load->lines, memory_order_relaxed);
-	int peak;
+	int lines = load_take_below(&load->lines, limit > 0 ? limit : INT_MAX);
 
-	do {
-		if (limit > 0 && now >= limit) {
-			atomic_fetch_add_explicit(&load->refused_lines, 1, memory_order_relaxed);
-			return false;
-		}
-	} while (!atomic_compare_exchange_weak_explicit(
-		&load->lines, &now, now + 1, memory_order_acq_rel, memory_order_relaxed));
-	peak = atomic_load_explicit(&load->peak_lines, memory_order_relaxed);
-	while (peak < now + 1 &&
-	       !atomic_compare_exchange_weak_explicit(&load->peak_lines, &peak, now + 1,
-						      memory_order_relaxed, memory_order_relaxed))
-		;
-	return true;
+	if (lines)
+		load_note_peak(load, lines);
+	else
+		atomic_fetch_add_explicit(&load->refused_lines, 1, memory_order_relaxed);
+	return lines != 0;
 }
 
 void load_give_line(struct load *load)
@@ -50,38 +66,59 @@ static uint64_t rate_step(uint32_t per_second)
 	return (RATE_SECOND + per_second - 1) / per_second;
 }
 
-/* When the bucket will be full again if one more call is taken now; 0 = no token left. A time far ahead
- * can only come from another clock: the bucket counts as full then. */
-static uint64_t rate_next(uint64_t full_at, uint32_t per_second, uint64_t now_us)
+/* How far ahead of now the bucket will be full again: its missing tokens. Workers read the clock once a turn, so a
+ * little beyond an empty bucket is another worker's present; a time far ahead can only come from another clock or
+ * from limits that have changed, and the bucket counts as full then. */
+static uint64_t rate_missing(uint64_t full_at, uint64_t room, uint64_t now)
 {
-	uint64_t now = now_us << RATE_UNIT_BITS, step = rate_step(per_second);
-
-	if (full_at < now || full_at - now > 2 * RATE_SECOND)
-		full_at = now;
-	return full_at + step - now <= step * per_second ? full_at + step : 0;
+	return full_at <= now || full_at - now > 2 * room + RATE_APART ? 0 : full_at - now;
 }
 
-bool load_has_rate(const struct load *load, uint32_t per_second, uint64_t now_us)
+static uint64_t rate_room(uint32_t per_second, uint32_t burst)
+{
+	return rate_step(per_second) * (burst ? burst : per_second);
+}
+
+uint64_t load_rate_wait(const struct load *load, uint32_t per_second, uint32_t burst,
+			uint64_t now_us)
 {
 	uint64_t full_at = atomic_load_explicit(&load->rate_state, memory_order_relaxed);
+	uint64_t room, needed;
 
-	return per_second == 0 || rate_next(full_at, per_second, now_us) != 0;
+	if (per_second == 0)
+		return 0;
+	room = rate_room(per_second, burst);
+	needed = rate_missing(full_at, room, now_us << RATE_UNIT_BITS) + rate_step(per_second);
+	return needed <= room ? 0 : ((needed - room - 1) >> RATE_UNIT_BITS) + 1;
 }
 
-bool load_take_rate(struct load *load, uint32_t per_second, uint64_t now_us)
+uint32_t load_rate_left(const struct load *load, uint32_t per_second, uint32_t burst,
+			uint64_t now_us)
 {
-	uint64_t full_at = atomic_load_explicit(&load->rate_state, memory_order_relaxed), next;
+	uint64_t full_at = atomic_load_explicit(&load->rate_state, memory_order_relaxed);
+	uint64_t room = rate_room(per_second, burst);
+	uint64_t missing = rate_missing(full_at, room, now_us << RATE_UNIT_BITS);
+
+	return missing < room ? (uint32_t)((room - missing) / rate_step(per_second)) : 0;
+}
+
+bool load_take_rate(struct load *load, uint32_t per_second, uint32_t burst, uint64_t now_us)
+{
+	uint64_t full_at = atomic_load_explicit(&load->rate_state, memory_order_relaxed);
+	uint64_t now = now_us << RATE_UNIT_BITS, room, needed;
 
 	if (per_second == 0)
 		return true;
+	room = rate_room(per_second, burst);
 	do {
-		next = rate_next(full_at, per_second, now_us);
-		if (!next) {
+		needed = rate_missing(full_at, room, now) + rate_step(per_second);
+		if (needed > room) {
 			atomic_fetch_add_explicit(&load->refused_rate, 1, memory_order_relaxed);
 			return false;
 		}
-	} while (!atomic_compare_exchange_weak_explicit(
-		&load->rate_state, &full_at, next, memory_order_relaxed, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(&load->rate_state, &full_at, now + needed,
+							memory_order_relaxed,
+							memory_order_relaxed));
 	return true;
 }
 

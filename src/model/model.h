@@ -54,10 +54,12 @@ struct load {
 /* Take one line unless `limit` (0 = none) lines are in use. */
 bool load_take_line(struct load *load, int limit);
 void load_give_line(struct load *load);
-/* Token bucket of `per_second` (0 = no limit) with a burst of one second's worth. */
-bool load_take_rate(struct load *load, uint32_t per_second, uint64_t now_us);
-/* Would load_take_rate succeed? Takes and counts nothing. */
-bool load_has_rate(const struct load *load, uint32_t per_second, uint64_t now_us);
+/* Token bucket: `per_second` calls (0 = no limit), `burst` of them at once (0 = one second's worth). */
+bool load_take_rate(struct load *load, uint32_t per_second, uint32_t burst, uint64_t now_us);
+/* How long until load_take_rate would succeed; 0 = it would now. Takes and counts nothing. */
+uint64_t load_rate_wait(const struct load *load, uint32_t per_second, uint32_t burst, uint64_t now_us);
+/* How often it would succeed now. per_second > 0. */
+uint32_t load_rate_left(const struct load *load, uint32_t per_second, uint32_t burst, uint64_t now_us);
 /* Undo a load_take_rate of this moment, when something else that the call needs was refused. */
 void load_give_rate(struct load *load, uint32_t per_second);
 /* Count a call that was taken (load_take_* do not: they may be undone). utc_us 0 = unknown. */
@@ -522,6 +524,56 @@ uint64_t model_hub_version(const struct model_hub *hub);
 /* Make `m` (reference taken over) the current one: load of equal objects is carried over by
  * kind and name, version set. `m` is new: never swapped in before, and no other thread takes load from it yet. */
 void model_hub_swap(struct model_hub *hub, struct model *m);
+
+/* ---- what a call takes ---------------------------------------------------------------- */
+
+/* One counter that a call needs, with the limits in force. */
+enum claim_of {
+	CLAIM_SYSTEM,
+	CLAIM_ACCOUNT,
+	CLAIM_GATEWAY,
+	CLAIM_GROUP,
+	CLAIM_PHONE,
+	CLAIM_PHONE_IN,
+	CLAIM_PHONE_OUT
+};
+struct claim {
+	enum claim_of of;
+	const char *object;		/* its name */
+	struct load *load;
+	atomic_int *lines;		/* a phone's calls to it or from it have no load of their own */
+	int line_limit;			/* 0 = none */
+	int reserved;			/* so many lines of line_limit must be free */
+	uint32_t rate_limit;		/* 0 = none */
+	uint32_t rate_burst;
+};
+#define MODEL_GROUPS_MAX 8		/* that a gateway may be in */
+#define CLAIMS_MAX (3 + MODEL_GROUPS_MAX)
+struct claims {
+	unsigned n;
+	struct claim claim[CLAIMS_MAX];
+};
+enum claim_limit { CLAIM_LINES, CLAIM_RESERVE, CLAIM_RATE };
+struct claim_refusal {
+	struct claim claim;
+	enum claim_limit limit;
+	int lines;			/* CLAIM_LINES, CLAIM_RESERVE: in use */
+	uint64_t wait_us;		/* CLAIM_RATE: until a call would be taken */
+};
+
+/* What a call needs on the caller's side: its mapping gateway or phone, the gateway's groups, the account, the system. The
+ * same arguments give the same counters for as long as the snapshot lives; utc_us only decides which limits hold. */
+void claims_of_caller(const struct model *m, const struct model_mapping *mapping, const struct model_phone *phone,
+		      const struct model_account *account, uint64_t utc_us, struct claims *out);
+/* On the callee's side, one or the other: a routing gateway with its groups and account, or a phone. */
+void claims_of_callee(const struct model *m, const struct model_routing *routing, const struct model_phone *phone,
+		      uint64_t utc_us, struct claims *out);
+/* Take a line and a token of each, or nothing at all: then false, and the first that refused. Any thread. */
+bool claims_take(const struct claims *claims, uint64_t mono_us, uint64_t utc_us, struct claim_refusal *refusal_out);
+/* Would it refuse? Takes and counts nothing. */
+bool claims_would_refuse(const struct claims *claims, uint64_t mono_us, struct claim_refusal *refusal_out);
+/* Give the lines back, once for each take. */
+void claims_give(const struct claims *claims);
 
 const struct model_calendar *model_calendar(const struct model *m, struct span name);
 const struct model_account *model_account(const struct model *m, struct span name);

@@ -11,7 +11,6 @@
 #define CACHE_LINE 64
 #define NAME_LEN_MAX 63
 #define PREFIX_LEN_MAX 32
-#define GROUPS_MOST 8
 #define ADDRESS_LISTS_MOST 16
 #define NUMBER_GROUPS_MOST 64
 
@@ -276,9 +275,13 @@ void registration_free(struct registration *r);
 struct load_box {
 	_Alignas(CACHE_LINE) struct load load;
 	atomic_uint refs;
+	atomic_int lines_in, lines_out;	/* a phone's calls to it and from it now; load.lines counts both */
 	struct registration registration;
 	struct load_quality quality;	/* routing gateways only: last */
 };
+/* Lines in use once one more is taken, or 0: `most` are in use. */
+int load_take_below(atomic_int *lines, int most);
+void load_note_peak(struct load *load, int lines);
 /* For an object of this kind; KINDS = the switch itself. */
 struct load_box *load_box_new(enum kind kind);
 struct load_box *load_box_ref(struct load *load);

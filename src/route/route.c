@@ -80,19 +80,21 @@ static void keep(struct planning *p, const struct ranked *new)
 }
 
 /* Why this gateway cannot take the call now; REASON_CHOSEN when it can. */
-static struct reason usable(const struct model_routing *gw, int64_t lines, uint64_t mono_us)
+static struct reason usable(const struct model *m, const struct model_routing *gw,
+			    const struct call_request *req)
 {
+	struct reason full;
+
 	if (gw->locked)
 		return (struct reason){ REASON_LOCKED, gw->name, 0, 0 };
 	if (gw->account && gw->account->locked)
 		return (struct reason){ REASON_ACCOUNT_LOCKED, gw->name, 0, 0 };
 	if (gw->reg.type == REGISTER_DYNAMIC &&
-	    !registration_is_live(load_registration(gw->load), mono_us))
+	    !registration_is_live(load_registration(gw->load), req->mono_us))
 		return (struct reason){ REASON_NOT_REGISTERED, gw->name, 0, 0 };
-	if (gw->limits.line_limit && lines >= gw->limits.line_limit)
-		return (struct reason){ REASON_LINE_LIMIT, gw->name, lines, gw->limits.line_limit };
-	if (!load_has_rate(gw->load, gw->limits.rate_limit, mono_us))
-		return (struct reason){ REASON_RATE_LIMIT, gw->name, 0, gw->limits.rate_limit };
+	if (route_is_full(m, &(struct route_candidate){ gw, NULL, 0 }, req->mono_us, req->utc_us,
+			  &full))
+		return full;
 	return (struct reason){ REASON_CHOSEN, gw->name, 0, 0 };
 }
 
@@ -124,7 +126,7 @@ static bool consider(void *arg, const struct model_routing *gw, unsigned matched
 	lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
 	reason = reached(p, gw, matched);
 	if (reason.code == REASON_CHOSEN)
-		reason = usable(gw, lines, p->req->mono_us);
+		reason = usable(p->m, gw, p->req);
 	if (reason.code == REASON_CHOSEN) {
 		sort_rank(&p->chain, &candidate, lines, &new);
 		keep(p, &new);
@@ -141,23 +143,23 @@ static bool phone_online(const struct model_phone *phone, uint64_t mono_us)
 	       registration_is_live(load_registration(phone->load), mono_us);
 }
 
-static enum route_verdict plan_phone(const struct model_phone *phone,
+static enum route_verdict plan_phone(const struct model *m, const struct model_phone *phone,
 				     const struct call_request *req, struct route_plan *plan_out,
 				     struct reasons *why)
 {
-	int lines = atomic_load_explicit(&phone->load->lines, memory_order_relaxed);
+	const struct route_candidate candidate = { NULL, phone, (unsigned)req->callee.len };
+	struct reason full;
 
 	if (phone->locked || !phone_online(phone, req->mono_us)) {
 		reasons_add(why, phone->locked ? REASON_LOCKED : REASON_NOT_REGISTERED,
 			    phone->number, 0, 0);
 		return ROUTE_NOT_REGISTERED;
 	}
-	if (phone->limits.line_limit && lines >= phone->limits.line_limit) {
-		reasons_add(why, REASON_LINE_LIMIT, phone->number, lines, phone->limits.line_limit);
+	if (route_is_full(m, &candidate, req->mono_us, req->utc_us, &full)) {
+		reasons_add_reason(why, &full);
 		return ROUTE_ALL_BUSY;
 	}
-	plan_out->candidate[plan_out->n++] =
-		(struct route_candidate){ NULL, phone, (unsigned)req->callee.len };
+	plan_out->candidate[plan_out->n++] = candidate;
 	reasons_add(why, REASON_CHOSEN, phone->number, 0, 0);
 	return ROUTE_OK;
 }
@@ -220,7 +222,7 @@ enum route_verdict route_plan(const struct model *m, const struct call_request *
 	if (why)
 		why->n = 0;
 	if (phone)
-		return plan_phone(phone, req, plan_out, why);
+		return plan_phone(m, phone, req, plan_out, why);
 	planning_begin(&p, m, req, from, why);
 	model_routings_for(m, req->callee, consider, &p);
 	explain_plan(&p);
@@ -235,36 +237,6 @@ enum route_verdict route_plan(const struct model *m, const struct call_request *
 	if (p.obstacles[PASSING])
 		return ROUTE_ALL_BUSY;
 	return p.obstacles[UNREGISTERED] ? ROUTE_GATEWAYS_NOT_REGISTERED : ROUTE_NONE;
-}
-
-/* ---- attempts ------------------------------------------------------------------------------ */
-
-bool route_take(const struct route_candidate *candidate, uint64_t mono_us, struct reason *why)
-{
-	const struct model_routing *gw = candidate->gateway;
-	struct load *load = gw ? gw->load : candidate->phone->load;
-	const char *name = gw ? gw->name : candidate->phone->number;
-	int limit = gw ? gw->limits.line_limit : candidate->phone->limits.line_limit;
-	uint32_t rate = gw ? gw->limits.rate_limit : 0;
-
-	if (!load_take_line(load, limit)) {
-		*why = (struct reason){ REASON_LINE_LIMIT, name,
-					atomic_load_explicit(&load->lines, memory_order_relaxed),
-					limit };
-		return false;
-	}
-	if (!load_take_rate(load, rate, mono_us)) {
-		load_give_line(load);
-		*why = (struct reason){ REASON_RATE_LIMIT, name, 0, rate };
-		return false;
-	}
-	load_count_call(load, 0);
-	return true;
-}
-
-void route_give(const struct route_candidate *candidate)
-{
-	load_give_line(candidate->gateway ? candidate->gateway->load : candidate->phone->load);
 }
 
 uint64_t route_wait_us(const struct model *m, const struct route_candidate *first,

@@ -9,6 +9,7 @@
 #define ROUTE_MAX 64
 #define ROUTE_KEYS_MAX 8
 
+/* ROUTE_ALL_BUSY: or the phone is full. */
 enum route_verdict { ROUTE_OK, ROUTE_NONE, ROUTE_ALL_BUSY, ROUTE_NOT_REGISTERED, ROUTE_GATEWAYS_NOT_REGISTERED };
 
 struct route_candidate {
@@ -38,9 +39,17 @@ enum route_verdict route_explain(const struct model *m, const struct call_reques
 uint64_t route_wait_us(const struct model *m, const struct route_candidate *first, const struct route_candidate *next,
 		       uint64_t age_us);
 
-/* Take a line and a rate token of a candidate when its attempt begins. False: full since the plan was made; `why` says. */
-bool route_take(const struct route_candidate *candidate, uint64_t mono_us, struct reason *why);
-void route_give(const struct route_candidate *candidate);
+/* Take what an attempt at a candidate needs (claims_of_callee), all or nothing. False: full since the plan was made; `why`
+ * says. Give back exactly once, with the same snapshot. */
+bool route_take(const struct model *m, const struct route_candidate *candidate, uint64_t mono_us, uint64_t utc_us,
+		struct reason *why);
+void route_give(const struct model *m, const struct route_candidate *candidate);
+/* Would route_take refuse now? Takes nothing. */
+bool route_is_full(const struct model *m, const struct route_candidate *candidate, uint64_t mono_us, uint64_t utc_us,
+		   struct reason *why);
+/* Of the reasons of a plan without candidates (ROUTE_ALL_BUSY): the first limit that refused, and the shortest time
+ * after which a rate would not (0: none did). False: no limit is among them. */
+bool route_first_full(const struct reasons *why, struct reason *out, uint32_t *wait_s_out);
 
 /* May the search go on after an attempt ended like this? Parameters and the gateway decide. */
 struct route_outcome {

@@ -70,7 +70,8 @@ static int64_t by_cost(const struct ranking *r)
 
 static int64_t by_usage(const struct ranking *r)
 {
-	int limit = r->candidate->gateway->limits.line_limit;
+	const struct model_routing *gw = r->candidate->gateway;
+	int limit = model_line_limit(&gw->limits, model_zone(r->m, gw->account), r->utc_us);
 
 	return (r->lines << USAGE_BITS) / (limit ? limit : NO_LIMIT);
 }

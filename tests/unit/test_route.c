@@ -116,20 +116,20 @@ static void test_full(void **state)
 	char text[128];
 
 	expect_plan(&f, "7", "full slow any both");
-	assert_true(route_take(&full, f.req.mono_us, &why));
-	assert_true(route_take(&full, f.req.mono_us, &why));
-	assert_false(route_take(&full, f.req.mono_us, &why));
+	assert_true(route_take(f.m, &full, f.req.mono_us, 0, &why));
+	assert_true(route_take(f.m, &full, f.req.mono_us, 0, &why));
+	assert_false(route_take(f.m, &full, f.req.mono_us, 0, &why));
 	assert_string_equal(reason_text(&why, text, sizeof(text)),
 			    "full: line limit reached, 2 of 2 in use");
-	assert_true(route_take(&slow, f.req.mono_us, &why));
-	assert_false(route_take(&slow, f.req.mono_us, &why));
+	assert_true(route_take(f.m, &slow, f.req.mono_us, 0, &why));
+	assert_false(route_take(f.m, &slow, f.req.mono_us, 0, &why));
 	assert_string_equal(reason_text(&why, text, sizeof(text)),
 			    "slow: rate limit reached, 1 calls a second");
 	assert_int_equal(slow.gateway->load->lines, 1);
 	expect_plan(&f, "7", "any both");
 	assert_int_equal(reason_of(&f, "full"), REASON_LINE_LIMIT);
 	assert_int_equal(reason_of(&f, "slow"), REASON_RATE_LIMIT);
-	route_give(&full);
+	route_give(f.m, &full);
 	f.req.mono_us += SEC + 1;
 	expect_plan(
 		&f, "7",
@@ -174,11 +174,12 @@ static void test_phone(void **state)
 	assert_int_equal(reason_of(&f, "88"), REASON_NOT_REGISTERED);
 	registration_update(load_registration(model_phone(f.m, SPAN("88"))->load), bind_one, &b);
 	expect_plan(&f, "88", "88");
-	assert_true(route_take(&f.plan.candidate[0], f.req.mono_us, &why));
+	assert_true(route_take(f.m, &f.plan.candidate[0], f.req.mono_us, 0, &why));
 	assert_int_equal(plan(&f, "88"), ROUTE_ALL_BUSY);
-	assert_false(route_take(&(struct route_candidate){ .phone = model_phone(f.m, SPAN("88")) },
-				f.req.mono_us, &why));
-	route_give(&(struct route_candidate){ .phone = model_phone(f.m, SPAN("88")) });
+	assert_false(route_take(f.m,
+				&(struct route_candidate){ .phone = model_phone(f.m, SPAN("88")) },
+				f.req.mono_us, 0, &why));
+	route_give(f.m, &(struct route_candidate){ .phone = model_phone(f.m, SPAN("88")) });
 	f.req.mono_us++;
 	assert_int_equal(plan(&f, "88"), ROUTE_NOT_REGISTERED);
 	assert_int_equal(plan(&f, "99"), ROUTE_NOT_REGISTERED);

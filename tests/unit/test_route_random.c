@@ -171,7 +171,7 @@ static void random_load(const struct model *m)
 		for (unsigned j = rng_below(5); j > 0; j--)
 			load_take_line(gw->load, 0);
 		if (one_in(2))
-			load_take_rate(gw->load, gw->limits.rate_limit, NOW);
+			load_take_rate(gw->load, gw->limits.rate_limit, 0, NOW);
 		for (unsigned j = rng_below(5); j > 0; j--) {
 			struct quality_attempt a = { .connected = one_in(2),
 						     .answered = one_in(2),
@@ -290,7 +290,7 @@ static enum reason_code now(const struct model_routing *gw)
 		return REASON_ACCOUNT_LOCKED;
 	if (gw->limits.line_limit && gw->load->lines >= gw->limits.line_limit)
 		return REASON_LINE_LIMIT;
-	if (gw->limits.rate_limit && !load_has_rate(gw->load, gw->limits.rate_limit, NOW))
+	if (gw->limits.rate_limit && load_rate_wait(gw->load, gw->limits.rate_limit, 0, NOW))
 		return REASON_RATE_LIMIT;
 	return REASON_CHOSEN;
 }
