@@ -24,8 +24,25 @@ static void show_contacts(const struct reply *reply)
 		{ "EXPIRES IN", "expires_in_s|expires_s", AS_SECONDS },
 	};
 
-	show_table(json_object_get(reply->json, "registrations"), columns, ARRAY_SIZE(columns),
-		   "nothing is registered");
+	static const struct column outbound[] = {
+		{ "AT VENDOR", "name", AS_TEXT },
+		{ "STATE", "state", AS_TEXT },
+		{ "USER", "user", AS_TEXT },
+		{ "REGISTRAR", "registrar", AS_TEXT },
+		{ "SINCE", "since", AS_TIME },
+		{ "EXPIRES IN", "expires_s", AS_SECONDS },
+		{ "NEXT TRY IN", "next_try_s", AS_SECONDS },
+		{ "FAILED", "failed", AS_TIME },
+		{ "WHY", "failed_reason", AS_TEXT },
+	};
+	const json_t *vendors = json_object_get(reply->json, "outbound");
+
+	if (json_array_size(json_object_get(reply->json, "registrations")) ||
+	    !json_array_size(vendors))
+		show_table(json_object_get(reply->json, "registrations"), columns,
+			   ARRAY_SIZE(columns), "nothing is registered");
+	if (json_array_size(vendors))
+		show_table(vendors, outbound, ARRAY_SIZE(outbound), "");
 }
 
 int run_registration_list(struct cli *cli)
@@ -53,7 +70,8 @@ int run_registration_show(struct cli *cli)
 	code = get(cli, &url, &reply);
 	if (code == EXIT_DONE && !cli->json)
 		show_contacts(&reply);
-	if (code == EXIT_DONE && !json_array_size(json_object_get(reply.json, "registrations")))
+	if (code == EXIT_DONE && !json_array_size(json_object_get(reply.json, "registrations")) &&
+	    !json_array_size(json_object_get(reply.json, "outbound")))
 		code = EXIT_REFUSED;
 	reply_free(&reply);
 	return code;

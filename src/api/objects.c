@@ -146,6 +146,12 @@ static void fail_no_gateway(struct api_request *req, const struct model *m, cons
 		 "no mapping or routing gateway has this name");
 }
 
+static bool registers(const struct model_mapping *mapping, const struct model_routing *routing)
+{
+	return (mapping && mapping->reg.type != REGISTER_STATIC) ||
+	       (routing && routing->reg.type != REGISTER_STATIC);
+}
+
 void api_get_gateway(struct api_request *req)
 {
 	const char *name = api_text(req, "name");
@@ -159,6 +165,10 @@ void api_get_gateway(struct api_request *req)
 			write_object(&req->out, "mapping_gateway", m, "mapping_gateway", mapping);
 		if (routing)
 			write_object(&req->out, "routing_gateway", m, "routing_gateway", routing);
+		if (registers(mapping, routing)) {
+			api_json_key(&req->out, "registration");
+			req->sw->list_registrations(req->sw->arg, name, &req->out);
+		}
 		api_json_close(&req->out, '}');
 	} else {
 		fail_no_gateway(req, m, name);

@@ -43,7 +43,10 @@ static const struct {
 	{ "Call", OPEN_OBJECT("A live call.") },
 	{ "CallList", PAGE_OF("calls", "Call", NEXT_ID) },
 	{ "Registration", OPEN_OBJECT("A contact of a phone or gateway.") },
-	{ "RegistrationList", LIST_OF("registrations", "Registration") },
+	{ "OutboundRegistration", OPEN_OBJECT("Our registration at a vendor: state, user, registrar, since, expires_s, next_try_s, last failure.") },
+	{ "RegistrationList", "{\"type\":\"object\",\"required\":[\"registrations\"],\"properties\":{\"registrations\":{\"type\":"
+			      "\"array\",\"items\":" REF("Registration") "},\"outbound\":{\"type\":\"array\",\"items\":"
+			      REF("OutboundRegistration") "}}}" },
 	{ "Source", OPEN_OBJECT("A refused or unknown source: address, transport, count, first, last and what its newest request said.") },
 	{ "SourceList", "{\"type\":\"object\",\"required\":[\"total\",\"forgotten\",\"sources\"],\"properties\":{\"total\":" INTEGER
 			",\"forgotten\":" INTEGER ",\"sources\":{\"type\":\"array\",\"items\":" REF("Source") "}}}" },
@@ -67,7 +70,8 @@ static const struct {
 			 "\"mapping_gateways\":{\"type\":\"array\",\"items\":" REF("MappingGateway")
 			 "},\"routing_gateways\":{\"type\":\"array\",\"items\":" REF("RoutingGateway") "}}}" },
 	{ "Gateway", "{\"type\":\"object\",\"properties\":{\"mapping_gateway\":" REF("MappingGateway")
-		     ",\"routing_gateway\":" REF("RoutingGateway") "}}" },
+		     ",\"routing_gateway\":" REF("RoutingGateway")
+		     ",\"registration\":" REF("RegistrationList") "}}" },
 	{ "PhoneList", PAGE_OF("phones", "Phone", NEXT_NAME) },
 	{ "AccountList", PAGE_OF("accounts", "Account", NEXT_NAME) },
 	{ "CdrList", PAGE_OF("cdrs", "Cdr", NEXT_ID) },

@@ -248,12 +248,26 @@ static void status(void *arg, struct buf *out)
 	model_unref(&m);
 }
 
+static void write_outbound(struct worker *w, struct ask *ask)
+{
+	ask->out = BUF_INIT(ANSWER_MAX);
+	edge_write_outbound(w->edge, ask->in, &ask->out);
+}
+
 static void list_registrations(void *arg, const char *name, struct buf *out)
 {
 	struct process *p = arg;
 	struct model *m = model_hub_get(p->hub);
+	struct ask ask = { .fn = write_outbound, .in = name };
 
+	buf_add_str(out, "{\"registrations\":");
 	edge_write_registrations(m, name, clock_mono_us(), out);
+	if (worker_ask(&p->workers[0], &ask)) {
+		buf_add_str(out, ",\"outbound\":");
+		buf_add_span(out, buf_span(&ask.out));
+	}
+	buf_add_char(out, '}');
+	buf_free(&ask.out);
 	model_unref(&m);
 }
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define UNREGISTER_TIME (2 * SEC)
+
 /* Transactions and ended sessions live on for up to 32 s; with few calls allowed, those that are up must still be
  * able to hang up. */
 #define SPARE 10000
@@ -255,8 +257,26 @@ static void stop(struct worker *w, struct ask *ask)
 	w->loop.stop = true;
 }
 
+static void unregister(struct worker *w, struct ask *ask)
+{
+	ask->found = edge_outbound_leave(w->edge);
+}
+
+/* Vendors shall not send calls to a switch that is gone; one that does not answer is not waited for. */
+static void unregister_all(struct process *p)
+{
+	static const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	uint64_t until = clock_mono_us() + UNREGISTER_TIME;
+	struct ask ask = { .fn = unregister };
+
+	while (p->workers[0].thread && worker_ask(&p->workers[0], &ask) && !ask.found &&
+	       clock_mono_us() < until)
+		nanosleep(&pause, NULL);
+}
+
 void workers_stop(struct process *p, const struct call_end *end)
 {
+	unregister_all(p);
 	for (unsigned i = 0; i < p->n_workers; i++) {
 		struct worker *w = &p->workers[i];
 		struct ask ask = { .fn = end_all, .in = end };

@@ -55,6 +55,8 @@ void edge_refresh(struct edge *edge)
 	if (edge->digest)
 		sip_digest_server_offer(edge->digest, params->auth_md5,
 					params->auth_sha256 || !params->auth_md5);
+	if (edge->outbounds)
+		edge_outbound_sync(edge->outbounds);
 }
 
 int edge_open(struct edge **edge_out, const struct edge_config *config)
@@ -90,12 +92,16 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 		.arg = edge,
 	};
 	err = sip_stack_new(&edge->stack, &stack_config);
+	if (!err && config->worker == 0)
+		err = edge_outbounds_new(&edge->outbounds, edge);
 	if (err) {
 		edge_close(&edge);
 		return err;
 	}
 	config->host->leg_new = leg_new;
 	config->host->arg = edge;
+	if (edge->outbounds)
+		edge_outbound_sync(edge->outbounds);
 	*edge_out = edge;
 	return 0;
 }
@@ -109,6 +115,7 @@ void edge_close(struct edge **edge)
 {
 	if (!*edge)
 		return;
+	edge_outbounds_free(&(*edge)->outbounds);
 	sip_stack_free(&(*edge)->stack);
 	edge_sources_free(&(*edge)->sources);
 	edge_challenges_free(&(*edge)->challenges);

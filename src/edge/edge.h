@@ -51,7 +51,12 @@ size_t edge_sources_merge(struct edge_source *sources, size_t n);
 void edge_sources_write(const struct edge_source *sources, size_t n, uint64_t forgotten, const struct model *m,
 			const char *q, unsigned limit, struct buf *out);
 
-/* Contacts of phones and gateways registered here, as {"registrations":[...]}; of `name` alone, NULL = all. Any thread. */
+/* Our registrations at vendors, as [...]; of gateway `name` alone, NULL = all. On the thread of worker 0, which keeps them; the
+ * others write []. */
+void edge_write_outbound(const struct edge *edge, const char *name, struct buf *out);
+/* Un-register everywhere; true when nothing waits for an answer any more. Call it again until then. As above. */
+bool edge_outbound_leave(struct edge *edge);
+/* Contacts of phones and gateways registered here, as [...]; of `name` alone, NULL = all. Any thread. */
 void edge_write_registrations(const struct model *m, const char *name, uint64_t mono_us, struct buf *out);
 /* The REGISTER requests of `user` ("" = all) that this worker remembers, in a form of its own. On its thread. */
 void edge_copy_register_events(const struct edge *edge, const char *user, struct buf *out);

@@ -12,6 +12,7 @@
 struct challenges;
 struct sources;
 struct register_log;
+struct outbounds;
 
 struct edge {
 	struct edge_config config;
@@ -21,6 +22,7 @@ struct edge {
 	uint64_t nonce_life_us;		/* what `digest` was made with */
 	struct challenges *challenges;	/* sent, not yet answered */
 	struct sources *sources;	/* refused; NULL: not kept */
+	struct outbounds *outbounds;	/* our registrations at vendors: worker 0 alone */
 	struct register_log *register_log;	/* REGISTER requests remembered */
 	struct arena *scratch;		/* for one upcall */
 };
@@ -140,6 +142,11 @@ void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, c
 /* edge_register_log.c. 0 or -ENOMEM. */
 int edge_register_log_new(struct register_log **out);
 void edge_register_log_free(struct register_log **log);
+/* edge_outbound.c. 0 or -ENOMEM. */
+int edge_outbounds_new(struct outbounds **out, struct edge *edge);
+void edge_outbounds_free(struct outbounds **outbounds);
+/* The snapshot is another one. */
+void edge_outbound_sync(struct outbounds *all);
 /* edge_registrar.c */
 /* Does a REGISTER name, in its credentials or in To, somebody who may register? */
 bool edge_registrant_asks(const struct model *m, const struct sip_msg *msg);

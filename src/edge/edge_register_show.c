@@ -79,14 +79,14 @@ void edge_write_registrations(const struct model *m, const char *name, uint64_t 
 {
 	struct writing w = { name, mono_us, out, false };
 
-	buf_add_str(out, "{\"registrations\":[");
+	buf_add_char(out, '[');
 	for (unsigned i = 0; i < m->n_phones; i++)
 		write_device(&w, "phone", m->phones[i].number, m->phones[i].load);
 	for (unsigned i = 0; i < m->n_mappings; i++)
 		write_device(&w, "mapping_gateway", m->mappings[i].name, m->mappings[i].load);
 	for (unsigned i = 0; i < m->n_routings; i++)
 		write_device(&w, "routing_gateway", m->routings[i].name, m->routings[i].load);
-	buf_add_str(out, "]}");
+	buf_add_char(out, ']');
 }
 
 /* ---- why not -------------------------------------------------------------------------------- */

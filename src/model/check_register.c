@@ -93,11 +93,39 @@ static void check_user(struct build *b, unsigned i)
 			 mapping->name);
 }
 
+static void check_outbound(struct build *b, unsigned i)
+{
+	struct model_routing *gw = &b->m->routings[i];
+	const char *wrong = NULL;
+	struct span host;
+	int proto = -1;
+
+	if (!gw->user || !gw->password)
+		complain(b, KIND_ROUTING, i, "add `user` and `password`",
+			 "register: outbound needs a %s", gw->user ? "password" : "user");
+	if (!gw->registrar)
+		return;
+	wrong = peer_parse(span_of(gw->registrar), &host, &gw->registrar_port, &proto);
+	if (wrong || proto >= 0) {
+		complain(b, KIND_ROUTING, i, "write host or host:port", "registrar: `%s`: %s",
+			 gw->registrar, wrong ? wrong : "the transport is the gateway's");
+		return;
+	}
+	gw->registrar_host = arena_dup(b->m->arena, host);
+	if (!gw->registrar_host)
+		b->no_memory = true;
+}
+
 static void check_routing(struct build *b, unsigned i)
 {
 	const struct model_routing *gw = &b->m->routings[i];
 
 	check_bounds(b, KIND_ROUTING, i, &gw->reg);
+	if (gw->reg.type == REGISTER_OUTBOUND)
+		check_outbound(b, i);
+	else if (gw->registrar)
+		complain(b, KIND_ROUTING, i, "remove it, or write `register: outbound`",
+			 "registrar: `%s` is given, and we do not register there", gw->registrar);
 	if (gw->reg.type != REGISTER_DYNAMIC) {
 		if (!gw->host)
 			complain(b, KIND_ROUTING, i,

@@ -315,8 +315,11 @@ static const struct model_field_info routing_fields[] = {
 	  .help = "Our user when it challenges us." },
 	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_routing, password), .most = 128,
 	  .help = "Our password when it challenges us." },
-	{ .name = "register", .type = FIELD_CHOICE, .offset = AT(model_routing, reg.type), .choices = "static|dynamic",
-	  .most = 1, .help = "dynamic: it registers here under its user (or name) and is called where it registered from." },
+	{ .name = "register", .type = FIELD_CHOICE, .offset = AT(model_routing, reg.type), .choices = "static|dynamic|outbound",
+	  .most = 2, .help = "dynamic: it registers here under its user (or name) and is called where it registered from; "
+			     "outbound: we register there with user and password." },
+	{ .name = "registrar", .type = FIELD_TEXT, .offset = AT(model_routing, registrar), .most = 253,
+	  .help = "Where we register, when that is not its address: host or host:port." },
 	REGISTER_FIELDS(model_routing),
 	{ .name = "follow_redirects", .type = FIELD_CHOICE, .offset = AT(model_routing, follow_redirects),
 	  .choices = "system|off|on", .least = -1, .most = 1, .unset = -1, .help = "Follow its 3xx." },

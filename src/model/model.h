@@ -407,6 +407,9 @@ struct model_routing {			/* routing gateway: where calls go out */
 	struct model_sip sip;
 	const char *user, *password;	/* digest as client; when it registers here, its own (user NULL = its name) */
 	struct model_register reg;
+	const char *registrar;		/* where we register: "host", "host:port"; NULL = at its address */
+	const char *registrar_host;	/* the same, read */
+	uint16_t registrar_port;	/* 0 = by DNS, or the transport's default */
 	const char *from_host;		/* host of the caller's number; NULL = our address */
 	bool phone_display;		/* a phone's display number stands for its own */
 	int follow_redirects;		/* -1 = the system's */

@@ -79,6 +79,12 @@ static void keep(struct planning *p, const struct ranked *new)
 	p->order[at] = place;
 }
 
+static bool needs_registration(const struct model *m, const struct model_routing *gw)
+{
+	return gw->reg.type == REGISTER_DYNAMIC ||
+	       (gw->reg.type == REGISTER_OUTBOUND && m->params.outbound_required);
+}
+
 /* Why this gateway cannot take the call now; REASON_CHOSEN when it can. */
 static struct reason usable(const struct model *m, const struct model_routing *gw,
 			    const struct call_request *req)
@@ -89,7 +95,7 @@ static struct reason usable(const struct model *m, const struct model_routing *g
 		return (struct reason){ REASON_LOCKED, gw->name, 0, 0 };
 	if (gw->account && gw->account->locked)
 		return (struct reason){ REASON_ACCOUNT_LOCKED, gw->name, 0, 0 };
-	if (gw->reg.type == REGISTER_DYNAMIC &&
+	if (needs_registration(m, gw) &&
 	    !registration_is_live(load_registration(gw->load), req->mono_us))
 		return (struct reason){ REASON_NOT_REGISTERED, gw->name, 0, 0 };
 	if (route_is_full(m, &(struct route_candidate){ gw, NULL, 0 }, req->mono_us, req->utc_us,

@@ -493,6 +493,12 @@ static const struct {
 	{ V "routing_gateways:\n  - { name: a, register: dynamic, user: u, password: x }\n"
 	    "mapping_gateways:\n  - { name: m, auth: digest, user: u, password: y }\n",
 	  3, "routing_gateways[0] a", "`m` has the same user and another password", "" },
+	{ ROUTE("register: outbound, user: u"), 3, "routing_gateways[0] out",
+	  "outbound needs a password", "" },
+	{ ROUTE("register: outbound, user: u, password: p, registrar: \"a b\""), 3,
+	  "routing_gateways[0] out", "`a b`: ", "host or host:port" },
+	{ ROUTE("registrar: reg.example"), 3, "routing_gateways[0] out",
+	  "`reg.example` is given, and we do not register there", "register: outbound" },
 	{ MAP("register: dynamic, addresses: [ 192.0.2.1 ]"), 3, "mapping_gateways[0] in",
 	  "dynamic needs credentials", "auth: digest" },
 	{ V "phones:\n  - { number: \"1\", register: static }\n", 3, "phones[0] 1",
