@@ -47,17 +47,60 @@ static void print_admit(const json_t *admit)
 	print_reasons(admit);
 }
 
+static void print_rewritten(const char *who, const json_t *numbers, const char *number,
+			    const char *by)
+{
+	if (!json_object_get(numbers, by))
+		return;
+	printf("  %s%s%s ", who, *who ? ": " : "", number);
+	print_clean("", json_object_get(numbers, number), "");
+	print_clean(" by ", json_object_get(numbers, by), "\n");
+}
+
+/* By what the numbers of each candidate, and of the call itself, were rewritten. */
+static void print_numbers(const char *who, const json_t *numbers)
+{
+	print_rewritten(who, numbers, "caller", "caller_by");
+	print_rewritten(who, numbers, "callee", "callee_by");
+	if (json_object_get(numbers, "not_sent"))
+		print_clean("  not sent: ", json_object_get(numbers, "not_sent"), "\n");
+}
+
+static const char *candidate_name(const json_t *candidate)
+{
+	const char *gateway = json_string_value(json_object_get(candidate, "routing_gateway"));
+	const char *phone = json_string_value(json_object_get(candidate, "phone"));
+
+	return gateway ? gateway : phone ? phone : "";
+}
+
+static void print_routed(const json_t *routed)
+{
+	if (!routed)
+		return;
+	fputs("\nrouted as ", stdout);
+	if (json_string_length(json_object_get(routed, "caller")))
+		print_clean("caller ", json_object_get(routed, "caller"), ", ");
+	print_clean("callee ", json_object_get(routed, "callee"), "\n");
+	print_numbers("", routed);
+}
+
 static void print_route(const json_t *route)
 {
 	static const struct column columns[] = {
 		{ "TRIED IN THIS ORDER", "routing_gateway|phone", AS_TEXT },
 		{ "ADDRESS", "address", AS_TEXT },
+		{ "CALLER SENT", "caller", AS_TEXT },
+		{ "CALLEE SENT", "callee", AS_TEXT },
 		{ "DIGITS MATCHED", "matched", AS_NUMBER },
 		{ "PRIORITY", "priority", AS_NUMBER },
 		{ "PROTECT", "protect", AS_YES },
 		{ "IN USE", "lines", AS_NUMBER },
 		{ "LIMIT", "line_limit", AS_NUMBER },
 	};
+
+	size_t i;
+	json_t *candidate;
 
 	if (!route)
 		return;
@@ -66,6 +109,8 @@ static void print_route(const json_t *route)
 		show_table(json_object_get(route, "candidates"), columns, ARRAY_SIZE(columns), "");
 	else
 		print_clean("no gateway: ", json_object_get(route, "verdict"), "\n");
+	json_array_foreach(json_object_get(route, "candidates"), i, candidate)
+		print_numbers(candidate_name(candidate), candidate);
 	if (json_array_size(json_object_get(route, "reasons")))
 		puts("\nwhy:");
 	print_reasons(route);
@@ -89,6 +134,7 @@ int run_route_test(struct cli *cli)
 		show_json(&reply);
 	} else if (code == EXIT_DONE) {
 		print_admit(json_object_get(reply.json, "admit"));
+		print_routed(json_object_get(reply.json, "routed"));
 		print_route(json_object_get(reply.json, "route"));
 	}
 	/* Scripts ask: would it go out? */

@@ -14,6 +14,7 @@ struct call_request {
 	struct span digest_claim;	/* offered but not (yet) proven; len 0 = none */
 	struct span caller, callee;	/* numbers as received: From user, Request-URI user (unescaped) */
 	const char *node;		/* of the switch that has the call; NULL = none */
+	uint64_t random;		/* what chance decides by */
 	uint64_t utc_us;		/* when */
 	uint64_t mono_us;
 };
@@ -30,6 +31,7 @@ enum reason_code {
 	REASON_CALLER_NO_GROUP, REASON_CALLER_BLACKLISTED,
 	REASON_CALLEE_FORBIDDEN, REASON_CALLEE_NOT_ALLOWED, REASON_CALLEE_LENGTH, REASON_CALLEE_GROUP,
 	REASON_CALLEE_NO_GROUP, REASON_CALLEE_BLACKLISTED,
+	REASON_CALLER_REWRITE, REASON_CALLEE_REWRITE,
 	REASONS
 };
 /* One line of why: an object and, for limits, value and limit. */
@@ -76,6 +78,25 @@ bool admit_address(const struct model_fence *fence, const char *who, const struc
 
 /* REASON_CHOSEN when these numbers are permitted, else why not; the object is left to the caller. */
 struct reason admit_numbers(const struct model_numbers *numbers, struct span caller, struct span callee);
+
+/* What became of a number, and by what. */
+struct rewritten {
+	struct span number;		/* in `text`, in the snapshot, or as it was given */
+	const struct model_transform *transform;	/* NULL = none, each of them */
+	const struct dial_rule *rule;
+	const struct model_share *share;
+	char text[NUMBER_TEXT];
+};
+/* Apply a list of dial rules (NULL = none) to out->number. False: the result is too long. */
+bool rewrite_by_rules(struct rewritten *out, const struct dial_rules *rules, uint64_t random);
+
+/* The numbers of a call as it is routed: those of `req` (admitted as `out` says) after the caller's side's number
+ * transform, dial rules and route prefixes. False: no number is left to call; `out` is a refusal then. */
+struct routed_numbers {
+	struct rewritten caller, callee;
+};
+bool admit_rewrite(const struct model *m, const struct call_request *req, struct admit_result *out,
+		   struct routed_numbers *numbers, struct reasons *why);
 
 /* `why` may be NULL. Takes nothing: see admit_take. */
 void admit_decide(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why);

@@ -62,6 +62,10 @@ static const struct {
 						  "callee_groups_forbidden lists" },
 	[REASON_CALLEE_NO_GROUP] = { "callee_no_group", "callee is in none of the groups that "
 							"callee_groups_allowed lists" },
+	[REASON_CALLER_REWRITE] = { "caller_rewrite",
+				    "caller becomes longer than a number can be by the rule %D" },
+	[REASON_CALLEE_REWRITE] = { "callee_rewrite",
+				    "callee becomes no number that can be called by the rule %D" },
 	[REASON_CALLEE_BLACKLISTED] = { "callee_blacklisted", "callee is in number group %D, which "
 							      "blacklist_callees names" },
 	[REASON_GROUP_LINES] = { "group_lines", "line limit of group %D reached, %V of %L in use" },

@@ -29,6 +29,9 @@
 #define INTEGER "{\"type\":\"integer\"}"
 #define FIGURE "{\"type\":[\"number\",\"null\"]}"
 #define BOOLEAN "{\"type\":\"boolean\"}"
+#define NUMBERS_PART                                                                               \
+	"\"caller\":" STRING ",\"caller_by\":" STRING ",\"callee\":" STRING ",\"callee_"           \
+	"by\":" STRING
 #define REASONS_PART                                                                               \
 	"\"reasons\":{\"type\":\"array\",\"items\":" REF(                                          \
 		"Reason") "},\"considered\":{\"type\":\"integer\",\"description\":\"Reasons in "   \
@@ -91,8 +94,10 @@ static const struct {
 		       ",\"admit\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"challenge\",\"refused\",\"drop\"]},"
 		       "\"end_code\":" STRING ",\"text\":" STRING ",\"mapping_gateway\":" STRING ",\"phone\":" STRING ",\"account\":" STRING
 		       ",\"max_duration\":" STRING "," REASONS_PART "}},"
+		       "\"routed\":{\"type\":\"object\",\"properties\":{" NUMBERS_PART "}},"
 		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\",\"gateways_not_registered\"]},"
-		       "\"candidates\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}," REASONS_PART "}}}}" },
+		       "\"candidates\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"routing_gateway\":" STRING ",\"phone\":" STRING
+		       ",\"not_sent\":" STRING "," NUMBERS_PART "}}}," REASONS_PART "}}}}" },
 	{ "ConfigError", "{\"type\":\"object\",\"properties\":{\"line\":" INTEGER ",\"column\":" INTEGER ",\"object\":" STRING ",\"text\":"
 			 STRING ",\"remedy\":" STRING "}}" },
 	{ "Problem", "{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"detail\"],\"properties\":{\"type\":" STRING
@@ -165,6 +170,7 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 	case FIELD_NUMBERS:
 	case FIELD_BEGINNINGS:
 	case FIELD_LENGTHS:
+	case FIELD_RULES:
 	case FIELD_CODE_MAP:
 	case FIELD_ADDRESSES:
 	case FIELD_RANGES:

@@ -130,7 +130,48 @@ static void format_peer(const struct model_routing *gw, char *dst, size_t size)
 		snprintf(dst + n, size - (size_t)n, ":%u", gw->port);
 }
 
-static void write_candidate(struct buf *out, const struct route_candidate *c)
+/* "number transform 1001, rule 0:49, route prefix 711 (30 %)". */
+static const char *rewritten_by(const struct rewritten *by, struct buf *text)
+{
+	buf_reset(text);
+	if (by->transform)
+		buf_addf(text, "number transform %s", by->transform->number);
+	if (by->rule)
+		buf_addf(text, "%srule %s", text->len ? ", " : "", dial_text(by->rule));
+	if (by->share)
+		buf_addf(text, "%sroute prefix %s (%u %%)", text->len ? ", " : "",
+			 by->share->prefix, by->share->percent);
+	return text->len ? buf_cstr(text) : NULL;
+}
+
+static void write_numbers(struct buf *out, const struct rewritten *caller,
+			  const struct rewritten *callee)
+{
+	struct buf text = BUF_INIT(1 << 16);
+
+	api_json_span(out, "caller", caller->number);
+	api_json_text(out, "caller_by", rewritten_by(caller, &text));
+	api_json_span(out, "callee", callee->number);
+	api_json_text(out, "callee_by", rewritten_by(callee, &text));
+	buf_free(&text);
+}
+
+/* What the candidate, `nth` in the row, would be sent. */
+static void write_sent(struct buf *out, const struct model *m, const struct call_request *call,
+		       const struct route_candidate *c, unsigned nth)
+{
+	struct sent_numbers sent;
+	struct reason why;
+	char text[256];
+
+	if (route_numbers(m, c, call, nth, &sent, &why))
+		write_numbers(out, &sent.caller, &sent.callee);
+	else
+		api_json_text(out, "not_sent", reason_text(&why, text, sizeof(text)));
+}
+
+static void write_candidate(struct buf *out, const struct model *m, const struct call_request *call,
+			    const struct route_candidate *c, unsigned nth)
 {
 	api_json_open(out, NULL, '{');
 	if (c->gateway) {
@@ -149,6 +190,7 @@ static void write_candidate(struct buf *out, const struct route_candidate *c)
 		api_json_text(out, "phone", c->phone->number);
 	}
 	api_json_number(out, "matched", c->matched);
+	write_sent(out, m, call, c, nth);
 	api_json_close(out, '}');
 }
 
@@ -164,7 +206,7 @@ static void write_route(struct buf *out, const struct model *m, const struct cal
 	api_json_text(out, "verdict", route_word(verdict));
 	api_json_open(out, "candidates", '[');
 	for (unsigned i = 0; verdict == ROUTE_OK && i < plan->n; i++)
-		write_candidate(out, &plan->candidate[i]);
+		write_candidate(out, m, call, &plan->candidate[i], i + 1);
 	api_json_close(out, ']');
 	api_json_open(out, "order", '[');
 	for (unsigned i = 0; i < plan->n_order; i++)
@@ -180,9 +222,15 @@ static void write_test(struct api_request *req, const struct model *m,
 	struct admit_result result = { 0 };
 	struct reasons why = { 0 };
 	struct route_plan plan = { 0 };
+	struct call_request routed = *call;
+	struct routed_numbers numbers;
 	char at[32];
 
 	admit_decide(m, call, &result, &why);
+	if (result.verdict == ADMIT_OK && admit_rewrite(m, call, &result, &numbers, &why)) {
+		routed.caller = numbers.caller.number;
+		routed.callee = numbers.callee.number;
+	}
 	api_json_open(&req->out, NULL, '{');
 	api_json_text(&req->out, "from", api_text(req, "from"));
 	api_json_span(&req->out, "caller", call->caller);
@@ -190,8 +238,12 @@ static void write_test(struct api_request *req, const struct model *m,
 	api_json_text(&req->out, "at", clock_format(call->utc_us, at, sizeof(at)));
 	api_json_number(&req->out, "config_version", (int64_t)m->version);
 	write_admit(&req->out, &result, &why);
-	if (result.verdict == ADMIT_OK)
-		write_route(&req->out, m, call, &result, &plan, &why);
+	if (result.verdict == ADMIT_OK) {
+		api_json_open(&req->out, "routed", '{');
+		write_numbers(&req->out, &numbers.caller, &numbers.callee);
+		api_json_close(&req->out, '}');
+		write_route(&req->out, m, &routed, &result, &plan, &why);
+	}
 	api_json_close(&req->out, '}');
 }
 
@@ -201,6 +253,7 @@ void api_test_route(struct api_request *req)
 		.caller = span_of(api_text(req, "caller")),
 		.callee = span_of(api_text(req, "callee")),
 		.node = req->sw->node,
+		.random = rng_u64(),
 		.utc_us = api_given(req, "at") ? api_number(req, "at") : clock_utc_us(),
 		.mono_us = clock_mono_us(),
 	};

@@ -213,13 +213,14 @@ static struct call *call_new(struct call_host *host, struct leg *leg)
 	return call;
 }
 
-/* The numbers are what admission may have changed; so far it does not. */
+/* As received; as routed so far too. */
 static void call_keep_numbers(struct call *call, const struct call_request *req)
 {
-	call->caller_in = arena_dup(call->arena, req->caller);
-	call->callee_in = arena_dup(call->arena, req->callee);
-	call->numbers.caller = call->caller_in;
-	call->numbers.callee = call->callee_in;
+	call->random = req->random;
+	call->caller_in = call->caller = arena_dup(call->arena, req->caller);
+	call->callee_in = call->callee = arena_dup(call->arena, req->callee);
+	call->numbers.caller = call->caller;
+	call->numbers.callee = call->callee;
 }
 
 /* What the attempts need of the arrival, until the answer. */
@@ -364,7 +365,24 @@ static void call_refuse_full(struct call *call, const struct reasons *why)
 	call_refuse_at(call, code, status, wait_s, text);
 }
 
-static bool call_route(struct call *call, const struct call_arrival *arrival, struct reasons *why)
+/* The numbers that the call is routed by: into `routed`, which `numbers` backs. */
+static bool call_rewrite(struct call *call, struct call_request *routed,
+			 struct routed_numbers *numbers, struct reasons *why)
+{
+	if (!admit_rewrite(call->model, routed, &call->from, numbers, why)) {
+		call_refuse(call, call->from.end, call->from.text);
+		return false;
+	}
+	if (numbers->caller.number.p != routed->caller.p)
+		call->caller = arena_dup(call->arena, numbers->caller.number);
+	if (numbers->callee.number.p != routed->callee.p)
+		call->callee = arena_dup(call->arena, numbers->callee.number);
+	routed->caller = numbers->caller.number;
+	routed->callee = numbers->callee.number;
+	return true;
+}
+
+static bool call_route(struct call *call, const struct call_request *routed, struct reasons *why)
 {
 	static const struct {
 		enum end_code code;
@@ -378,8 +396,7 @@ static bool call_route(struct call *call, const struct call_arrival *arrival, st
 						    "registered" },
 	};
 	struct route_plan plan = { 0 };
-	enum route_verdict verdict =
-		route_plan(call->model, &arrival->request, &call->from, &plan, why);
+	enum route_verdict verdict = route_plan(call->model, routed, &call->from, &plan, why);
 
 	call->candidates_text = call_reasons_text(call->arena, why);
 	if (verdict == ROUTE_ALL_BUSY) {
@@ -404,6 +421,8 @@ static bool call_route(struct call *call, const struct call_arrival *arrival, st
 void call_incoming(struct call_host *host, struct leg *leg, const struct call_arrival *arrival)
 {
 	struct admit_result result = { .verdict = ADMIT_REFUSED };
+	struct call_request routed = arrival->request;
+	struct routed_numbers numbers;
 	struct reasons why;
 	struct call *call;
 
@@ -422,11 +441,12 @@ void call_incoming(struct call_host *host, struct leg *leg, const struct call_ar
 	host->counters.incoming++;
 	call->from = result;
 	call_keep_numbers(call, &arrival->request);
-	if (!call_admit(call, arrival, &why) || !call_settle_caller(call))
+	if (!call_admit(call, arrival, &why) || !call_rewrite(call, &routed, &numbers, &why) ||
+	    !call_settle_caller(call))
 		return;
 	call_keep_arrival(call, arrival);
 	why.n = 0;
-	if (!call_route(call, arrival, &why))
+	if (!call_route(call, &routed, &why))
 		return;
 	call_note_media(call, false, call->offer);
 	call_dial_next(call);
@@ -626,6 +646,8 @@ void call_on_answer(struct leg *leg, const struct media_desc *media)
 	call_enter(call, STEP_TALK);
 	call->candidates = NULL;
 	call->offer = call->early = NULL;
+	call->numbers.caller = call->caller;
+	call->numbers.callee = call->callee;
 	call->numbers.display = call->numbers.identity = call->numbers.privacy =
 		call->numbers.preferred = call->numbers.diversions = call->numbers.headers = NULL;
 	arena_free(&call->setup);

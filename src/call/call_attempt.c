@@ -222,6 +222,42 @@ uint64_t call_wait_us(const struct call *call)
 			     now > call->started_us ? now - call->started_us : 0);
 }
 
+/* Why a candidate of the plan was not dialled after all, for the record. */
+static void note_reason(struct call *call, const struct reason *reason)
+{
+	char text[256];
+
+	reason_text(reason, text, sizeof(text));
+	call->candidates_text = arena_printf(call->arena, "%s\n%s", call->candidates_text, text);
+}
+
+static const char *number_kept(struct call *call, const char *routed, struct span number)
+{
+	return number.p == routed ? routed : arena_dup(call->setup, number);
+}
+
+/* The numbers for this candidate. False: its rules leave none. */
+static bool attempt_numbers(struct call *call, const struct route_candidate *candidate)
+{
+	struct call_request req = { .caller = span_of(call->caller),
+				    .callee = span_of(call->callee),
+				    .random = call->random };
+	struct sent_numbers sent;
+	struct reason why;
+	char text[256];
+	struct call_end end = { .code = END_NUMBER_REWRITE_FAILED, .q850 = -1, .text = text };
+
+	if (route_numbers(call->model, candidate, &req, call->next_candidate, &sent, &why)) {
+		call->numbers.caller = number_kept(call, call->caller, sent.caller.number);
+		call->numbers.callee = number_kept(call, call->callee, sent.callee.number);
+		return call->numbers.caller && call->numbers.callee;
+	}
+	note_reason(call, &why);
+	reason_text(&why, text, sizeof(text));
+	call_tell(call, &end);
+	return false;
+}
+
 void call_dial_next(struct call *call)
 {
 	struct call_end end;
@@ -235,6 +271,8 @@ void call_dial_next(struct call *call)
 			return;
 		}
 		call->next_candidate++;
+		if (!attempt_numbers(call, candidate))
+			continue;
 		if (!route_take(call->model, candidate, call->host->loop->now_us,
 				call->host->loop->utc_us, &full)) {
 			call_tell_full(call, &full);

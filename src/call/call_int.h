@@ -46,8 +46,10 @@ struct call {
 	struct leg *a, *b;
 	struct admit_result from;	/* .text is not kept */
 	bool caller_taken;
-	struct call_numbers numbers;
-	const char *caller_in, *callee_in, *source;
+	struct call_numbers numbers;	/* caller and callee as the running attempt sends them */
+	const char *caller_in, *callee_in, *source;	/* as received */
+	const char *caller, *callee;	/* as routed */
+	uint64_t random;		/* what chance decides by */
 
 	unsigned n_candidates, next_candidate;
 	struct route_candidate *candidates;

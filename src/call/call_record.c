@@ -92,8 +92,8 @@ static void record_call_fields(const struct call *call, struct cdr *cdr, uint64_
 	cdr->node = call->host->node;
 	cdr->caller_in = call->caller_in;
 	cdr->callee_in = call->callee_in;
-	cdr->caller = call->numbers.caller;
-	cdr->callee = call->numbers.callee;
+	cdr->caller = call->caller;
+	cdr->callee = call->callee;
 	cdr->caller_media = call->caller_media;
 	cdr->caller_codec = call->caller_codec;
 	cdr->mapping_gateway = mapping            ? mapping->name

@@ -219,8 +219,30 @@ static const struct model_field_info number_group_fields[] = {
 	{ .name = who "_groups_forbidden", .type = FIELD_REFERENCES, .of = KIND_NUMBER_GROUP, \
 	  .offset = AT(owner, numbers.side.groups_forbidden.groups), .count = AT(owner, numbers.side.groups_forbidden.n), .most = NUMBER_GROUPS_MOST, \
 	  .help = "No " Who " number stands in these number groups; goes before what is allowed." }
-#define NUMBER_FIELDS(owner) \
-	PERMITTED_FIELDS(owner, caller, "caller", "caller"), PERMITTED_FIELDS(owner, callee, "callee", "called")
+#define RULE_FIELDS(owner, callers, callees, when) \
+	{ .name = "caller_rules", .type = FIELD_RULES, .offset = AT(owner, callers), \
+	  .help = "Dial rules for the caller's number, source:target, applied " when "." }, \
+	{ .name = "callee_rules", .type = FIELD_RULES, .offset = AT(owner, callees), \
+	  .help = "Dial rules for the called number, source:target, applied " when "." }
+#define NUMBER_FIELDS(owner, when) \
+	PERMITTED_FIELDS(owner, caller, "caller", "caller"), PERMITTED_FIELDS(owner, callee, "callee", "called"), \
+	RULE_FIELDS(owner, numbers.caller_rules, numbers.callee_rules, when)
+
+static const struct model_field_info transform_fields[] = {
+	{ .name = "number", .type = FIELD_NUMBER, .offset = AT(model_transform, number), .required = true, .least = 1,
+	  .most = NAME_LEN_MAX, .help = "A number of ours." },
+	{ .name = "mapping_caller", .type = FIELD_NUMBER, .offset = AT(model_transform, mapping_caller), .least = 1,
+	  .most = NAME_LEN_MAX, .help = "As a caller, a mapping gateway that transforms numbers sends this for it." },
+	{ .name = "routing_callee", .type = FIELD_NUMBER, .offset = AT(model_transform, routing_callee), .least = 1,
+	  .most = NAME_LEN_MAX, .help = "As a called number, a routing gateway that transforms numbers is sent this for it." },
+};
+
+static const struct model_field_info share_fields[] = {
+	{ .name = "percent", .type = FIELD_COUNT, .offset = AT(model_share, percent), .required = true, .least = 1,
+	  .most = 100, .help = "So many of a hundred calls." },
+	{ .name = "prefix", .type = FIELD_PREFIX, .offset = AT(model_share, prefix), .required = true,
+	  .most = PREFIX_LEN_MAX, .help = "Put before the called number." },
+};
 
 static const struct model_field_info mapping_fields[] = {
 	{ .name = "name", .type = FIELD_NAME, .offset = AT(model_mapping, name), .required = true, .least = 1,
@@ -242,7 +264,11 @@ static const struct model_field_info mapping_fields[] = {
 	LIMIT_FIELDS(model_mapping),
 	GROUP_FIELDS(model_mapping),
 	FENCE_FIELDS(model_mapping),
-	NUMBER_FIELDS(model_mapping),
+	NUMBER_FIELDS(model_mapping, "when a call arrives"),
+	{ .name = "transform_numbers", .type = FIELD_BOOL, .offset = AT(model_mapping, numbers.transform),
+	  .help = "Replace callers by the number transform table." },
+	{ .name = "route_prefixes", .type = FIELD_OBJECTS, .of = KIND_SHARE, LIST(model_mapping, shares),
+	  .help = "Prefixes put before the called number in proportion, to split its calls; what is left of 100 stays as it is." },
 	SIP_FIELDS(model_mapping),
 	{ .name = "caller_from", .type = FIELD_CHOICE, .offset = AT(model_mapping, caller_from),
 	  .choices = "from|remote_party_id|display|asserted_identity|preferred_identity", .most = 4,
@@ -299,7 +325,9 @@ static const struct model_field_info routing_fields[] = {
 	  .help = "Kept for when all others have failed." },
 	LIMIT_FIELDS(model_routing),
 	GROUP_FIELDS(model_routing),
-	NUMBER_FIELDS(model_routing),
+	NUMBER_FIELDS(model_routing, "when a call is sent"),
+	{ .name = "transform_numbers", .type = FIELD_BOOL, .offset = AT(model_routing, numbers.transform),
+	  .help = "Replace called numbers by the number transform table." },
 	{ .name = "options_check", .type = FIELD_BOOL, .offset = AT(model_routing, options_check),
 	  .help = "Ask it by OPTIONS whether it is alive." },
 	TIMEOUT(model_routing, "invite_timeout", timeouts.invite_us, "As the parameter; 0s = the system's."),
@@ -359,7 +387,11 @@ static const struct model_field_info phone_fields[] = {
 	{ .name = "lines_out", .type = FIELD_COUNT, .offset = AT(model_phone, lines_out), .most = LINES_MOST,
 	  .help = "Most simultaneous calls from it; 0 = no limit but line_limit." },
 	FENCE_FIELDS(model_phone),
-	NUMBER_FIELDS(model_phone),
+	NUMBER_FIELDS(model_phone, "to calls from it"),
+	{ .name = "to_caller_rules", .type = FIELD_RULES, .offset = AT(model_phone, to_caller_rules),
+	  .help = "Dial rules for the caller's number, applied to calls to it." },
+	{ .name = "to_callee_rules", .type = FIELD_RULES, .offset = AT(model_phone, to_callee_rules),
+	  .help = "Dial rules for the called number, applied to calls to it." },
 	SIP_FIELDS(model_phone),
 	ROUTES_FIELDS(model_phone),
 	SHOWN_FIELDS(model_phone),
@@ -379,6 +411,8 @@ const struct kind_info kinds[KINDS_ALL] = {
 				ARRAY_SIZE(address_list_fields), AT(model, address_lists), AT(model, n_address_lists), NO_LOAD },
 	[KIND_NUMBER_GROUP] = { "number_group", "number_groups", sizeof(struct model_number_group), number_group_fields,
 				ARRAY_SIZE(number_group_fields), AT(model, number_groups), AT(model, n_number_groups), NO_LOAD },
+	[KIND_TRANSFORM] = { "number_transform", "number_transforms", sizeof(struct model_transform), transform_fields,
+			     ARRAY_SIZE(transform_fields), AT(model, transforms), AT(model, n_transforms), NO_LOAD },
 	[KIND_MAPPING] = { "mapping_gateway", "mapping_gateways", sizeof(struct model_mapping), mapping_fields,
 			   ARRAY_SIZE(mapping_fields), AT(model, mappings), AT(model, n_mappings),
 			   AT(model_mapping, load) },
@@ -392,6 +426,8 @@ const struct kind_info kinds[KINDS_ALL] = {
 				 ARRAY_SIZE(prefix_window_fields), 0, 0, NO_LOAD },
 	[KIND_PRIORITY_WINDOW] = { "priority_window", NULL, sizeof(struct model_priority_window), priority_window_fields,
 				   ARRAY_SIZE(priority_window_fields), 0, 0, NO_LOAD },
+	[KIND_SHARE] = { "route_prefix", NULL, sizeof(struct model_share), share_fields, ARRAY_SIZE(share_fields), 0, 0,
+			 NO_LOAD },
 	[KIND_LIMIT_WINDOW] = { "line_limit_window", NULL, sizeof(struct model_limit_window), limit_window_fields,
 				ARRAY_SIZE(limit_window_fields), 0, 0, NO_LOAD },
 };
@@ -436,6 +472,7 @@ const char *model_field_type_name(enum model_field_type type)
 		[FIELD_RANGES] = "ranges",
 		[FIELD_OBJECTS] = "objects",	       [FIELD_HEADERS] = "headers",
 		[FIELD_NUMBERS] = "numbers", [FIELD_BEGINNINGS] = "prefixes", [FIELD_LENGTHS] = "lengths",
+		[FIELD_RULES] = "dial_rules",
 		[FIELD_CODES] = "codes",	       [FIELD_CODE_MAP] = "code_map",
 		[FIELD_PAIRS] = "pairs",
 	};
@@ -456,6 +493,10 @@ static const struct {
 	{ "localIp", "local_address" },	   { "displayNumber", "display" },     { "money", "balance" },
 	{ "scheduledcapacity", "scheduled_line_limits" }, { "maxcallrate", "rate_limit" },
 	{ "lineCallIn", "lines_in" },	   { "lineCallOut", "lines_out" },
+	{ "rewriteRulesOutCaller", "caller_rules" }, { "rewriteRulesOutCallee", "callee_rules" },
+	{ "rewriteRulesInCaller", "caller_rules" }, { "rewriteRulesInCallee", "callee_rules" },
+	{ "groupE164Change", "transform_numbers" }, { "proportionCalleePrefixs", "route_prefixes" },
+	{ "proportion", "percent" },	   { "addPrefix", "prefix" },
 	{ "calloutCallerPrefixes", "callers_forbidden" }, { "calloutCalleePrefixes", "callees_forbidden" },
 	{ "callinCallerPrefixes", "callers_forbidden" }, { "callinCalleePrefixes", "callees_forbidden" },
 	{ "callerAllowLength", "caller_lengths" }, { "calleeAllowLength", "callee_lengths" },

@@ -211,6 +211,21 @@ struct model_permitted {
 };
 struct model_numbers {
 	struct model_permitted caller, callee;
+	bool transform;			/* whole numbers by the number transform table, before the rules */
+	const struct dial_rules *caller_rules, *callee_rules;	/* NULL = none */
+};
+
+/* Whole numbers that stand for one another: one of ours, the caller by which a mapping gateway knows it, the callee by
+ * which a routing gateway does. */
+struct model_transform {
+	const char *number;
+	const char *mapping_caller, *routing_callee;	/* NULL = none */
+};
+
+/* So many of a hundred callees get this prefix. */
+struct model_share {
+	uint32_t percent;
+	const char *prefix;
 };
 
 struct model_rate {
@@ -364,6 +379,8 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	int reserved_lines;		/* of each of its groups must be free, else it takes no call */
 	struct model_fence fence;
 	struct model_numbers numbers;
+	unsigned n_shares;
+	struct model_share *shares;	/* route prefixes for the callee */
 	struct model_sip sip;
 	int caller_from, callee_from;	/* enums */
 	bool recognize_privacy;		/* its callers may ask for privacy */
@@ -433,6 +450,7 @@ struct model_phone {
 	int lines_in, lines_out;	/* of those to it, from it; 0 = no limit of its own */
 	struct model_fence fence;	/* where it may register and call from */
 	struct model_numbers numbers;	/* of the calls that it makes */
+	const struct dial_rules *to_caller_rules, *to_callee_rules;	/* for the calls to it */
 	struct model_sip sip;
 	struct model_routes routes;
 	const char *from_host;		/* as in model_routing, when it is called */
@@ -486,12 +504,13 @@ struct model {
 	uint64_t built_utc_us;
 	struct model_params params;
 	const struct zone *zone;	/* the system's: params.time_zone */
-	unsigned n_calendars, n_accounts, n_rate_groups, n_groups, n_number_groups, n_address_lists, n_mappings, n_routings, n_phones;
+	unsigned n_calendars, n_accounts, n_rate_groups, n_groups, n_number_groups, n_transforms, n_address_lists, n_mappings, n_routings, n_phones;
 	struct model_calendar *calendars;
 	struct model_account *accounts;
 	struct model_rate_group *rate_groups;
 	struct model_group *groups;
 	struct model_number_group *number_groups;
+	struct model_transform *transforms;
 	struct model_address_list *address_lists;
 	struct model_mapping *mappings;
 	struct model_routing *routings;
@@ -584,6 +603,8 @@ const struct model_rate_group *model_rate_group(const struct model *m, struct sp
 const struct model_group *model_group(const struct model *m, struct span name);
 const struct model_address_list *model_address_list(const struct model *m, struct span name);
 const struct model_number_group *model_number_group(const struct model *m, struct span name);
+const struct model_transform *model_transform(const struct model *m, struct span number);
+const struct model_transform *model_transform_of_caller(const struct model *m, struct span mapping_caller);
 const struct model_mapping *model_mapping(const struct model *m, struct span name);
 const struct model_routing *model_routing(const struct model *m, struct span name);
 const struct model_phone *model_phone(const struct model *m, struct span number);
@@ -666,6 +687,7 @@ enum model_field_type {
 	FIELD_CODE_MAP,		/* list of "404:503" */
 	FIELD_NUMBERS,		/* list of numbers: a number_set */
 	FIELD_BEGINNINGS,	/* list of prefixes, for any number of them: a number_set */
+	FIELD_RULES,		/* list of dial rules: dial_rules */
 	FIELD_LENGTHS,		/* list of "7" and "10-12": a mask as in struct model_permitted */
 	FIELD_HEADERS,		/* list of header names, "X-*" = all that begin so */
 	FIELD_TYPES

@@ -13,6 +13,7 @@
 #define PREFIX_LEN_MAX 32
 #define ADDRESS_LISTS_MOST 16
 #define NUMBER_GROUPS_MOST 64
+#define SHARES_MOST 64
 
 /* ---- kinds --------------------------------------------------------------------------- */
 
@@ -23,6 +24,7 @@ enum kind {
 	KIND_RATE_GROUP,
 	KIND_GROUP,
 	KIND_NUMBER_GROUP,
+	KIND_TRANSFORM,
 	KIND_ADDRESS_LIST,
 	KIND_MAPPING,
 	KIND_ROUTING,
@@ -32,6 +34,7 @@ enum kind {
 	KIND_LIMIT_WINDOW,
 	KIND_PREFIX_WINDOW,
 	KIND_PRIORITY_WINDOW,
+	KIND_SHARE,
 	KINDS_ALL
 };
 
@@ -203,6 +206,8 @@ int name_index_init(struct name_index *index, struct arena *arena, const void *b
 int64_t name_index_add(struct name_index *index, uint32_t number);
 const void *name_index_find(const struct name_index *index, struct span name);
 
+/* Shares, and the index of number transforms by what mapping gateways send. False without memory. */
+bool numbers_check(struct build *b);
 /* The system's number lists, by the parameters that name them; errors go to the build. False without memory. */
 bool system_numbers_resolve(struct build *b);
 
@@ -256,6 +261,7 @@ struct model_index {
 	struct name_index users;
 	struct name_index registrants;	/* routing gateways that register here, by user */
 	struct phone_index static_phones;
+	struct name_index transform_callers;
 	struct prefix_index prefixes;
 	struct address_index addresses;
 };

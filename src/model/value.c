@@ -750,6 +750,26 @@ static bool set_lengths(const struct setting *s)
 	return true;
 }
 
+static bool set_rules(const struct setting *s)
+{
+	struct span *texts = calloc(s->n + 1, sizeof(*texts));
+	struct dial_rules *rules = NULL;
+	struct dial_fault wrong;
+	int err = -ENOMEM;
+
+	for (unsigned i = 0; i < s->n && texts; i++)
+		texts[i] = s->items[i].text;
+	if (texts)
+		err = dial_compile(&rules, s->b->m->arena, texts, s->n, &wrong);
+	free(texts);
+	if (err)
+		return err == -ENOMEM ? no_memory(s)
+				      : fault(s, wrong.text, wrong.remedy, "%s", wrong.what);
+	if (dial_count(rules))
+		memcpy(s->object + s->f->offset, &rules, sizeof(rules));
+	return true;
+}
+
 /* ---- the table ----------------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -788,6 +808,7 @@ static const struct {
 	[FIELD_BEGINNINGS] = { set_numbers, true },
 	[FIELD_LENGTHS] = { set_lengths, true },
 	[FIELD_PAIRS] = { set_pairs, true },
+	[FIELD_RULES] = { set_rules, true },
 };
 /* clang-format on */
 

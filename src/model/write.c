@@ -219,6 +219,18 @@ static void write_numbers(struct writing *w, const struct model_field_info *f, c
 	buf_add_char(w->out, ']');
 }
 
+static void write_rules(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	const struct dial_rules *rules = list_at(object, f);
+
+	buf_add_char(w->out, '[');
+	for (unsigned i = 0; i < dial_count(rules); i++) {
+		buf_add_str(w->out, i ? ", " : "");
+		buf_add_json(w->out, span_of(dial_text(dial_at(rules, i))));
+	}
+	buf_add_char(w->out, ']');
+}
+
 /* Runs of set bits: ["7", "10-12"]. */
 static void write_lengths(struct writing *w, const struct model_field_info *f, const void *object)
 {
@@ -298,8 +310,9 @@ static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_f
 	[FIELD_RANGES] = write_ranges,       [FIELD_PEER] = write_peer,
 	[FIELD_OBJECTS] = write_objects,     [FIELD_HEADERS] = write_names,
 	[FIELD_NUMBERS] = write_numbers,     [FIELD_BEGINNINGS] = write_numbers,
-	[FIELD_LENGTHS] = write_lengths,     [FIELD_CODES] = write_names,
-	[FIELD_CODE_MAP] = write_names,      [FIELD_PAIRS] = write_pairs,
+	[FIELD_LENGTHS] = write_lengths,     [FIELD_RULES] = write_rules,
+	[FIELD_CODES] = write_names,         [FIELD_CODE_MAP] = write_names,
+	[FIELD_PAIRS] = write_pairs,
 };
 
 /* JSON members, and YAML's as well within braces. What has no value at all is left out in any case. */

@@ -51,6 +51,14 @@ bool route_is_full(const struct model *m, const struct route_candidate *candidat
  * after which a rate would not (0: none did). False: no limit is among them. */
 bool route_first_full(const struct reasons *why, struct reason *out, uint32_t *wait_s_out);
 
+/* The numbers that a call (routed by `req`) is sent to a candidate with: after its number transform and dial rules.
+ * `attempt` counts them, so that chance decides anew for each. False: no number is left; `why` says. */
+struct sent_numbers {
+	struct rewritten caller, callee;
+};
+bool route_numbers(const struct model *m, const struct route_candidate *candidate, const struct call_request *req,
+		   unsigned attempt, struct sent_numbers *out, struct reason *why);
+
 /* May the search go on after an attempt ended like this? Parameters and the gateway decide. */
 struct route_outcome {
 	enum end_code end;

@@ -75,7 +75,7 @@ def run(*words, sock=None, code=0, stdin=None, **env):
     (["cdr", "list", "--limit", "1", "--all"], r"NO_ANSWER\n.*\n?.*NORMAL"),
     (["cdr", "show", GOOD], r"end code +NORMAL[\s\S]*attempts 1"),
     (["parameter", "list", "SS_SIP_TIMEOUT_RINGING"], r"ringing_timeout +90s +2m"),
-    (["route", "test", "--from", "acme-in", "--callee", "8801712345678"], r"admitted from acme-in, account acme[\s\S]*\na-1 +127\.0\.0\.3:5060 +3 "),
+    (["route", "test", "--from", "acme-in", "--callee", "8801712345678"], r"admitted from acme-in, account acme[\s\S]*\nrouted as callee 8801712345678[\s\S]*\na-1 +127\.0\.0\.3:5060 +8801712345678 +3 "),
     (["config", "export"], r"\*\*\*"),
     (["config", "export", "--secrets"], r"hidden-a"),
     (["openapi"], r'"openapi":"3\.1\.0"'),

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What becomes of the numbers of an admitted call before it is routed. The order for each of them: number
+ * transform, dial rules, route prefix. */
+#include "admit/admit_int.h"
+
+bool rewrite_by_rules(struct rewritten *out, const struct dial_rules *rules, uint64_t random)
+{
+	char text[NUMBER_TEXT];
+	int len;
+
+	out->rule = dial_find(rules, out->number);
+	if (!out->rule)
+		return true;
+	len = dial_apply(out->rule, out->number, random, text);
+	if (len < 0)
+		return false;
+	memcpy(out->text, text, (size_t)len + 1);
+	out->number = (struct span){ out->text, (size_t)len };
+	return true;
+}
+
+/* Of the percentages in a row the one that the number from 0 to 99 falls into. */
+static const struct model_share *choose_share(const struct model_mapping *gw, uint64_t random)
+{
+	uint64_t at = number_below(&random, 100);
+
+	for (unsigned i = 0; i < gw->n_shares; i++) {
+		if (at < gw->shares[i].percent)
+			return &gw->shares[i];
+		at -= gw->shares[i].percent;
+	}
+	return NULL;
+}
+
+static bool put_before(struct rewritten *out, struct span prefix)
+{
+	if (prefix.len + out->number.len >= NUMBER_TEXT)
+		return false;
+	if (out->number.len)
+		memmove(out->text + prefix.len, out->number.p, out->number.len);
+	memcpy(out->text, prefix.p, prefix.len);
+	out->number = (struct span){ out->text, prefix.len + out->number.len };
+	out->text[out->number.len] = '\0';
+	return true;
+}
+
+/* Nothing that could be called, or a caller that no message can carry. */
+static bool refuse(struct admit_result *out, struct reasons *why, enum reason_code code,
+		   const struct rewritten *by)
+{
+	struct reason reason = { .code = code,
+				 .object = out->mapping ? out->mapping->name : out->phone->number,
+				 .detail = by->rule    ? dial_text(by->rule)
+					   : by->share ? by->share->prefix
+						       : "" };
+
+	out->verdict = ADMIT_REFUSED;
+	out->end = END_NUMBER_REWRITE_FAILED;
+	reason_text(&reason, out->text, sizeof(out->text));
+	reasons_add_reason(why, &reason);
+	return false;
+}
+
+bool admit_rewrite(const struct model *m, const struct call_request *req, struct admit_result *out,
+		   struct routed_numbers *numbers, struct reasons *why)
+{
+	const struct model_mapping *gw = out->mapping;
+	const struct model_numbers *by = gw ? &gw->numbers : &out->phone->numbers;
+	struct rewritten *caller = &numbers->caller, *callee = &numbers->callee;
+
+	caller->number = req->caller;
+	callee->number = req->callee;
+	caller->transform = by->transform ? model_transform_of_caller(m, req->caller) : NULL;
+	if (caller->transform)
+		caller->number = span_of(caller->transform->number);
+	callee->transform = NULL;
+	caller->share = callee->share = NULL;
+	if (!rewrite_by_rules(caller, by->caller_rules, req->random))
+		return refuse(out, why, REASON_CALLER_REWRITE, caller);
+	if (!rewrite_by_rules(callee, by->callee_rules, req->random) || !callee->number.len)
+		return refuse(out, why, REASON_CALLEE_REWRITE, callee);
+	callee->share = gw && gw->n_shares ? choose_share(gw, req->random) : NULL;
+	return !callee->share || put_before(callee, span_of(callee->share->prefix)) ||
+	       refuse(out, why, REASON_CALLEE_REWRITE, callee);
+}
