@@ -163,42 +163,52 @@ static struct prefix_slot *prefix_slot(const struct prefix_index *index, const c
 	}
 }
 
+/* The entry of this prefix; NULL without memory. Entries grow outside of the arena while the prefixes are counted. */
 static struct prefix_entry *prefix_entry(struct prefix_index *index, const char *prefix)
 {
 	size_t len = strlen(prefix);
 	uint64_t hash = prefix_hash(prefix, len);
 	struct prefix_slot *slot = prefix_slot(index, prefix, len, hash);
+	struct prefix_entry *entry;
 
 	assert(len <= PREFIX_LEN_MAX);
-	if (!slot->entry) {
-		memcpy(index->entries[index->n_entries].prefix, prefix, len);
-		index->entries[index->n_entries++].len = (uint32_t)len;
-		*slot = (struct prefix_slot){ (uint32_t)(hash >> 32), index->n_entries };
-		index->lengths |= 1ull << len;
+	if (slot->entry)
+		return &index->entries[slot->entry - 1];
+	if ((index->n_entries & (index->n_entries - 1)) == 0) {
+		size_t size = index->n_entries ? (size_t)index->n_entries * 2 : 1;
+
+		entry = realloc(index->entries, size * sizeof(*entry));
+		if (!entry)
+			return NULL;
+		index->entries = entry;
 	}
-	return &index->entries[slot->entry - 1];
+	entry = &index->entries[index->n_entries++];
+	*entry = (struct prefix_entry){ .len = (uint32_t)len };
+	memcpy(entry->prefix, prefix, len);
+	*slot = (struct prefix_slot){ (uint32_t)(hash >> 32), index->n_entries };
+	index->lengths |= 1ull << len;
+	return entry;
 }
 
-/* Count first, then each prefix's gateways lie side by side. */
-int prefix_index_build(struct prefix_index *index, struct model *m)
+static int count_gateways(struct prefix_index *index, const struct model *m)
 {
-	uint32_t size, first = 0;
-	size_t n = 0;
+	for (unsigned i = 0; i < m->n_routings; i++) {
+		for (unsigned j = 0; j < m->routings[i].n_prefixes; j++) {
+			struct prefix_entry *entry =
+				prefix_entry(index, m->routings[i].prefixes[j]);
 
-	for (unsigned i = 0; i < m->n_routings; i++)
-		n += m->routings[i].n_prefixes;
-	if (n > UINT32_MAX / 4)
-		return -ENOMEM;
-	size = slots_for(n);
-	index->mask = size - 1;
-	index->slots = arena_alloc(m->arena, size * sizeof(*index->slots));
-	index->entries = arena_alloc(m->arena, (n + 1) * sizeof(*index->entries));
-	index->gateways = arena_alloc(m->arena, (n + 1) * sizeof(*index->gateways));
-	if (!index->slots || !index->entries || !index->gateways)
-		return -ENOMEM;
-	for (unsigned i = 0; i < m->n_routings; i++)
-		for (unsigned j = 0; j < m->routings[i].n_prefixes; j++)
-			prefix_entry(index, m->routings[i].prefixes[j])->n++;
+			if (!entry)
+				return -ENOMEM;
+			entry->n++;
+		}
+	}
+	return 0;
+}
+
+static void place_gateways(struct prefix_index *index, const struct model *m)
+{
+	uint32_t first = 0;
+
 	for (uint32_t i = 0; i < index->n_entries; i++) {
 		index->entries[i].first = first;
 		first += index->entries[i].n;
@@ -214,16 +224,82 @@ int prefix_index_build(struct prefix_index *index, struct model *m)
 			index->gateways[entry->first + entry->n++] = i;
 		}
 	}
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp((*(const struct model_routing *const *)a)->name,
+		      (*(const struct model_routing *const *)b)->name);
+}
+
+static bool is_restricted(const struct model_routing *gw)
+{
+	static const struct model_numbers any;
+
+	return gw->node || gw->n_pairs || gw->n_scheduled_prefixes ||
+	       memcmp(&gw->numbers, &any, sizeof(any)) != 0;
+}
+
+int routings_derive(struct model *m)
+{
+	struct model_routing **sorted = calloc(m->n_routings + 1, sizeof(struct model_routing *));
+
+	if (!sorted)
+		return -ENOMEM;
+	for (unsigned i = 0; i < m->n_routings; i++) {
+		m->routings[i].restricted = is_restricted(&m->routings[i]);
+		sorted[i] = &m->routings[i];
+	}
+	qsort(sorted, m->n_routings, sizeof(struct model_routing *), compare_names);
+	for (unsigned i = 0; i < m->n_routings; i++)
+		sorted[i]->rank = i;
+	free(sorted);
 	return 0;
 }
 
-void model_routings_for(const struct model *m, struct span number,
-			bool (*found)(void *arg, const struct model_routing *gw, unsigned matched),
-			void *arg)
+/* Into the arena, as many as there are. */
+static int settle_entries(struct prefix_index *index, struct arena *arena)
 {
-	const struct prefix_index *index = &m->index->prefixes;
+	size_t size = index->n_entries * sizeof(*index->entries);
+	struct prefix_entry *settled = arena_alloc(arena, size + 1);
+
+	if (settled && size)
+		memcpy(settled, index->entries, size);
+	free(index->entries);
+	index->entries = settled;
+	return settled ? 0 : -ENOMEM;
+}
+
+/* Count first, then each prefix's gateways lie side by side. */
+int prefix_index_build(struct prefix_index *index, struct model *m)
+{
+	uint32_t size;
+	size_t n = 0;
+	int err;
+
+	for (unsigned i = 0; i < m->n_routings; i++)
+		n += m->routings[i].n_prefixes;
+	if (n > UINT32_MAX / 4)
+		return -ENOMEM;
+	size = slots_for(n);
+	index->mask = size - 1;
+	index->slots = arena_alloc(m->arena, size * sizeof(*index->slots));
+	index->gateways = arena_alloc(m->arena, (n + 1) * sizeof(*index->gateways));
+	err = index->slots && index->gateways ? count_gateways(index, m) : -ENOMEM;
+	if (settle_entries(index, m->arena) || err)
+		return -ENOMEM;
+	place_gateways(index, m);
+	return 0;
+}
+
+/* The entries of the number's beginnings, longest first, at most one for each length. What the next look needs is
+ * asked of memory for all of them before the first is looked at. */
+static unsigned find_entries(const struct prefix_index *index, struct span number,
+			     const struct prefix_entry *found[PREFIX_LEN_MAX + 1])
+{
 	unsigned most = number.len < PREFIX_LEN_MAX ? (unsigned)number.len : PREFIX_LEN_MAX;
 	uint64_t hash[PREFIX_LEN_MAX + 1], h = HASH_START;
+	unsigned n = 0;
 
 	for (unsigned len = 0; len <= most; len++) {
 		hash[len] = hash_finish(h);
@@ -232,18 +308,58 @@ void model_routings_for(const struct model *m, struct span number,
 		if (len < most)
 			h = hash_step(h, number.p[len]);
 	}
+	for (unsigned len = 0; len <= most; len++) {
+		const struct prefix_slot *slot = &index->slots[(uint32_t)hash[len] & index->mask];
+
+		if (index->lengths >> len & 1 && slot->entry &&
+		    slot->tag == (uint32_t)(hash[len] >> 32))
+			__builtin_prefetch(&index->entries[slot->entry - 1]);
+	}
 	for (unsigned len = most + 1; len-- > 0;) {
 		const struct prefix_slot *slot;
-		const struct prefix_entry *entry;
 
 		if (!(index->lengths >> len & 1))
 			continue;
 		slot = prefix_slot(index, number.p, len, hash[len]);
 		if (!slot->entry)
 			continue;
-		entry = &index->entries[slot->entry - 1];
-		for (uint32_t i = 0; i < entry->n; i++)
-			if (!found(arg, &m->routings[index->gateways[entry->first + i]], len))
+		found[n] = &index->entries[slot->entry - 1];
+		__builtin_prefetch(&index->gateways[found[n++]->first]);
+	}
+	return n;
+}
+
+/* So many gateways are fetched ahead of the one that is looked at, and half as many loads: their address stands in
+ * the gateway. */
+#define AHEAD 4
+
+static void fetch_ahead(const struct model *m, const uint32_t *gateways, uint32_t n)
+{
+	if (n > AHEAD) {
+		const char *next = (const char *)&m->routings[gateways[AHEAD]];
+
+		__builtin_prefetch(next);
+		__builtin_prefetch(next + CACHE_LINE);
+	}
+	if (n > AHEAD / 2)
+		__builtin_prefetch(m->routings[gateways[AHEAD / 2]].load);
+}
+
+void model_routings_for(const struct model *m, struct span number,
+			bool (*found)(void *arg, const struct model_routing *gw, unsigned matched),
+			void *arg)
+{
+	const struct prefix_index *index = &m->index->prefixes;
+	const struct prefix_entry *entries[PREFIX_LEN_MAX + 1];
+	unsigned n = find_entries(index, number, entries);
+
+	for (unsigned e = 0; e < n; e++) {
+		const uint32_t *gateways = &index->gateways[entries[e]->first];
+
+		for (uint32_t i = 0; i < entries[e]->n; i++) {
+			fetch_ahead(m, &gateways[i], entries[e]->n - i);
+			if (!found(arg, &m->routings[gateways[i]], entries[e]->len))
 				return;
+		}
 	}
 }

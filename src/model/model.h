@@ -396,34 +396,38 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 struct model_routing {			/* routing gateway: where calls go out */
 	const char *name;
 	const struct model_account *account;
+	/* What a route plan asks of each candidate stands here, in as few cache lines as may be. */
+	struct load *load;
+	struct load_quality *quality;
 	bool locked;
+	bool protect;
+	bool restricted;		/* derived: node, pairs, schedule or numbers may keep it from a call */
+	uint32_t rank;			/* derived: its place among all by name */
+	int prefix_style;		/* enum prefix_style: after its failure shorter prefixes of others are (not) tried */
+	int priority;			/* smaller first */
+	unsigned n_scheduled_priorities, n_groups;
+	struct model_priority_window *scheduled_priorities;	/* the first that holds replaces priority */
+	const struct model_group **groups;
+	struct model_limits limits;
+	struct model_register reg;
 	const char *host;		/* address literal or name; NULL when it registers here */
 	uint16_t port;			/* 0 = by DNS, or the transport's default */
 	int proto;			/* enum model_proto, -1 = by DNS, or UDP */
 	const char *local_address;	/* listening address to send from; NULL = by route */
 	unsigned n_prefixes;
 	const char **prefixes;		/* "" matches every number */
-	int prefix_style;		/* enum prefix_style: after its failure shorter prefixes of others are (not) tried */
 	const char *node;		/* serves calls of this node alone; NULL = of all */
 	unsigned n_pairs;
 	struct model_pair *pairs;
 	bool pairs_allow;		/* takes only calls that a pair fits; false: all but those */
 	unsigned n_scheduled_prefixes;
 	struct model_prefix_window *scheduled_prefixes;
-	int priority;			/* smaller first */
-	unsigned n_scheduled_priorities;
-	struct model_priority_window *scheduled_priorities;	/* the first that holds replaces priority */
-	bool protect;
-	struct model_limits limits;
-	unsigned n_groups;
-	const struct model_group **groups;
 	int reserved_lines;
 	struct model_numbers numbers;
 	bool options_check;
 	struct model_timeouts timeouts;
 	struct model_sip sip;
 	const char *user, *password;	/* digest as client; when it registers here, its own (user NULL = its name) */
-	struct model_register reg;
 	const char *registrar;		/* where we register: "host", "host:port"; NULL = at its address */
 	const char *registrar_host;	/* the same, read */
 	uint16_t registrar_port;	/* 0 = by DNS, or the transport's default */
@@ -434,8 +438,6 @@ struct model_routing {			/* routing gateway: where calls go out */
 	int quality_counts;		/* live quality: -1 = the system's route_quality, 0 off, 1 on */
 	uint64_t max_duration_us;
 	const char *memo;
-	struct load *load;
-	struct load_quality *quality;
 };
 
 struct model_phone {

@@ -226,6 +226,8 @@ struct prefix_index {
 	uint32_t *gateways;
 };
 int prefix_index_build(struct prefix_index *index, struct model *m);
+/* Fill what routing gateways derive from their keys. 0 or -ENOMEM. */
+int routings_derive(struct model *m);
 
 struct address_entry {
 	struct model_address address;	/* masked */

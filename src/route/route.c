@@ -29,7 +29,8 @@ struct planning {
 	unsigned ends_at; /* digits: shorter prefixes are not reached */
 	unsigned n; /* kept */
 	uint8_t order[ROUTE_MAX]; /* places in `best`, best first */
-	struct ranked best[ROUTE_MAX];
+	uint8_t free; /* the place where the next one is ranked */
+	struct ranked best[ROUTE_MAX + 1];
 	uint64_t seen[MODEL_ROUTINGS_MOST / 64]; /* a bit per gateway */
 };
 
@@ -44,35 +45,33 @@ static bool seen_before(struct planning *p, const struct model_routing *gw)
 	return seen;
 }
 
-/* Room for one more: the next free place, or that of the last one if `new` goes before it. */
-static bool make_room(struct planning *p, const struct ranked *new, uint8_t *place_out)
+/* Of more than a plan holds the last one goes. The place it had is free then. */
+static bool drop_last(struct planning *p)
 {
-	const struct ranked *last;
+	uint8_t last = p->order[ROUTE_MAX - 1];
+	bool is_new = sort_compare(&p->chain, &p->best[p->free], &p->best[last]) >= 0;
+	const struct model_routing *gw = p->best[is_new ? p->free : last].candidate.gateway;
 
-	if (p->n < ROUTE_MAX) {
-		*place_out = (uint8_t)p->n++;
-		return true;
-	}
-	last = &p->best[p->order[ROUTE_MAX - 1]];
-	if (sort_compare(&p->chain, new, last) >= 0)
+	reasons_add(p->why, REASON_TOO_MANY, gw->name, 0, ROUTE_MAX);
+	if (is_new)
 		return false;
-	reasons_add(p->why, REASON_TOO_MANY, last->candidate.gateway->name, 0, ROUTE_MAX);
-	*place_out = p->order[ROUTE_MAX - 1];
+	p->order[ROUTE_MAX - 1] = p->free;
+	p->free = last;
 	return true;
 }
 
-static void keep(struct planning *p, const struct ranked *new)
+/* The candidate ranked in the free place takes its place in the order. */
+static void keep(struct planning *p)
 {
-	uint8_t place;
+	uint8_t place = p->free;
 	unsigned at;
 
-	if (!make_room(p, new, &place)) {
-		reasons_add(p->why, REASON_TOO_MANY, new->candidate.gateway->name, 0, ROUTE_MAX);
+	if (p->n < ROUTE_MAX)
+		p->free = (uint8_t)++p->n;
+	else if (!drop_last(p))
 		return;
-	}
-	p->best[place] = *new;
 	for (at = p->n - 1; at > 0; at--) {
-		if (sort_compare(&p->chain, new, &p->best[p->order[at - 1]]) >= 0)
+		if (sort_compare(&p->chain, &p->best[place], &p->best[p->order[at - 1]]) >= 0)
 			break;
 		p->order[at] = p->order[at - 1];
 	}
@@ -85,57 +84,54 @@ static bool needs_registration(const struct model *m, const struct model_routing
 	       (gw->reg.type == REGISTER_OUTBOUND && m->params.outbound_required);
 }
 
-/* Why this gateway cannot take the call now; REASON_CHOSEN when it can. */
-static struct reason usable(const struct model *m, const struct model_routing *gw,
-			    const struct call_request *req)
+/* Can this gateway take a call now? If not, `why` says what is in the way. */
+static bool usable(const struct model *m, const struct model_routing *gw,
+		   const struct call_request *req, struct reason *why)
 {
-	struct reason full;
-
 	if (gw->locked)
-		return (struct reason){ REASON_LOCKED, gw->name, 0, 0 };
-	if (gw->account && gw->account->locked)
-		return (struct reason){ REASON_ACCOUNT_LOCKED, gw->name, 0, 0 };
-	if (needs_registration(m, gw) &&
-	    !registration_is_live(load_registration(gw->load), req->mono_us))
-		return (struct reason){ REASON_NOT_REGISTERED, gw->name, 0, 0 };
-	if (route_is_full(m, &(struct route_candidate){ gw, NULL, 0 }, req->mono_us, req->utc_us,
-			  &full))
-		return full;
-	return (struct reason){ REASON_CHOSEN, gw->name, 0, 0 };
+		*why = (struct reason){ REASON_LOCKED, gw->name, 0, 0 };
+	else if (gw->account && gw->account->locked)
+		*why = (struct reason){ REASON_ACCOUNT_LOCKED, gw->name, 0, 0 };
+	else if (needs_registration(m, gw) &&
+		 !registration_is_live(load_registration(gw->load), req->mono_us))
+		*why = (struct reason){ REASON_NOT_REGISTERED, gw->name, 0, 0 };
+	else
+		return !route_is_full(m, &(struct route_candidate){ gw, NULL, 0 }, req->mono_us,
+				      req->utc_us, why);
+	return false;
 }
 
 /* Is it there for this call, and is its prefix reached? A terminating gateway ends the search for shorter prefixes
  * whether or not it can take the call now. */
-static struct reason reached(struct planning *p, const struct model_routing *gw, unsigned matched)
+static bool reached(struct planning *p, const struct model_routing *gw, unsigned matched,
+		    struct reason *why)
 {
-	struct reason reason = route_serves(p->m, p->req, p->caller, gw);
-
-	if (reason.code != REASON_CHOSEN)
-		return reason;
-	if (matched < p->ends_at)
-		return (struct reason){ REASON_TERMINATED, gw->name, matched, p->ends_at };
+	if (!route_serves(p->m, p->req, p->caller, gw, why))
+		return false;
+	if (matched < p->ends_at) {
+		*why = (struct reason){ REASON_TERMINATED, gw->name, matched, p->ends_at };
+		return false;
+	}
 	if (gw->prefix_style == PREFIX_TERMINATES)
 		p->ends_at = matched;
-	return reason;
+	return true;
 }
 
 static bool consider(void *arg, const struct model_routing *gw, unsigned matched)
 {
 	struct planning *p = arg;
-	struct route_candidate candidate = { gw, NULL, matched };
 	struct reason reason;
-	struct ranked new;
 	int64_t lines;
 
 	if (seen_before(p, gw))
 		return true;
 	lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
-	reason = reached(p, gw, matched);
-	if (reason.code == REASON_CHOSEN)
-		reason = usable(p->m, gw, p->req);
-	if (reason.code == REASON_CHOSEN) {
-		sort_rank(&p->chain, &candidate, lines, &new);
-		keep(p, &new);
+	if (reached(p, gw, matched, &reason) && usable(p->m, gw, p->req, &reason)) {
+		struct ranked *new = &p->best[p->free];
+
+		new->candidate = (struct route_candidate){ gw, NULL, matched };
+		sort_rank(&p->chain, lines, new);
+		keep(p);
 	} else {
 		p->obstacles[obstacles[reason.code]]++;
 		reasons_add_reason(p->why, &reason);
@@ -212,7 +208,7 @@ static void planning_begin(struct planning *p, const struct model *m,
 	p->caller = route_caller(from);
 	p->why = why;
 	memset(p->obstacles, 0, sizeof(p->obstacles));
-	p->ends_at = p->n = 0;
+	p->ends_at = p->n = p->free = 0;
 	sort_chain_build(&p->chain, m, p->caller, req);
 	memset(p->seen, 0, (m->n_routings + 63) / 64 * sizeof(p->seen[0]));
 }

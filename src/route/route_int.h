@@ -22,15 +22,14 @@ struct sort_chain {
 void sort_chain_build(struct sort_chain *chain, const struct model *m, const struct model_routes *caller,
 		      const struct call_request *req);
 const char *sort_key_name(unsigned key);
-/* Fill the values of `candidate`, a gateway with so many lines in use. */
-void sort_rank(const struct sort_chain *chain, const struct route_candidate *candidate, int64_t lines,
-	       struct ranked *out);
+/* Fill the values of `ranked`, whose candidate is a gateway with so many lines in use. */
+void sort_rank(const struct sort_chain *chain, int64_t lines, struct ranked *ranked);
 /* Below zero when `a` goes before `b`. Names decide at last, so no two are equal. */
 int sort_compare(const struct sort_chain *chain, const struct ranked *a, const struct ranked *b);
 
-/* Is this gateway there for this call at all? REASON_CHOSEN if so; else why not, whatever its state. */
-struct reason route_serves(const struct model *m, const struct call_request *req, const struct model_routes *caller,
-			   const struct model_routing *gw);
+/* Is this gateway there for this call at all, whatever its state? If not, `why` says what keeps it. */
+bool route_serves(const struct model *m, const struct call_request *req, const struct model_routes *caller,
+		  const struct model_routing *gw, struct reason *why);
 /* What the caller's calls may use; NULL = anything. */
 const struct model_routes *route_caller(const struct admit_result *from);
 

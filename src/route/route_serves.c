@@ -59,21 +59,30 @@ static bool schedule_permits(const struct model *m, const struct call_request *r
 	return asked[0] == allowed[0] && asked[1] == allowed[1];
 }
 
-struct reason route_serves(const struct model *m, const struct call_request *req,
-			   const struct model_routes *caller, const struct model_routing *gw)
+/* What keeps it may be: its node, pairs, schedule or numbers. */
+static struct reason restriction(const struct model *m, const struct call_request *req,
+				 const struct model_routing *gw)
 {
-	struct reason reason = { REASON_CHOSEN, gw->name, 0, 0 };
-
 	if (gw->node && (!req->node || strcmp(gw->node, req->node) != 0))
-		reason.code = REASON_NODE;
-	else if (caller && caller->n_groups && in_a_group(caller, gw) != caller->allow)
-		reason.code = REASON_GROUP;
-	else if (gw->n_pairs && pair_fits(req, gw) != gw->pairs_allow)
-		reason.code = REASON_PAIR;
-	else if (gw->n_scheduled_prefixes && !schedule_permits(m, req, gw))
-		reason.code = REASON_TIME;
-	else
-		reason = admit_numbers(&gw->numbers, req->caller, req->callee);
-	reason.object = gw->name;
-	return reason;
+		return (struct reason){ .code = REASON_NODE };
+	if (gw->n_pairs && pair_fits(req, gw) != gw->pairs_allow)
+		return (struct reason){ .code = REASON_PAIR };
+	if (gw->n_scheduled_prefixes && !schedule_permits(m, req, gw))
+		return (struct reason){ .code = REASON_TIME };
+	return admit_numbers(&gw->numbers, req->caller, req->callee);
+}
+
+bool route_serves(const struct model *m, const struct call_request *req,
+		  const struct model_routes *caller, const struct model_routing *gw,
+		  struct reason *why)
+{
+	if (caller && caller->n_groups && in_a_group(caller, gw) != caller->allow) {
+		*why = (struct reason){ REASON_GROUP, gw->name, 0, 0 };
+		return false;
+	}
+	if (!gw->restricted)
+		return true;
+	*why = restriction(m, req, gw);
+	why->object = gw->name;
+	return why->code == REASON_CHOSEN;
 }

@@ -166,19 +166,21 @@ void sort_chain_build(struct sort_chain *chain, const struct model *m,
 
 /* ---- its use ----------------------------------------------------------------------------- */
 
-void sort_rank(const struct sort_chain *chain, const struct route_candidate *candidate,
-	       int64_t lines, struct ranked *out)
+void sort_rank(const struct sort_chain *chain, int64_t lines, struct ranked *ranked)
 {
-	struct ranking r = {
-		.m = chain->m, .candidate = candidate, .lines = lines, .utc_us = chain->utc_us
-	};
+	const struct model_routing *gw = ranked->candidate.gateway;
+	struct ranking r; /* its quality is looked at by the keys of quality alone */
 
-	if (chain->by_quality && model_quality_counts(chain->m, candidate->gateway))
-		quality_read(candidate->gateway->quality, &chain->m->params, chain->mono_us,
-			     &r.quality);
-	out->candidate = *candidate;
+	r.m = chain->m;
+	r.candidate = &ranked->candidate;
+	r.lines = lines;
+	r.utc_us = chain->utc_us;
+	if (chain->by_quality && model_quality_counts(chain->m, gw))
+		quality_read(gw->quality, &chain->m->params, chain->mono_us, &r.quality);
+	else if (chain->by_quality)
+		r.quality = (struct quality){ 0 };
 	for (unsigned i = 0; i < chain->n; i++)
-		out->value[i] = keys[chain->key[i]].value(&r);
+		ranked->value[i] = keys[chain->key[i]].value(&r);
 }
 
 int sort_compare(const struct sort_chain *chain, const struct ranked *a, const struct ranked *b)
@@ -186,5 +188,5 @@ int sort_compare(const struct sort_chain *chain, const struct ranked *a, const s
 	for (unsigned i = 0; i < chain->n; i++)
 		if (a->value[i] != b->value[i])
 			return a->value[i] < b->value[i] ? -1 : 1;
-	return strcmp(a->candidate.gateway->name, b->candidate.gateway->name);
+	return a->candidate.gateway->rank < b->candidate.gateway->rank ? -1 : 1;
 }

@@ -267,12 +267,12 @@ static enum reason_code serves(const struct naive *t, const struct model_routing
 	for (unsigned i = 0; i < gw->n_pairs; i++)
 		pair = pair || (begins(t->req->caller, gw->pairs[i].caller) &&
 				begins(t->req->callee, gw->pairs[i].callee));
-	if (gw->node && strcmp(gw->node, "n0") != 0)
-		return REASON_NODE;
 	if (t->in->routes.n_groups && t->in->routes.allow && !member)
 		return REASON_GROUP;
 	if (t->in->routes.n_groups && !t->in->routes.allow && member)
 		return REASON_GROUP;
+	if (gw->node && strcmp(gw->node, "n0") != 0)
+		return REASON_NODE;
 	if (gw->n_pairs && gw->pairs_allow && !pair)
 		return REASON_PAIR;
 	if (gw->n_pairs && !gw->pairs_allow && pair)

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What does the route plan of a call cost with a million prefixes over 500 gateways? Prints how long a snapshot of
+ * that size takes to build and to swap in, what it needs, and nanoseconds a plan as quantiles. A called number is one that some gateways serve, drawn at random, so its
+ * index entries are in no cache; gateways and their load are, as in a switch under load. */
+#include "route/route.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GATEWAYS 500
+#define EACH 2000
+#define DESTINATIONS 100000 /* different prefixes: ten gateways serve each */
+#define PLANS 200000
+#define NUMBER_LEN 13
+
+static char destinations[DESTINATIONS][12];
+static char numbers[PLANS][NUMBER_LEN + 1];
+
+static void random_digits(char *dst, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		dst[i] = (char)('0' + rng_below(10));
+	dst[len] = '\0';
+}
+
+/* Countries, networks, areas: 3 to 9 digits, most of them long, as price lists are; few of a short length, so that they
+ * differ. */
+static void invent_destinations(void)
+{
+	static const struct {
+		unsigned up_to, len; /* of a thousand */
+	} shares[] = { { 2, 3 },   { 22, 4 },  { 122, 5 }, { 372, 6 },
+		       { 722, 7 }, { 922, 8 }, { 1000, 9 } };
+
+	for (unsigned i = 0; i < DESTINATIONS; i++) {
+		unsigned share = rng_below(1000), k = 0;
+
+		while (share >= shares[k].up_to)
+			k++;
+		random_digits(destinations[i], shares[k].len);
+	}
+}
+
+static void write_gateway(struct buf *text, unsigned i)
+{
+	buf_addf(text,
+		 "  - { name: vendor-%u, address: 192.0.2.%u, priority: %u, line_limit: %u, "
+		 "prefixes: [ ",
+		 i, 1 + i % 250, rng_below(5), 100 + rng_below(900));
+	for (unsigned j = 0; j < EACH; j++)
+		buf_addf(text, "%s\"%s\"", j ? "," : "", destinations[rng_below(DESTINATIONS)]);
+	buf_add_str(text, " ] }\n");
+}
+
+static void write_config(struct buf *text)
+{
+	buf_add_str(text, "version: 1\nmapping_gateways: [ { name: in, addresses: 192.0.2.1 } ]\n"
+			  "routing_gateways:\n");
+	for (unsigned i = 0; i < GATEWAYS; i++)
+		write_gateway(text, i);
+}
+
+static struct model *read_config(struct span text)
+{
+	struct model_error error;
+	struct model *m = NULL;
+
+	if (model_read_yaml(&m, text, &error, 1)) {
+		fprintf(stderr, "line %u %s: %s\n", error.line, error.object, error.text);
+		exit(1);
+	}
+	return m;
+}
+
+/* Read without a system call, which would empty the processor's caches. Somebody else's turn on the processor falls into
+ * a few plans in a million. */
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* What asking the clock itself costs is taken off. */
+static uint32_t clock_cost(void)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		uint64_t start = now_ns();
+		uint32_t cost = (uint32_t)(now_ns() - start);
+
+		if (cost < least)
+			least = cost;
+	}
+	return least;
+}
+
+static void measure_plans(const struct model *m, const char *what)
+{
+	uint32_t *times = calloc(PLANS, sizeof(*times)), cost = clock_cost();
+	struct admit_result from = { .mapping = model_mapping(m, SPAN("in")) };
+	uint64_t candidates = 0;
+
+	if (!times)
+		exit(1);
+	for (unsigned i = 0; i < PLANS; i++) {
+		struct call_request req = { .caller = SPAN("4930123456"),
+					    .callee = { numbers[i], NUMBER_LEN },
+					    .mono_us = 1000 * SEC };
+		struct route_plan plan;
+		struct reasons why;
+		uint64_t start = now_ns();
+
+		route_plan(m, &req, &from, &plan, &why);
+		times[i] = (uint32_t)(now_ns() - start);
+		times[i] = times[i] > cost ? times[i] - cost : 0;
+		candidates += plan.n;
+	}
+	qsort(times, PLANS, sizeof(*times), compare_times);
+	printf("%s: %.1f candidates, median %u ns, p90 %u ns, p99 %u ns, p99.9 %u ns\n", what,
+	       (double)candidates / PLANS, times[PLANS / 2], times[PLANS / 10 * 9],
+	       times[PLANS / 100 * 99], times[PLANS / 1000 * 999]);
+	free(times);
+}
+
+static void invent_numbers(void)
+{
+	for (unsigned i = 0; i < PLANS; i++) {
+		const char *prefix = destinations[rng_below(DESTINATIONS)];
+		size_t len = strlen(prefix);
+
+		memcpy(numbers[i], prefix, len);
+		random_digits(numbers[i] + len, (unsigned)(NUMBER_LEN - len));
+	}
+}
+
+int main(void)
+{
+	struct buf text = BUF_INIT(64u << 20);
+	struct model_hub *hub = model_hub_new();
+	struct model *m;
+	uint64_t start;
+	size_t before;
+
+	invent_destinations();
+	invent_numbers();
+	write_config(&text);
+	for (unsigned i = 0; i < 2; i++) {
+		before = mallinfo2().uordblks + mallinfo2().hblkhd;
+		start = clock_mono_us();
+		m = read_config(buf_span(&text));
+		printf("%u prefixes of %u gateways: read and indexed in %" PRIu64 " ms, %zu MiB",
+		       GATEWAYS * EACH, GATEWAYS, (uint64_t)(clock_mono_us() - start) / 1000,
+		       (mallinfo2().uordblks + mallinfo2().hblkhd - before) >> 20);
+		start = clock_mono_us();
+		model_hub_swap(hub, m);
+		printf(", swapped in in %" PRIu64 " us\n", (uint64_t)(clock_mono_us() - start));
+	}
+	buf_free(&text);
+	m = model_hub_get(hub);
+	measure_plans(m, "usual order");
+	m->params.sort_by_asr = 2;
+	measure_plans(m, "by live ASR");
+	model_unref(&m);
+	model_hub_free(&hub);
+	return 0;
+}
