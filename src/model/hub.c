@@ -59,9 +59,14 @@ void model_unref(struct model **m)
 	*m = NULL;
 	if (!dead || atomic_fetch_sub_explicit(&dead->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	drop_loads(dead);
-	arena_free(&dead->arena);
-	free(dead);
+	reaper_take(dead);
+}
+
+void model_destroy(struct model *m)
+{
+	drop_loads(m);
+	arena_free(&m->arena);
+	free(m);
 }
 
 static struct model *model_new_empty(void)
@@ -82,6 +87,7 @@ struct model_hub *model_hub_new(void)
 
 	if (!hub)
 		return NULL;
+	reaper_start();
 	hub->current = model_new_empty();
 	if (!hub->current) {
 		free(hub);

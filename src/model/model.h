@@ -501,6 +501,7 @@ const char *money_format(int64_t amount, char *dst, size_t size);	/* at least 2 
 
 struct model {
 	atomic_uint refs;
+	struct model *next_dead;	/* while it waits to be freed */
 	struct arena *arena;
 	uint64_t version;		/* counts up with each swap */
 	uint64_t built_utc_us;
@@ -533,7 +534,7 @@ int model_priority(const struct model *m, const struct model_routing *gw, uint64
 /* Whose clocks count for an account (NULL = nobody's): its own or the system's. */
 const struct zone *model_zone(const struct model *m, const struct model_account *account);
 
-/* Any thread. model_unref frees with the last reference. */
+/* Any thread. model_unref frees with the last reference; a large snapshot a little later, on a thread for that. */
 struct model *model_ref(struct model *m);
 void model_unref(struct model **m);
 

@@ -268,6 +268,15 @@ struct model_index {
 	struct address_index addresses;
 };
 
+/* ---- the end ---------------------------------------------------------------------------- */
+
+/* Free it now. */
+void model_destroy(struct model *m);
+/* Start the thread that frees large snapshots; once for the process. */
+void reaper_start(void);
+/* Nobody refers to `m` any more: free it now, or soon. Any thread; never waits. */
+void reaper_take(struct model *m);
+
 /* ---- load -------------------------------------------------------------------------------- */
 
 struct registration {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "model/model.h"
+#include "model/model_int.h"
 
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define THREADS 4
 
@@ -284,13 +285,55 @@ static void test_hub_threads(void **state)
 	model_hub_free(&hub);
 }
 
+/* A large snapshot: as many phones as take some megabytes. */
+static struct model *large_model(void)
+{
+	struct buf text = BUF_INIT(1 << 20);
+	struct model *m;
+
+	buf_add_str(&text, "version: 1\nphones:\n");
+	for (unsigned i = 0; i < 4000; i++)
+		buf_addf(&text, "  - { number: \"%u\", password: x }\n", 100000 + i);
+	m = model_of(buf_cstr(&text));
+	assert_true(arena_size(m->arena) > 1 << 20);
+	buf_free(&text);
+	return m;
+}
+
+static unsigned box_refs(const struct model *m)
+{
+	return atomic_load(&load_box_of(m->phones[0].load)->refs);
+}
+
+/* Large snapshots are freed by another thread: what they share with their successors goes on. */
+static void test_reaper(void **state)
+{
+	struct model_hub *hub = model_hub_new();
+	struct model *old, *new;
+
+	model_hub_swap(hub, large_model());
+	old = model_hub_get(hub);
+	load_take_line(old->phones[0].load, 0);
+	model_hub_swap(hub, large_model());
+	new = model_hub_get(hub);
+	assert_ptr_equal(old->phones[0].load, new->phones[0].load);
+	assert_int_equal(box_refs(new), 2);
+	model_unref(&old);
+	for (unsigned i = 0; i < 5000 && box_refs(new) > 1; i++)
+		usleep(1000);
+	assert_int_equal(box_refs(new), 1);
+	load_give_line(new->phones[0].load);
+	model_unref(&new);
+	model_hub_free(&hub);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),       cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_burst),       cmocka_unit_test(test_burst_against_naive),
 		cmocka_unit_test(test_threads),     cmocka_unit_test(test_carry),
-		cmocka_unit_test(test_hub_threads),
+		cmocka_unit_test(test_hub_threads), cmocka_unit_test(test_reaper),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
