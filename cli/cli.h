@@ -121,6 +121,8 @@ int run_parameter_list(struct cli *cli);
 int run_registration_list(struct cli *cli);
 int run_registration_show(struct cli *cli);
 int run_registration_analyze(struct cli *cli);
+int run_registration_suspended(struct cli *cli);
+int run_registration_unsuspend(struct cli *cli);
 int run_call_list(struct cli *cli);
 int run_call_show(struct cli *cli);
 int run_call_hangup(struct cli *cli);

@@ -132,3 +132,43 @@ int run_registration_analyze(struct cli *cli)
 	/* Scripts ask: is something wrong? */
 	return code == EXIT_DONE && failed ? EXIT_REFUSED : code;
 }
+
+int run_registration_suspended(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "USER", "user", AS_TEXT },
+		{ "FROM", "source", AS_TEXT },
+		{ "WHAT", "kind", AS_TEXT },
+		{ "FAILURES", "failures", AS_NUMBER },
+		{ "FOR ANOTHER", "left_s", AS_SECONDS },
+	};
+	struct reply reply;
+	struct url url;
+	int code;
+
+	url_start(&url, "/suspensions");
+	code = get(cli, &url, &reply);
+	if (code == EXIT_DONE && !cli->json)
+		show_table(json_object_get(reply.json, "suspensions"), columns, ARRAY_SIZE(columns),
+			   "nobody is suspended");
+	reply_free(&reply);
+	return code;
+}
+
+int run_registration_unsuspend(struct cli *cli)
+{
+	struct reply reply;
+	struct url url;
+	int code;
+
+	url_start(&url, "/suspensions");
+	url_add_query(&url, "user", cli->n_args ? cli->args[0] : NULL);
+	code = http_send(cli, "DELETE", &url, SPAN_NONE, &reply);
+	if (code == EXIT_DONE && cli->json)
+		show_json(&reply);
+	else if (code == EXIT_DONE)
+		printf("%lld lifted\n",
+		       (long long)json_integer_value(json_object_get(reply.json, "lifted")));
+	reply_free(&reply);
+	return code;
+}

@@ -26,6 +26,10 @@ struct api_switch {
 	void (*list_registrations)(void *arg, const char *name, struct buf *out);
 	/* {"devices":[...]}: why this user is not registered; "" = all that fail. */
 	void (*analyse_registrations)(void *arg, const char *user, struct buf *out);
+	/* {"suspensions":[...]}: users who failed to prove themselves too often. */
+	void (*list_suspensions)(void *arg, struct buf *out);
+	/* Lift those of a user, NULL = all; how many were in force. `who` for the log. */
+	unsigned (*lift_suspensions)(void *arg, const char *user, const char *who);
 	/* {"total":..., "forgotten":..., "sources":[...]}: refused and unknown sources, newest first. */
 	void (*list_sources)(void *arg, const char *q, unsigned limit, struct buf *out);
 	/* Forget them, or those of one address (NULL = all): how many tables' entries went, or -EINVAL: no address. */

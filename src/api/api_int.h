@@ -162,6 +162,8 @@ void api_get_sources(struct api_request *req);
 void api_delete_sources(struct api_request *req);
 void api_get_registration(struct api_request *req);
 void api_analyse_registrations(struct api_request *req);
+void api_get_suspensions(struct api_request *req);
+void api_delete_suspensions(struct api_request *req);
 void api_test_route(struct api_request *req);
 
 #endif

@@ -58,6 +58,21 @@ void api_delete_sources(struct api_request *req)
 	api_json_close(&req->out, '}');
 }
 
+void api_get_suspensions(struct api_request *req)
+{
+	req->sw->list_suspensions(req->sw->arg, &req->out);
+}
+
+void api_delete_suspensions(struct api_request *req)
+{
+	const char *user = api_text(req, "user");
+
+	api_json_open(&req->out, NULL, '{');
+	api_json_number(&req->out, "lifted",
+			req->sw->lift_suspensions(req->sw->arg, user, req->who));
+	api_json_close(&req->out, '}');
+}
+
 void api_get_calls(struct api_request *req)
 {
 	const char *filter = api_text(req, "filter");

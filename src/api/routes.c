@@ -63,6 +63,10 @@ static const struct api_param registration_params[] = {
 	{ .name = "name", .type = API_TEXT, .required = true, .least = 1, .most = 63, .help = "Number of the phone or name of the gateway." },
 	END,
 };
+static const struct api_param suspension_params[] = {
+	{ .name = "user", .type = API_TEXT, .least = 1, .most = 63, .help = "Only those of this user; absent = all." },
+	END,
+};
 static const struct api_param registration_analysis_params[] = {
 	{ .name = "user", .type = API_TEXT, .least = 1, .most = 63, .help = "Number or user that registers; absent = all that fail." },
 	END,
@@ -120,6 +124,10 @@ const struct api_route api_routes[] = {
 	GET("/registration-analysis", api_analyse_registrations, "analyseRegistrations",
 	    "Why a device is not registered, or all that fail: the last exchanges, the reason in one sentence, the fix.",
 	    "RegistrationAnalysis", registration_analysis_params),
+	GET("/suspensions", api_get_suspensions, "listSuspensions", "Users suspended at an address after failed registrations or calls.",
+	    "SuspensionList", no_params),
+	{ .method = "DELETE", .path = "/suspensions", .handle = api_delete_suspensions, .operation = "liftSuspensions",
+	  .summary = "Lift suspensions.", .reply = "Lifted", .params = suspension_params },
 	GET("/sources", api_get_sources, "listSources",
 	    "Refused and unknown sources, newest first, with the nearest that the configuration lists.", "SourceList", source_params),
 	{ .method = "DELETE", .path = "/sources", .handle = api_delete_sources, .operation = "clearSources",

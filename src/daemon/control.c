@@ -271,6 +271,24 @@ static void list_registrations(void *arg, const char *name, struct buf *out)
 	model_unref(&m);
 }
 
+static void list_suspensions(void *arg, struct buf *out)
+{
+	struct process *p = arg;
+
+	buf_add_str(out, "{\"suspensions\":");
+	suspensions_write(p->suspensions, clock_mono_us(), out);
+	buf_add_char(out, '}');
+}
+
+static unsigned lift_suspensions(void *arg, const char *user, const char *who)
+{
+	struct process *p = arg;
+	unsigned lifted = suspensions_lift(p->suspensions, user, clock_mono_us());
+
+	log_info("%s lifted %u suspensions%s%s", who, lifted, user ? " of " : "", user ? user : "");
+	return lifted;
+}
+
 static void collect_registers(struct worker *w, struct ask *ask)
 {
 	ask->out = BUF_INIT(ANSWER_MAX);
@@ -374,6 +392,8 @@ void control_init(struct process *p)
 		.list_sources = list_sources,
 		.clear_sources = clear_sources,
 		.analyse_registrations = analyse_registrations,
+		.list_suspensions = list_suspensions,
+		.lift_suspensions = lift_suspensions,
 		.apply_model = apply_model,
 	};
 }

@@ -51,6 +51,7 @@ struct process {
 	unsigned n_workers;
 	struct worker workers[WORKERS_MAX];
 	unsigned char digest_key[32];
+	struct suspensions *suspensions;
 	atomic_bool draining;
 	uint64_t started_us;
 };

@@ -204,7 +204,7 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 	raise_file_limit();
 	tune_malloc(workers_count(&p->boot));
 	p->hub = model_hub_new();
-	if (!p->hub) {
+	if (!p->hub || suspensions_new(&p->suspensions)) {
 		snprintf(why, why_size, "out of memory");
 		return false;
 	}
@@ -241,6 +241,7 @@ static void close_all(struct process *p)
 		log_warn("the database does not take records; they stay in the journal and follow "
 			 "at the next start");
 	journal_close(&p->journal);
+	suspensions_free(&p->suspensions);
 	store_close(&p->store);
 	model_hub_free(&p->hub);
 	boot_free(&p->boot);

@@ -93,6 +93,7 @@ static int worker_open_edge(struct process *p, struct worker *w)
 		.dns = w->dns,
 		.host = &w->host,
 		.digest_key = p->digest_key,
+		.suspensions = p->suspensions,
 		.product = PRODUCT,
 		.max_transactions = (uint32_t)p->boot.max_calls * 2 + SPARE,
 		.max_sessions = (uint32_t)p->boot.max_calls * 2 + SPARE,

@@ -5,6 +5,7 @@
 #define CAUSEWAY_EDGE_H
 
 #include "call/call.h"
+#include "edge/edge_suspend.h"
 #include "sip/sip.h"
 
 struct edge;
@@ -16,6 +17,7 @@ struct edge_config {
 	struct net_dns *dns;
 	struct call_host *host;		/* its leg_new and arg are set by edge_open */
 	const unsigned char *digest_key;	/* 32 bytes, of the process */
+	struct suspensions *suspensions;	/* of the process */
 	const char *product;
 	uint32_t max_transactions, max_sessions;
 };

@@ -110,8 +110,11 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, co
 struct edge_proof {
 	struct span claim;		/* "" = no credentials for our realm */
 	bool proven, stale, wrong;
+	uint64_t suspended_us;		/* for how long yet; 0 = not */
 };
-void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, struct edge_proof *out);
+/* A user who is suspended at this source has proven nothing and is not looked at. */
+void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, const struct net_flow *flow,
+			    struct edge_proof *out);
 void edge_challenge(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, bool stale);
 /* edge_challenge.c: challenged INVITEs that have not come back. 0 or -ENOMEM. */
 int edge_challenges_new(struct challenges **out, struct edge *edge);

@@ -24,24 +24,37 @@ static const char *secret_of(const struct model *m, struct span user)
 			 : NULL;
 }
 
-void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, struct edge_proof *out)
+/* Only an answer to a challenge of ours says that somebody is there and guesses; a request made up elsewhere in his name
+ * does not. */
+static void count_failure(struct edge *edge, const struct sip_msg *msg, const struct suspect *who)
 {
-	const struct model *m = edge->config.host->model;
-	const char *realm = m->params.auth_realm, *secret;
-	char user[NUMBER_MAX];
+	const struct model_params *p = &edge->config.host->model->params;
+	bool registers = who->kind == SUSPEND_REGISTER;
+	unsigned limit = (unsigned)(registers ? p->register_suspend_retry : p->auth_max_retry);
+	char host[NET_ADDR_TEXT];
 
-	*out = (struct edge_proof){ .claim = SPAN_NONE };
-	if (!sip_digest_user(msg, realm, false, &out->claim))
+	if (registers && !p->register_suspend)
 		return;
-	secret = secret_of(m, out->claim);
-	if (span_copy(out->claim, user, sizeof(user)) >= sizeof(user) || !secret) {
-		out->wrong = true;
+	if (!sip_digest_is_fresh(edge->digest, msg, p->auth_realm, false,
+				 edge->config.loop->now_us))
 		return;
-	}
-	switch (sip_digest_check(edge->digest, msg, realm, false, user, secret,
-				 edge->config.loop->now_us)) {
+	if (suspensions_failed(edge->config.suspensions, who, limit,
+			       registers ? p->register_suspend_time : p->auth_suspend_time,
+			       edge->config.loop->now_us))
+		log_warn("%.*s from %s: suspended after %u failed %s",
+			 SPAN_ARG(who->user.len ? span_head(who->user, 64) : SPAN("unknown users")),
+			 net_addr_format_host(who->source, host), limit,
+			 registers ? "registrations" : "call authentications");
+}
+
+static void check_secret(struct edge *edge, const struct sip_msg *msg, const char *user,
+			 const struct suspect *who, struct edge_proof *out)
+{
+	switch (sip_digest_check(edge->digest, msg, edge->config.host->model->params.auth_realm,
+				 false, user, who->secret, edge->config.loop->now_us)) {
 	case SIP_DIGEST_OK:
 		out->proven = true;
+		suspensions_passed(edge->config.suspensions, who);
 		break;
 	case SIP_DIGEST_STALE:
 	case SIP_DIGEST_REPLAY:
@@ -51,9 +64,43 @@ void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, struct
 		out->claim = SPAN_NONE;
 		break;
 	case SIP_DIGEST_WRONG:
+		count_failure(edge, msg, who);
+		out->wrong = true;
+		break;
 	case SIP_DIGEST_MALFORMED:
 		out->wrong = true;
 		break;
+	}
+}
+
+void edge_check_credentials(struct edge *edge, const struct sip_msg *msg,
+			    const struct net_flow *flow, struct edge_proof *out)
+{
+	const struct model *m = edge->config.host->model;
+	struct suspect who = { .secret = "", .source = &flow->peer };
+	const char *secret;
+	char user[NUMBER_MAX];
+
+	*out = (struct edge_proof){ .claim = SPAN_NONE };
+	if (!sip_digest_user(msg, m->params.auth_realm, false, &out->claim))
+		return;
+	secret = secret_of(m, out->claim);
+	if (span_copy(out->claim, user, sizeof(user)) >= sizeof(user))
+		secret = NULL;
+	who.kind = msg->method == SIP_REGISTER ? SUSPEND_REGISTER : SUSPEND_CALL;
+	if (secret) {
+		who.user = out->claim;
+		who.secret = secret;
+	}
+	out->suspended_us =
+		suspensions_left(edge->config.suspensions, &who, edge->config.loop->now_us);
+	if (out->suspended_us)
+		return;
+	if (secret) {
+		check_secret(edge, msg, user, &who, out);
+	} else {
+		count_failure(edge, msg, &who);
+		out->wrong = true;
 	}
 }
 
@@ -87,6 +134,22 @@ static void refuse_sdp(struct edge *edge, struct sip_stx *tx, const struct sip_m
 	sip_stx_reply(tx, msg, 488, NULL,
 		      "Warning: 399 causeway \"session description cannot be read\"\r\n");
 	edge_record_refusal(edge, msg, flow, END_SDP_MALFORMED, 488, why);
+}
+
+static void refuse_suspended(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg,
+			     const struct net_flow *flow, const struct edge_proof *proof)
+{
+	unsigned left = (unsigned)((proof->suspended_us + SEC - 1) / SEC);
+	char host[NET_ADDR_TEXT], text[192], extra[48];
+
+	fmt_print(extra, sizeof(extra), "Retry-After: %u\r\n", left);
+	sip_stx_reply(tx, msg, 403, NULL, extra);
+	fmt_print(text, sizeof(text),
+		  "%.*s from %s is suspended for another %u s after failed authentications; "
+		  "causeway registration unsuspend lifts it",
+		  SPAN_ARG(span_head(proof->claim, 64)), net_addr_format_host(&flow->peer, host),
+		  left);
+	edge_record_refusal(edge, msg, flow, END_SUSPENDED, 403, text);
 }
 
 static struct sip_leg *caller_leg(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg,
@@ -133,9 +196,15 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
 		arena_free(&edge->scratch);
 		return;
 	}
-	edge_check_credentials(edge, msg, &proof);
+	edge_check_credentials(edge, msg, flow, &proof);
 	if (proof.claim.len)
 		edge_challenge_returned(edge->challenges, msg->call_id);
+	if (proof.suspended_us) {
+		refuse_suspended(edge, tx, msg, flow, &proof);
+		edge_leg_free(leg);
+		arena_free(&edge->scratch);
+		return;
+	}
 	arrival.stale = proof.stale;
 	arrival.wrong_credentials = proof.wrong;
 	memcpy(&arrival.request.source, &flow->peer, sizeof(flow->peer));

@@ -99,12 +99,16 @@ static int status_of(enum register_reason reason)
 static void refuse(struct registering *reg, enum register_reason reason)
 {
 	unsigned long long least = reg->policy.min_expiry_us / SEC;
+	unsigned long long suspended = (reg->proof.suspended_us + SEC - 1) / SEC;
 	int status = status_of(reason);
 	char extra[64] = "";
 
 	if (reason == REGISTER_INTERVAL_TOO_BRIEF) {
 		fmt_print(extra, sizeof(extra), "Min-Expires: %llu\r\n", least);
 		fmt_print(reg->detail, sizeof(reg->detail), "%llu s is the least granted", least);
+	} else if (reason == REGISTER_SUSPENDED) {
+		fmt_print(extra, sizeof(extra), "Retry-After: %llu\r\n", suspended);
+		fmt_print(reg->detail, sizeof(reg->detail), "for another %llu s", suspended);
 	} else if (reason == REGISTER_TOO_MANY_CONTACTS) {
 		fmt_print(reg->detail, sizeof(reg->detail), "%u contacts are permitted",
 			  reg->policy.max_contacts);
@@ -239,7 +243,9 @@ static enum register_reason consider(struct registering *reg)
 
 	if (!is_allowed(reg, &m->fence, "the switch"))
 		return REGISTER_NOT_FROM_HERE;
-	edge_check_credentials(reg->edge, reg->msg, &reg->proof);
+	edge_check_credentials(reg->edge, reg->msg, reg->flow, &reg->proof);
+	if (reg->proof.suspended_us)
+		return REGISTER_SUSPENDED;
 	if (!reg->proof.proven && !reg->proof.wrong)
 		return reg->proof.stale ? REGISTER_NONCE_STALE : REGISTER_CHALLENGED;
 	if (!edge_registrant_find(m, reg->proof.claim, &reg->who))

@@ -42,6 +42,11 @@ bool sip_digest_user(const struct sip_msg *msg, const char *realm, bool proxy, s
 enum sip_digest_verdict sip_digest_check(struct sip_digest_server *server, const struct sip_msg *msg, const char *realm,
 					 bool proxy, const char *user, const char *password, uint64_t now_us);
 
+/* Do the credentials for `realm` answer a challenge of this server's that is still good? Says nothing of user and secret: whether
+ * a wrong answer came from one who can hear us. */
+bool sip_digest_is_fresh(struct sip_digest_server *server, const struct sip_msg *msg, const char *realm, bool proxy,
+			 uint64_t now_us);
+
 /* Client: from the 401/407 choose the strongest offered algorithm we know and write the
  * credentials line ("Authorization: Digest ...\r\n") for `method` and `uri` into `out`. `nc` counts
  * uses of this nonce from 1. 0; -ENOENT: no challenge; -EOPNOTSUPP: only algorithms or qops we lack. */

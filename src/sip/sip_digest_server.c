@@ -187,6 +187,13 @@ static struct nonce_use *use_add(struct sip_digest_server *server,
 	return use;
 }
 
+static bool nonce_is_alive(const struct sip_digest_server *server, uint64_t issued_us,
+			   uint64_t now_us)
+{
+	return issued_us <= now_us + CLOCK_SLACK_US &&
+	       (now_us <= issued_us || now_us - issued_us <= server->life_us);
+}
+
 /* The answer is right; is the nonce still good for it? `nc` 0 = request without qop. */
 static enum sip_digest_verdict nonce_spend(struct sip_digest_server *server, struct span hex,
 					   struct span realm, uint32_t nc, uint64_t now_us)
@@ -195,10 +202,8 @@ static enum sip_digest_verdict nonce_spend(struct sip_digest_server *server, str
 	struct nonce_use *use;
 	uint64_t issued_us;
 
-	if (!nonce_read(server, hex, realm, nonce, &issued_us))
-		return SIP_DIGEST_STALE;
-	if (issued_us > now_us + CLOCK_SLACK_US ||
-	    (now_us > issued_us && now_us - issued_us > server->life_us))
+	if (!nonce_read(server, hex, realm, nonce, &issued_us) ||
+	    !nonce_is_alive(server, issued_us, now_us))
 		return SIP_DIGEST_STALE;
 	use = use_find(server, nonce);
 	if (!use && issued_us <= server->floor_us)
@@ -356,4 +361,16 @@ enum sip_digest_verdict sip_digest_check(struct sip_digest_server *server,
 	if (!sip_digest_compute(server->ctx, &in, wanted) || !same_response(line.response, wanted))
 		return SIP_DIGEST_WRONG;
 	return nonce_spend(server, line.nonce, span_of(realm), nc, now_us);
+}
+
+bool sip_digest_is_fresh(struct sip_digest_server *server, const struct sip_msg *msg,
+			 const char *realm, bool proxy, uint64_t now_us)
+{
+	unsigned char nonce[NONCE_LEN];
+	struct sip_digest_line line;
+	uint64_t issued_us;
+
+	return find_line(msg, realm, proxy, &line) == FOUND_LINE && line.nonce.p &&
+	       nonce_read(server, line.nonce, span_of(realm), nonce, &issued_us) &&
+	       nonce_is_alive(server, issued_us, now_us);
 }

@@ -118,6 +118,17 @@ static void fake_analyse(void *arg, const char *user, struct buf *out)
 			 "\"reason\":\"WRONG_PASSWORD\",\"times\":2}]}]}");
 }
 
+static void fake_list_suspensions(void *arg, struct buf *out)
+{
+	buf_add_str(out, "{\"suspensions\":[{\"user\":\"1002\",\"source\":\"127.0.0.9\",\"kind\":\"registrations\",\"failures\":6,"
+			 "\"left_s\":170}]}");
+}
+
+static unsigned fake_lift_suspensions(void *arg, const char *user, const char *who)
+{
+	return !user || strcmp(user, "1002") == 0;
+}
+
 static void fake_apply(void *arg, struct model *m)
 {
 	struct fake_switch *fake = arg;
@@ -194,6 +205,7 @@ static void fake_open(struct fake_switch *fake)
 		.arg = fake, .hub = fake->hub, .store = fake->store, .status = fake_status, .list_calls = fake_list_calls,
 		.show_call = fake_show_call, .hangup_call = fake_hangup_call, .list_registrations = fake_list_registrations,
 		.analyse_registrations = fake_analyse,
+		.list_suspensions = fake_list_suspensions, .lift_suspensions = fake_lift_suspensions,
 		.list_sources = fake_list_sources, .clear_sources = fake_clear_sources, .apply_model = fake_apply,
 	};
 }
