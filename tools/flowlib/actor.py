@@ -106,7 +106,7 @@ class Actor:
             self.arrival.notify_all()
 
     def answer_repeat(self, message):
-        for dialog in self.calls.values():
+        for dialog in list(self.calls.values()):        # the script may begin another meanwhile
             if dialog.call_id != message.call_id:
                 continue
             if message.method and (message.branch, message.method) in dialog.answers:
@@ -125,7 +125,7 @@ class Actor:
             self.flow.complain("%s got a bad %s: %s" % (self.name, message.kind, "; ".join(wrong)), self)
 
     def call_of(self, message):
-        return next((name for name, d in self.calls.items() if d.call_id == message.call_id), None)
+        return next((name for name, d in list(self.calls.items()) if d.call_id == message.call_id), None)
 
     # ---- what goes out -------------------------------------------------------------------
 

@@ -175,6 +175,14 @@ class Daemon:
             answer = next((v for v in answer.values() if isinstance(v, list)), [])
         return answer
 
+    def pages(self, *arguments):
+        """The rows of a list answer in pages, one a line."""
+        answer = self.ask(*arguments, "--json")
+        if answer.returncode != 0:
+            raise DaemonError("causeway %s: exit %d, %s" % (" ".join(arguments), answer.returncode, answer.stderr.strip()))
+        for line in answer.stdout.splitlines():
+            yield from next(v for v in json.loads(line).values() if isinstance(v, list))
+
     def record(self, call_ids):
         """The whole record (with attempts) of the call with one of these SIP Call-IDs, or None."""
         for row in self.rows("cdr", "list"):

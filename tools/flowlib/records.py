@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Looks at what a test left behind: call records and the log."""
 
+import collections
 import re
 import time
 
@@ -22,11 +23,28 @@ def check_log(flow, words):
         flow.complain("the log %s %s" % ("lacks" if words[0] == "~" else "has", words[1]))
 
 
+def check_each(flow, actor, least):
+    """cdr ACTOR each N: each call of it that heard 200 has exactly one record, and the others one at most; N or more did"""
+    answered = {d.call_id for d in actor.calls.values() if d.confirmed}
+    if len(answered) < least:
+        return flow.complain("%s had %d calls answered, wanted %d" % (actor.name, len(answered), least))
+    wrong, end = ["nobody has looked"], time.time() + PATIENCE
+    while wrong and time.time() < end:
+        count = collections.Counter(row["caller_call_id"] for row in flow.daemon.pages("cdr", "list", "--all"))
+        wrong = ["%s has %d" % (d.call_id, count[d.call_id]) for d in actor.calls.values()
+                 if d.call_id and not (d.call_id in answered) <= count[d.call_id] <= 1]
+        time.sleep(0.05)
+    if wrong:
+        flow.complain("records of %s's calls: %s" % (actor.name, ", ".join(wrong)))
+
+
 def check_record(flow, statement):
-    """cdr ACTOR[.CALL] { field value... } | cdr ACTOR none"""
+    """cdr ACTOR[.CALL] { field value... } | cdr ACTOR none | cdr ACTOR each N"""
     name, _, call = statement.words[1].partition(".")
     if name not in flow.actors:
         raise FlowError("cdr of %s, but there is no such actor" % name)
+    if statement.words[2:3] == ["each"]:
+        return check_each(flow, flow.actors[name], int(statement.words[3]))
     calls = flow.actors[name].calls
     call_ids = {d.call_id for n, d in calls.items() if d.call_id and call in ("", n)}
     end, record = time.time() + PATIENCE, None
