@@ -177,6 +177,7 @@ int run_gateway_list(struct cli *cli)
 		{ "ACCOUNT", "account", AS_TEXT },
 		{ "AUTH", "auth", AS_TEXT },
 		{ "ADDRESSES", "addresses", AS_TEXT },
+		{ "GROUPS", "groups", AS_TEXT },
 		{ "LINES", "", AS_LINES },
 		{ "CALLS", "load.calls", AS_NUMBER },
 		{ "ANSWERED", "load.answered", AS_NUMBER },
@@ -190,6 +191,7 @@ int run_gateway_list(struct cli *cli)
 		{ "PREFIXES", "prefixes", AS_TEXT },
 		{ "PRIORITY", "priority", AS_NUMBER },
 		{ "PROTECT", "protect", AS_YES },
+		{ "GROUPS", "groups", AS_TEXT },
 		{ "LINES", "", AS_LINES },
 		{ "CALLS", "load.calls", AS_NUMBER },
 		{ "ANSWERED", "load.answered", AS_NUMBER },
@@ -227,6 +229,25 @@ int run_gateway_show(struct cli *cli)
 	return show_one(cli, "/gateways", cli->args[0]);
 }
 
+int run_group_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "GATEWAY GROUP", "name", AS_TEXT },
+		{ "LINES", "", AS_LINES },
+		{ "PEAK", "load.peak_lines", AS_NUMBER },
+		{ "CALLS", "load.calls", AS_NUMBER },
+		{ "REFUSED: LINES", "load.refused_lines", AS_NUMBER },
+		{ "RATE", "load.refused_rate", AS_NUMBER },
+		{ "MEMO", "memo", AS_TEXT },
+	};
+
+	return show_list(cli,
+			 &LIST(.path = "/gateway-groups", .key = "gateway_groups",
+			       .cursor = "after", COLUMNS(columns),
+			       .when_empty = "no gateway groups"),
+			 cli_value(cli, "all"));
+}
+
 int run_phone_list(struct cli *cli)
 {
 	static const struct column columns[] = {
@@ -250,13 +271,10 @@ int run_phone_list(struct cli *cli)
 int run_account_list(struct cli *cli)
 {
 	static const struct column columns[] = {
-		{ "ACCOUNT", "name", AS_TEXT },
-		{ "KIND", "kind", AS_TEXT },
-		{ "BALANCE", "balance", AS_TEXT },
-		{ "OVERDRAFT", "overdraft", AS_TEXT },
-		{ "RATE GROUP", "rate_group", AS_TEXT },
-		{ "LOCKED", "locked", AS_YES },
-		{ "MEMO", "memo", AS_TEXT },
+		{ "ACCOUNT", "name", AS_TEXT },          { "KIND", "kind", AS_TEXT },
+		{ "BALANCE", "balance", AS_TEXT },       { "OVERDRAFT", "overdraft", AS_TEXT },
+		{ "RATE GROUP", "rate_group", AS_TEXT }, { "LINES", "", AS_LINES },
+		{ "LOCKED", "locked", AS_YES },          { "MEMO", "memo", AS_TEXT },
 	};
 
 	return show_list(cli,

@@ -85,6 +85,94 @@ static void print_routed(const json_t *routed)
 	print_numbers("", routed);
 }
 
+/* ---- limits ---------------------------------------------------------------------------- */
+
+static void add_number(struct buf *out, const char *before, const json_t *limit, const char *key,
+		       const char *after)
+{
+	json_int_t n = json_integer_value(json_object_get(limit, key));
+
+	if (n)
+		buf_addf(out, "%s%" JSON_INTEGER_FORMAT "%s", before, n, after);
+}
+
+static json_t *text_cell(struct buf *text)
+{
+	json_t *cell = json_string(buf_cstr(text));
+
+	buf_free(text);
+	return cell;
+}
+
+/* "3 of 10 in use, must leave 2 free" */
+static json_t *lines_cell(const json_t *limit)
+{
+	struct buf text = BUF_INIT(256);
+
+	buf_addf(&text, "%" JSON_INTEGER_FORMAT,
+		 json_integer_value(json_object_get(limit, "lines")));
+	add_number(&text, " of ", limit, "line_limit", "");
+	buf_add_str(&text, " in use");
+	add_number(&text, ", must leave ", limit, "reserved_lines", " free");
+	return text_cell(&text);
+}
+
+/* "20 a second, 17 of 20 left now" */
+static json_t *rate_cell(const json_t *limit)
+{
+	struct buf text = BUF_INIT(256);
+
+	if (json_integer_value(json_object_get(limit, "rate_limit"))) {
+		add_number(&text, "", limit, "rate_limit", " a second, ");
+		buf_addf(&text, "%" JSON_INTEGER_FORMAT,
+			 json_integer_value(json_object_get(limit, "rate_left")));
+		add_number(&text, " of ", limit, "rate_burst", " left now");
+	}
+	return text_cell(&text);
+}
+
+static void add_limits(json_t *rows, const json_t *part, const char *name_keys)
+{
+	struct span keys = span_of(name_keys), key;
+	const json_t *name = NULL, *limit;
+	bool more = true;
+	size_t i;
+
+	while (more && !name) {
+		more = span_cut(keys, '|', &key, &keys);
+		name = json_object_getn(part, key.p, key.len);
+	}
+	json_array_foreach(json_object_get(part, "limits"), i, limit) json_array_append_new(
+		rows,
+		json_pack("{s:O?, s:O?, s:O?, s:o, s:o, s:O?}", "for", name, "of",
+			  json_object_get(limit, "of"), "object", json_object_get(limit, "object"),
+			  "lines", lines_cell(limit), "rate", rate_cell(limit), "refuses",
+			  json_object_get(limit, "refuses")));
+}
+
+/* All that the call would take, on the caller's side and at each candidate. */
+static void print_limits(const json_t *admit, const json_t *route)
+{
+	static const struct column columns[] = {
+		{ "LIMITS FOR", "for", AS_TEXT }, { "OF", "of", AS_TEXT },
+		{ "NAME", "object", AS_TEXT },    { "LINES", "lines", AS_TEXT },
+		{ "RATE", "rate", AS_TEXT },      { "REFUSES BY", "refuses", AS_TEXT },
+	};
+	json_t *rows = json_array(), *candidate;
+	size_t i;
+
+	add_limits(rows, admit, "mapping_gateway|phone");
+	json_array_foreach(json_object_get(route, "candidates"), i, candidate)
+		add_limits(rows, candidate, "routing_gateway|phone");
+	if (json_array_size(rows)) {
+		putchar('\n');
+		show_table(rows, columns, ARRAY_SIZE(columns), "");
+	}
+	json_decref(rows);
+}
+
+/* ---- the command ------------------------------------------------------------------------- */
+
 static void print_route(const json_t *route)
 {
 	static const struct column columns[] = {
@@ -136,6 +224,8 @@ int run_route_test(struct cli *cli)
 		print_admit(json_object_get(reply.json, "admit"));
 		print_routed(json_object_get(reply.json, "routed"));
 		print_route(json_object_get(reply.json, "route"));
+		print_limits(json_object_get(reply.json, "admit"),
+			     json_object_get(reply.json, "route"));
 	}
 	/* Scripts ask: would it go out? */
 	if (code == EXIT_DONE && !(is_verdict(json_object_get(reply.json, "admit"), "ok") &&

@@ -239,7 +239,7 @@ static void add_cell(struct buf *out, const json_t *row, const struct column *co
 
 	if (column->format == AS_LINES) { /* in use / limit */
 		lines = descend(row, SPAN("load.lines"));
-		limit = json_object_get(row, "line_limit");
+		limit = descend(row, SPAN("load.line_limit")); /* the one in force */
 		if (lines && json_integer_value(limit) > 0)
 			buf_addf(out, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
 				 json_integer_value(lines), json_integer_value(limit));

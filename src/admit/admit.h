@@ -105,5 +105,9 @@ void admit_decide(const struct model *m, const struct call_request *req, struct 
  * which. Give back exactly once with admit_give. */
 bool admit_take(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why);
 void admit_give(const struct model *m, const struct admit_result *taken);
+/* What admit_take takes of one admitted; and what would become of it: takes nothing. */
+void admit_claims(const struct model *m, const struct admit_result *from, uint64_t utc_us, struct claims *out);
+bool admit_would_take(const struct model *m, const struct call_request *req, struct admit_result *out,
+		      struct reasons *why);
 
 #endif

@@ -7,8 +7,8 @@ static const char *admitted_name(const struct admit_result *from)
 	return from->mapping ? from->mapping->name : from->phone->number;
 }
 
-static void caller_claims(const struct model *m, const struct admit_result *from, uint64_t utc_us,
-			  struct claims *out)
+void admit_claims(const struct model *m, const struct admit_result *from, uint64_t utc_us,
+		  struct claims *out)
 {
 	assert(from->mapping || from->phone);
 	claims_of_caller(m, from->mapping, from->phone, from->account, utc_us, out);
@@ -68,18 +68,11 @@ enum end_code reason_end(const struct reason *reason, int *status_out)
 	return reason->code == REASON_GROUP_RESERVE ? END_RESERVED_LINES : END_LINE_LIMIT;
 }
 
-bool admit_take(const struct model *m, const struct call_request *req, struct admit_result *out,
-		struct reasons *why)
+static bool refused(struct admit_result *out, const struct claim_refusal *refusal,
+		    struct reasons *why)
 {
-	struct claim_refusal refusal;
-	struct claims claims;
-	struct reason reason;
+	struct reason reason = reason_of_refusal(admitted_name(out), refusal);
 
-	assert(out->verdict == ADMIT_OK);
-	caller_claims(m, out, req->utc_us, &claims);
-	if (claims_take(&claims, req->mono_us, req->utc_us, &refusal))
-		return true;
-	reason = reason_of_refusal(admitted_name(out), &refusal);
 	reasons_add_reason(why, &reason);
 	out->verdict = ADMIT_REFUSED;
 	out->end = reason_end(&reason, &out->status);
@@ -88,10 +81,33 @@ bool admit_take(const struct model *m, const struct call_request *req, struct ad
 	return false;
 }
 
+bool admit_take(const struct model *m, const struct call_request *req, struct admit_result *out,
+		struct reasons *why)
+{
+	struct claim_refusal refusal;
+	struct claims claims;
+
+	assert(out->verdict == ADMIT_OK);
+	admit_claims(m, out, req->utc_us, &claims);
+	return claims_take(&claims, req->mono_us, req->utc_us, &refusal) ||
+	       refused(out, &refusal, why);
+}
+
+bool admit_would_take(const struct model *m, const struct call_request *req,
+		      struct admit_result *out, struct reasons *why)
+{
+	struct claim_refusal refusal;
+	struct claims claims;
+
+	assert(out->verdict == ADMIT_OK);
+	admit_claims(m, out, req->utc_us, &claims);
+	return !claims_would_refuse(&claims, req->mono_us, &refusal) || refused(out, &refusal, why);
+}
+
 void admit_give(const struct model *m, const struct admit_result *taken)
 {
 	struct claims claims;
 
-	caller_claims(m, taken, 0, &claims);
+	admit_claims(m, taken, 0, &claims);
 	claims_give(&claims);
 }

@@ -69,8 +69,9 @@ static const struct {
 	[REASON_CALLEE_BLACKLISTED] = { "callee_blacklisted", "callee is in number group %D, which "
 							      "blacklist_callees names" },
 	[REASON_GROUP_LINES] = { "group_lines", "line limit of group %D reached, %V of %L in use" },
-	[REASON_GROUP_RESERVE] = { "group_reserve", "%V of %L lines of group %D in use: as many as "
-						    "its reserved_lines leave it" },
+	[REASON_GROUP_RESERVE] = { "group_reserve",
+				   "its reserved_lines would not stay free: %V of %L lines "
+				   "of group %D in use" },
 	[REASON_GROUP_RATE] = { "group_rate", "rate limit of group %D reached, %L calls a second" },
 	[REASON_ACCOUNT_LINES] = { "account_lines",
 				   "line limit of account %D reached, %V of %L in use" },

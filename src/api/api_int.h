@@ -150,6 +150,7 @@ void api_check_config(struct api_request *req);
 void api_get_parameters(struct api_request *req);
 void api_get_gateways(struct api_request *req);
 void api_get_gateway(struct api_request *req);
+void api_get_groups(struct api_request *req);
 void api_get_phones(struct api_request *req);
 void api_get_accounts(struct api_request *req);
 void api_get_calls(struct api_request *req);

@@ -176,7 +176,7 @@ void api_get_gateway(struct api_request *req)
 	model_unref(&m);
 }
 
-/* ---- phones and accounts -------------------------------------------------------------------- */
+/* ---- groups, phones and accounts -------------------------------------------------------------------- */
 
 /* An array of the snapshot, page by page. */
 struct listing {
@@ -186,6 +186,16 @@ struct listing {
 	unsigned n;
 	const void *after; /* the object named by `after`; NULL = none is */
 };
+
+static const char *group_name(const struct model *m, unsigned i)
+{
+	return m->groups[i].name;
+}
+
+static const void *group_object(const struct model *m, unsigned i)
+{
+	return &m->groups[i];
+}
 
 static const char *phone_name(const struct model *m, unsigned i)
 {
@@ -244,6 +254,18 @@ static void write_listing(struct api_request *req, const struct model *m,
 	else
 		buf_add_str(&req->out, "null");
 	api_json_close(&req->out, '}');
+}
+
+void api_get_groups(struct api_request *req)
+{
+	struct model *m = model_hub_get(req->sw->hub);
+	const char *after = api_text(req, "after");
+	struct listing list = { "gateway_groups", "gateway_group",
+				group_name,       group_object,
+				m->n_groups,      after ? model_group(m, span_of(after)) : NULL };
+
+	write_listing(req, m, &list);
+	model_unref(&m);
 }
 
 void api_get_phones(struct api_request *req)

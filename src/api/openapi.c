@@ -78,6 +78,7 @@ static const struct {
 	{ "Gateway", "{\"type\":\"object\",\"properties\":{\"mapping_gateway\":" REF("MappingGateway")
 		     ",\"routing_gateway\":" REF("RoutingGateway")
 		     ",\"registration\":" REF("RegistrationList") "}}" },
+	{ "GroupList", PAGE_OF("gateway_groups", "GatewayGroup", NEXT_NAME) },
 	{ "PhoneList", PAGE_OF("phones", "Phone", NEXT_NAME) },
 	{ "AccountList", PAGE_OF("accounts", "Account", NEXT_NAME) },
 	{ "CdrList", PAGE_OF("cdrs", "Cdr", NEXT_ID) },
@@ -85,10 +86,14 @@ static const struct {
 			     REF("CdrAttempt") "}}}]}" },
 	{ "Load", "{\"type\":\"object\",\"properties\":{\"lines\":" INTEGER ",\"peak_lines\":" INTEGER ",\"calls\":" INTEGER
 		  ",\"answered\":" INTEGER ",\"failed\":" INTEGER ",\"refused_lines\":" INTEGER ",\"refused_rate\":" INTEGER
-		  ",\"last_call\":{\"type\":\"string\",\"format\":\"date-time\"}}}" },
+		  ",\"line_limit\":" INTEGER ",\"rate_left\":" INTEGER ",\"last_call\":{\"type\":\"string\",\"format\":\"date-time\"}}}" },
 	{ "Quality", "{\"type\":\"object\",\"required\":[\"window_s\",\"attempts\"],\"properties\":{\"window_s\":" INTEGER
 		     ",\"attempts\":" INTEGER ",\"asr_percent\":" FIGURE ",\"acd_s\":" FIGURE ",\"pdd_s\":" FIGURE
 		     ",\"response_percent\":" FIGURE ",\"connected_percent\":" FIGURE "}}" },
+	{ "Limit", "{\"type\":\"object\",\"required\":[\"of\",\"object\",\"lines\",\"line_limit\"],\"properties\":{\"of\":{\"enum\":["
+		   "\"system\",\"account\",\"gateway\",\"group\",\"phone\",\"phone_in\",\"phone_out\"]},\"object\":" STRING
+		   ",\"lines\":" INTEGER ",\"line_limit\":" INTEGER ",\"reserved_lines\":" INTEGER ",\"rate_limit\":" INTEGER
+		   ",\"rate_burst\":" INTEGER ",\"rate_left\":" INTEGER ",\"refuses\":{\"enum\":[\"lines\",\"reserved_lines\",\"rate\"]}}}" },
 	{ "Reason", "{\"type\":\"object\",\"required\":[\"code\",\"text\"],\"properties\":{\"code\":" STRING ",\"object\":" STRING
 		    ",\"value\":" INTEGER ",\"limit\":" INTEGER ",\"text\":" STRING "}}" },
 	{ "RouteTest", "{\"type\":\"object\",\"required\":[\"from\",\"caller\",\"callee\",\"at\",\"admit\"],\"properties\":{"
@@ -96,7 +101,7 @@ static const struct {
 		       ",\"config_version\":" INTEGER
 		       ",\"admit\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"challenge\",\"refused\",\"drop\"]},"
 		       "\"end_code\":" STRING ",\"text\":" STRING ",\"mapping_gateway\":" STRING ",\"phone\":" STRING ",\"account\":" STRING
-		       ",\"max_duration\":" STRING "," REASONS_PART "}},"
+		       ",\"max_duration\":" STRING ",\"limits\":{\"type\":\"array\",\"items\":" REF("Limit") "}," REASONS_PART "}},"
 		       "\"routed\":{\"type\":\"object\",\"properties\":{" NUMBERS_PART "}},"
 		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\",\"gateways_not_registered\"]},"
 		       "\"candidates\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"routing_gateway\":" STRING ",\"phone\":" STRING
@@ -220,6 +225,14 @@ static void write_kind(struct buf *out, const struct model_kind *kind)
 	api_json_open(out, "properties", '{');
 	for (size_t i = 0; i < n; i++)
 		write_field(out, &fields[i]);
+	if (strcmp(kind->name, "mapping_gateway") == 0 ||
+	    strcmp(kind->name, "routing_gateway") == 0) {
+		api_json_key(out, "limits");
+		buf_add_str(
+			out,
+			"{\"type\":\"array\",\"readOnly\":true,\"description\":\"All that a call "
+			"of it takes, and what is in use.\",\"items\":" REF("Limit") "}");
+	}
 	if (kind->load) {
 		api_json_key(out, "load");
 		buf_add_str(out, "{\"readOnly\":true,\"allOf\":[" REF("Load") "]}");

@@ -100,9 +100,17 @@ static void write_reasons(struct buf *out, const struct reasons *why)
 	api_json_number(out, "considered", why->n);
 }
 
-static void write_admit(struct buf *out, const struct admit_result *result,
-			const struct reasons *why)
+/* What it takes, and what of it is in use. */
+static void write_limits(struct buf *out, const struct claims *claims, uint64_t mono_us)
 {
+	api_json_key(out, "limits");
+	model_write_claims_json(out, claims, mono_us);
+}
+
+static void write_admit(struct buf *out, const struct model *m, const struct call_request *call,
+			const struct admit_result *result, const struct reasons *why)
+{
+	struct claims claims;
 	char duration[32];
 
 	api_json_open(out, "admit", '{');
@@ -116,6 +124,10 @@ static void write_admit(struct buf *out, const struct admit_result *result,
 	if (result->max_duration_us)
 		api_json_text(out, "max_duration",
 			      duration_format(result->max_duration_us, duration, sizeof(duration)));
+	if (result->mapping || result->phone) {
+		admit_claims(m, result, call->utc_us, &claims);
+		write_limits(out, &claims, call->mono_us);
+	}
 	write_reasons(out, why);
 	api_json_close(out, '}');
 }
@@ -173,6 +185,9 @@ static void write_sent(struct buf *out, const struct model *m, const struct call
 static void write_candidate(struct buf *out, const struct model *m, const struct call_request *call,
 			    const struct route_candidate *c, unsigned nth)
 {
+	struct claims claims;
+
+	claims_of_callee(m, c->gateway, c->phone, call->utc_us, &claims);
 	api_json_open(out, NULL, '{');
 	if (c->gateway) {
 		char peer[300];
@@ -182,15 +197,15 @@ static void write_candidate(struct buf *out, const struct model *m, const struct
 		api_json_text(out, "address", peer);
 		api_json_number(out, "priority", c->gateway->priority);
 		api_json_bool(out, "protect", c->gateway->protect);
-		api_json_number(out, "line_limit", c->gateway->limits.line_limit);
-		api_json_number(
-			out, "lines",
-			atomic_load_explicit(&c->gateway->load->lines, memory_order_relaxed));
+		api_json_number(out, "line_limit", claims.claim[0].line_limit);
+		api_json_number(out, "lines",
+				atomic_load_explicit(claims.claim[0].lines, memory_order_relaxed));
 	} else {
 		api_json_text(out, "phone", c->phone->number);
 	}
 	api_json_number(out, "matched", c->matched);
 	write_sent(out, m, call, c, nth);
+	write_limits(out, &claims, call->mono_us);
 	api_json_close(out, '}');
 }
 
@@ -230,6 +245,7 @@ static void write_test(struct api_request *req, const struct model *m,
 	if (result.verdict == ADMIT_OK && admit_rewrite(m, call, &result, &numbers, &why)) {
 		routed.caller = numbers.caller.number;
 		routed.callee = numbers.callee.number;
+		admit_would_take(m, call, &result, &why);
 	}
 	api_json_open(&req->out, NULL, '{');
 	api_json_text(&req->out, "from", api_text(req, "from"));
@@ -237,7 +253,7 @@ static void write_test(struct api_request *req, const struct model *m,
 	api_json_span(&req->out, "callee", call->callee);
 	api_json_text(&req->out, "at", clock_format(call->utc_us, at, sizeof(at)));
 	api_json_number(&req->out, "config_version", (int64_t)m->version);
-	write_admit(&req->out, &result, &why);
+	write_admit(&req->out, m, call, &result, &why);
 	if (result.verdict == ADMIT_OK) {
 		api_json_open(&req->out, "routed", '{');
 		write_numbers(&req->out, &numbers.caller, &numbers.callee);

@@ -109,6 +109,7 @@ const struct api_route api_routes[] = {
 	GET("/gateways", api_get_gateways, "listGateways", "Mapping and routing gateways with their load.", "GatewayList",
 	    gateway_list_params),
 	GET("/gateways/{name}", api_get_gateway, "getGateway", "The gateway or gateways of this name.", "Gateway", gateway_params),
+	GET("/gateway-groups", api_get_groups, "listGatewayGroups", "Gateway groups with their load.", "GroupList", object_list_params),
 	GET("/phones", api_get_phones, "listPhones", "Phones with their load.", "PhoneList", object_list_params),
 	GET("/accounts", api_get_accounts, "listAccounts", "Accounts.", "AccountList", object_list_params),
 	GET("/calls", api_get_calls, "listCalls", "Live calls, newest first.", "CallList", call_list_params),

@@ -654,6 +654,8 @@ void model_write_json(struct buf *out, const struct model *m, const char *kind, 
 #define MODEL_JSON_SECRETS 2
 void model_write_json_flags(struct buf *out, const struct model *m, const char *kind, const void *object,
 			    unsigned flags);
+/* [{"of": "group", "object": "eu", "lines": 3, "line_limit": 10, "refuses": "lines"}, ...] */
+void model_write_claims_json(struct buf *out, const struct claims *claims, uint64_t mono_us);
 /* {"invite_timeout":"10s", ...}: every parameter with its value. */
 void model_write_params_json(struct buf *out, const struct model *m);
 

@@ -119,6 +119,10 @@ const char *params_check(const struct model_params *params, char *why, size_t si
 /* The likeliest word meant by `word`, or NULL: at most a third of it may differ. */
 const char *nearest_word(struct span word, const char *(*next)(void *arg), void *arg);
 
+/* Members of an object's "load": the limits in force now; and of the object: all that a call of a gateway takes. */
+void write_limits_now(struct buf *out, const struct model *m, enum kind kind, const void *object);
+void write_claims_now(struct buf *out, const struct model *m, enum kind kind, const void *object);
+
 /* ---- addresses ------------------------------------------------------------------------ */
 
 /* "a.b.c.d", "a.b.c.d:port", "net/len", "v6", "[v6]:port", "v6/len". NULL = good, else what is wrong (static). */

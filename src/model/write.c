@@ -393,8 +393,9 @@ static uint64_t counted(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static void write_load(struct buf *out, const struct load *load)
+static void write_load(struct buf *out, const struct model *m, enum kind kind, const void *object)
 {
+	const struct load *load = object_load(kind, object);
 	char time[32];
 	uint64_t last = counted(&load->last_call_us);
 
@@ -407,7 +408,9 @@ static void write_load(struct buf *out, const struct load *load)
 		 counted(&load->refused_rate));
 	if (last)
 		buf_addf(out, ", \"last_call\": \"%s\"", clock_format(last, time, sizeof(time)));
+	write_limits_now(out, m, kind, object);
 	buf_add_char(out, '}');
+	write_claims_now(out, m, kind, object);
 }
 
 static double ratio(uint64_t part, uint64_t whole, double scale)
@@ -484,7 +487,7 @@ void model_write_json_flags(struct buf *out, const struct model *m, const char *
 		buf_add_char(out, '{');
 		write_fields(&w, (enum kind)i, object, true);
 		if ((flags & MODEL_JSON_LOAD) && kinds[i].load != NO_LOAD)
-			write_load(out, object_load((enum kind)i, object));
+			write_load(out, m, (enum kind)i, object);
 		if ((flags & MODEL_JSON_LOAD) && registers_here((enum kind)i, object))
 			write_registration(out, object_load((enum kind)i, object));
 		if ((flags & MODEL_JSON_LOAD) && i == KIND_ROUTING)

@@ -279,6 +279,90 @@ static void test_rate_limit(void **state)
 	model_unref(&m);
 }
 
+/* What is only asked for is told alike and takes nothing. */
+static void expect_refusal(const struct model *m, const struct call_request *req, enum end_code end,
+			   int status, uint32_t retry_after_s, const char *text)
+{
+	struct admit_result asked = decided(m, req), out = asked;
+	struct reasons why = { 0 };
+	int lines = m->load->lines;
+
+	assert_false(admit_would_take(m, req, &asked, NULL));
+	assert_false(admit_take(m, req, &out, &why));
+	assert_int_equal(out.verdict, ADMIT_REFUSED);
+	assert_int_equal(out.end, end);
+	assert_int_equal(out.status, status);
+	assert_int_equal(out.retry_after_s, retry_after_s);
+	assert_string_equal(out.text, text);
+	assert_string_equal(asked.text, text);
+	assert_int_equal(asked.end, end);
+	assert_int_equal(why.n, 1);
+	assert_true(reason_is_limit(why.reason[0].code));
+	assert_int_equal(m->load->lines, lines);
+}
+
+static void test_every_limit(void **state)
+{
+	struct model *m =
+		model_of("version: 1\n"
+			 "accounts: [ { name: x, line_limit: 3 }, { name: y, rate_limit: 1, "
+			 "rate_burst: 2 } ]\n"
+			 "gateway_groups: [ { name: g, line_limit: 4 }, { name: h, rate_limit: 1, "
+			 "rate_burst: 1 } ]\n"
+			 "mapping_gateways:\n"
+			 "  - { name: a, account: x, addresses: 192.0.2.1, groups: [ g ] }\n"
+			 "  - { name: b, addresses: 192.0.2.2, groups: [ g ], reserved_lines: 2 }\n"
+			 "  - { name: c, addresses: 192.0.2.3, groups: [ g ] }\n"
+			 "  - { name: d, account: y, addresses: 192.0.2.4 }\n"
+			 "  - { name: e, addresses: 192.0.2.5, groups: [ h ] }\n"
+			 "phones: [ { number: \"7\", lines_out: 1, line_limit: 2 } ]\n");
+	struct call_request a = request("192.0.2.1", 5060), b = request("192.0.2.2", 5060),
+			    c = request("192.0.2.3", 5060), d = request("192.0.2.4", 5060),
+			    e = request("192.0.2.5", 5060), p = request("192.0.2.9", 5060);
+	struct admit_result held[8], *next = held;
+	struct claim_refusal refusal;
+	struct claims in;
+
+	p.from_gateway = "7";
+	for (int i = 0; i < 3; i++, next++) {
+		*next = decided(m, &a);
+		assert_true(admit_would_take(m, &a, next, NULL));
+		assert_true(admit_take(m, &a, next, NULL));
+	}
+	expect_refusal(m, &a, END_LINE_LIMIT, 0, 0,
+		       "a: line limit of account x reached, 3 of 3 in use");
+	expect_refusal(m, &b, END_RESERVED_LINES, 0, 0,
+		       "b: its reserved_lines would not stay free: 3 of 4 lines of group g in use");
+	*next = decided(m, &c);
+	assert_true(admit_take(m, &c, next++, NULL));
+	expect_refusal(m, &c, END_LINE_LIMIT, 0, 0,
+		       "c: line limit of group g reached, 4 of 4 in use");
+	for (int i = 0; i < 2; i++, next++) {
+		*next = decided(m, &d);
+		assert_true(admit_take(m, &d, next, NULL));
+	}
+	expect_refusal(m, &d, END_RATE_LIMIT, 0, 1,
+		       "d: rate limit of account y reached, 1 calls a second");
+	*next = decided(m, &e);
+	assert_true(admit_take(m, &e, next++, NULL));
+	expect_refusal(m, &e, END_RATE_LIMIT, 0, 1,
+		       "e: rate limit of group h reached, 1 calls a second");
+	*next = decided(m, &p);
+	assert_true(admit_take(m, &p, next++, NULL));
+	expect_refusal(m, &p, END_LINE_LIMIT, 486, 0, "7: lines_out reached, 1 of 1 in use");
+	admit_give(m, --next);
+	claims_of_callee(m, NULL, model_phone(m, SPAN("7")), 0, &in);
+	assert_true(claims_take(&in, 0, 0, &refusal));
+	assert_true(claims_take(&in, 0, 0, &refusal));
+	expect_refusal(m, &p, END_LINE_LIMIT, 486, 0, "7: line limit reached, 2 of 2 in use");
+	claims_give(&in);
+	claims_give(&in);
+	while (next > held)
+		admit_give(m, --next);
+	assert_int_equal(m->load->lines, 0);
+	model_unref(&m);
+}
+
 static void test_system_limits(void **state)
 {
 	struct model *m = model_of(open_config);
@@ -330,10 +414,11 @@ static void test_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decide),        cmocka_unit_test(test_duration_and_account),
-		cmocka_unit_test(test_by_name),       cmocka_unit_test(test_drop_and_open),
-		cmocka_unit_test(test_line_limit),    cmocka_unit_test(test_rate_limit),
-		cmocka_unit_test(test_system_limits), cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_decide),      cmocka_unit_test(test_duration_and_account),
+		cmocka_unit_test(test_by_name),     cmocka_unit_test(test_drop_and_open),
+		cmocka_unit_test(test_line_limit),  cmocka_unit_test(test_rate_limit),
+		cmocka_unit_test(test_every_limit), cmocka_unit_test(test_system_limits),
+		cmocka_unit_test(test_reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
