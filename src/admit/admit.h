@@ -31,7 +31,7 @@ enum reason_code {
 	REASON_CALLER_NO_GROUP, REASON_CALLER_BLACKLISTED,
 	REASON_CALLEE_FORBIDDEN, REASON_CALLEE_NOT_ALLOWED, REASON_CALLEE_LENGTH, REASON_CALLEE_GROUP,
 	REASON_CALLEE_NO_GROUP, REASON_CALLEE_BLACKLISTED,
-	REASON_CALLER_REWRITE, REASON_CALLEE_REWRITE,
+	REASON_CALLER_REWRITE, REASON_CALLEE_REWRITE, REASON_CALLER_POOL,
 	REASONS
 };
 /* One line of why: an object and, for limits, value and limit. */
@@ -85,6 +85,7 @@ struct rewritten {
 	const struct model_transform *transform;	/* NULL = none, each of them */
 	const struct dial_rule *rule;
 	const struct model_share *share;
+	const struct model_number_group *pool;
 	char text[NUMBER_TEXT];
 };
 /* Apply a list of dial rules (NULL = none) to out->number. False: the result is too long. */

@@ -65,6 +65,8 @@ enum end_code reason_end(const struct reason *reason, int *status_out)
 	*status_out = phone ? 486 : 0;
 	if (reason->wait_s)
 		return END_RATE_LIMIT;
+	if (reason->code == REASON_CALLER_POOL)
+		return END_CALLER_POOL_EXHAUSTED;
 	return reason->code == REASON_GROUP_RESERVE ? END_RESERVED_LINES : END_LINE_LIMIT;
 }
 

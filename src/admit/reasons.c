@@ -66,6 +66,8 @@ static const struct {
 				    "caller becomes longer than a number can be by the rule %D" },
 	[REASON_CALLEE_REWRITE] = { "callee_rewrite",
 				    "callee becomes no number that can be called by the rule %D" },
+	[REASON_CALLER_POOL] = { "caller_pool",
+				 "each number of its caller pool %D is used by %L calls already" },
 	[REASON_CALLEE_BLACKLISTED] = { "callee_blacklisted", "callee is in number group %D, which "
 							      "blacklist_callees names" },
 	[REASON_GROUP_LINES] = { "group_lines", "line limit of group %D reached, %V of %L in use" },

@@ -153,6 +153,8 @@ static const char *rewritten_by(const struct rewritten *by, struct buf *text)
 	if (by->share)
 		buf_addf(text, "%sroute prefix %s (%u %%)", text->len ? ", " : "",
 			 by->share->prefix, by->share->percent);
+	if (by->pool)
+		buf_addf(text, "%scaller pool %s", text->len ? ", " : "", by->pool->name);
 	return text->len ? buf_cstr(text) : NULL;
 }
 
@@ -176,7 +178,7 @@ static void write_sent(struct buf *out, const struct model *m, const struct call
 	struct reason why;
 	char text[256];
 
-	if (route_numbers(m, c, call, nth, &sent, &why))
+	if (route_numbers(m, c, call, nth, false, &sent, &why))
 		write_numbers(out, &sent.caller, &sent.callee);
 	else
 		api_json_text(out, "not_sent", reason_text(&why, text, sizeof(text)));

@@ -163,13 +163,15 @@ static void call_give_up(struct call *call)
 
 /* ---- dialling ------------------------------------------------------------------------------ */
 
-static void attempt_begin(struct call *call, const struct route_candidate *candidate)
+static void attempt_begin(struct call *call, const struct route_candidate *candidate,
+			  int64_t pool_place)
 {
 	unsigned number = call->attempt.number + 1;
 
 	call->attempt = (struct attempt){ .number = number,
 					  .started_us = call->host->loop->utc_us,
-					  .line_taken = true };
+					  .line_taken = true,
+					  .pool_place = pool_place };
 	call->current = *candidate;
 	call->last_gateway =
 		candidate->gateway ? candidate->gateway->name : candidate->phone->number;
@@ -236,8 +238,9 @@ static const char *number_kept(struct call *call, const char *routed, struct spa
 	return number.p == routed ? routed : arena_dup(call->setup, number);
 }
 
-/* The numbers for this candidate. False: its rules leave none. */
-static bool attempt_numbers(struct call *call, const struct route_candidate *candidate)
+/* The numbers for this candidate, with what its pool gives. False: its rules leave none, or its pool has none free. */
+static bool attempt_numbers(struct call *call, const struct route_candidate *candidate,
+			    int64_t *pool_place)
 {
 	struct call_request req = { .caller = span_of(call->caller),
 				    .callee = span_of(call->callee),
@@ -247,12 +250,20 @@ static bool attempt_numbers(struct call *call, const struct route_candidate *can
 	char text[256];
 	struct call_end end = { .code = END_NUMBER_REWRITE_FAILED, .q850 = -1, .text = text };
 
-	if (route_numbers(call->model, candidate, &req, call->next_candidate, &sent, &why)) {
+	if (route_numbers(call->model, candidate, &req, call->next_candidate, true, &sent, &why)) {
+		*pool_place = sent.pool_place;
 		call->numbers.caller = number_kept(call, call->caller, sent.caller.number);
 		call->numbers.callee = number_kept(call, call->callee, sent.callee.number);
-		return call->numbers.caller && call->numbers.callee;
+		if (call->numbers.caller && call->numbers.callee)
+			return true;
+		route_give_number(candidate, sent.pool_place);
+		return false;
 	}
 	note_reason(call, &why);
+	if (why.code == REASON_CALLER_POOL) {
+		call_tell_full(call, &why);
+		return false;
+	}
 	reason_text(&why, text, sizeof(text));
 	call_tell(call, &end);
 	return false;
@@ -265,20 +276,22 @@ void call_dial_next(struct call *call)
 	while (call->next_candidate < call->n_candidates) {
 		const struct route_candidate *candidate = &call->candidates[call->next_candidate];
 		struct reason full;
+		int64_t pool_place;
 
 		if (call_wait_us(call)) {
 			call_enter(call, STEP_WAIT);
 			return;
 		}
 		call->next_candidate++;
-		if (!attempt_numbers(call, candidate))
+		if (!attempt_numbers(call, candidate, &pool_place))
 			continue;
 		if (!route_take(call->model, candidate, call->host->loop->now_us,
 				call->host->loop->utc_us, &full)) {
+			route_give_number(candidate, pool_place);
 			call_tell_full(call, &full);
 			continue;
 		}
-		attempt_begin(call, candidate);
+		attempt_begin(call, candidate, pool_place);
 		if (attempt_dial(call, &end))
 			return;
 		call_attempt_record(call, &end);
@@ -294,6 +307,7 @@ void call_attempt_over(struct call *call)
 	if (!call->attempt.line_taken)
 		return;
 	call->attempt.line_taken = false;
+	route_give_number(&call->current, call->attempt.pool_place);
 	route_give(call->model, &call->current);
 }
 

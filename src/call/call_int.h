@@ -24,6 +24,7 @@ struct attempt {
 	uint64_t started_us, first_response_us, ringing_us, media_us;	/* UTC */
 	bool had_sdp;
 	bool line_taken;
+	int64_t pool_place;		/* of the caller's number in the gateway's pool; -1 = none */
 	bool recorded;
 };
 

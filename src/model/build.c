@@ -515,7 +515,7 @@ struct model *build_finish(struct build *b)
 	bool good = !b->no_memory && place_and_check(b);
 
 	if (good && b->n_errors == 0)
-		good = ranges_resolve_system(b) && system_numbers_resolve(b);
+		good = ranges_resolve_system(b) && system_numbers_resolve(b) && pools_give(b);
 	if (good && b->n_errors == 0) {
 		good = address_index_build(&m->index->addresses, m) == 0;
 		if (good)

@@ -33,6 +33,7 @@ static void drop_loads(struct model *m)
 {
 	unsigned n;
 
+	pools_drop(m);
 	load_box_unref(m->load);
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		if (kinds[kind].load == NO_LOAD)
@@ -131,6 +132,7 @@ static void carry_loads(struct model *to, const struct model *from)
 {
 	unsigned n;
 
+	pools_carry(to, from);
 	load_box_unref(to->load);
 	to->load = &load_box_ref(from->load)->load;
 	for (unsigned i = 0; i < KINDS; i++) {

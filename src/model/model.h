@@ -133,6 +133,20 @@ void bindings_prune(struct bindings *all, uint64_t mono_us);
 /* For whoever keeps them on disk: true once after each change. */
 bool registration_take_changed(struct registration *r);
 
+/* ---- pools of caller numbers ------------------------------------------------------- */
+
+/* How many calls use each number of a number group, by its place in the group. Any thread; no locks. What is taken
+ * stays counted while configurations change: a number keeps its count for as long as a group of that name lists it. */
+struct number_pool;
+/* One more call uses the first number at or behind place `start` (any value; wraps around) that fewer than `reuse` calls
+ * use, 0 = no limit. Its place, or -1: there is none. Walks at most once over the group. */
+int64_t pool_take(struct number_pool *pool, uint64_t start, unsigned reuse);
+/* The same, but nothing is taken: for whoever only asks. */
+int64_t pool_look(const struct number_pool *pool, uint64_t start, unsigned reuse);
+void pool_give(struct number_pool *pool, int64_t place);
+/* Where to start when numbers are used in turn. */
+uint64_t pool_turn(struct number_pool *pool);
+
 /* ---- objects ---------------------------------------------------------------------- */
 
 /* Dates that are not what their weekday says. Without one, Monday to Friday are work days. */
@@ -192,6 +206,7 @@ struct model_number_group {		/* a list of numbers, for whoever names it */
 	const struct number_set *numbers;	/* whole ones; NULL = none */
 	const struct number_set *prefixes;	/* beginnings; NULL = none */
 	const char *memo;
+	struct number_pool *pool;	/* NULL: no gateway takes callers from it */
 };
 /* Is the number in the group, by itself or by its beginning? */
 bool model_number_in(const struct model_number_group *group, struct span number);
@@ -424,6 +439,8 @@ struct model_routing {			/* routing gateway: where calls go out */
 	struct model_prefix_window *scheduled_prefixes;
 	int reserved_lines;
 	struct model_numbers numbers;
+	const struct model_number_group *caller_pool;	/* callers are taken from here; NULL = none */
+	uint32_t caller_pool_reuse;	/* calls that may use one of them at once; 0 = any number */
 	bool options_check;
 	struct model_timeouts timeouts;
 	struct model_sip sip;

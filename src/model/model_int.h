@@ -210,6 +210,11 @@ int name_index_init(struct name_index *index, struct arena *arena, const void *b
 int64_t name_index_add(struct name_index *index, uint32_t number);
 const void *name_index_find(const struct name_index *index, struct span name);
 
+/* Each group that is a caller pool gets its counts; one without numbers is an error of the build. False without memory. */
+bool pools_give(struct build *b);
+/* The counts of numbers that `from` has too become those of `to`, which nobody else knows yet. */
+void pools_carry(struct model *to, const struct model *from);
+void pools_drop(struct model *m);
 /* Shares, and the index of number transforms by what mapping gateways send. False without memory. */
 bool numbers_check(struct build *b);
 /* The system's number lists, by the parameters that name them; errors go to the build. False without memory. */

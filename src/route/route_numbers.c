@@ -12,31 +12,78 @@ static bool failed(struct reason *why, enum reason_code code,
 	return false;
 }
 
-bool route_numbers(const struct model *m, const struct route_candidate *candidate,
-		   const struct call_request *req, unsigned attempt, struct sent_numbers *out,
-		   struct reason *why)
+static bool from_pool(const struct model *m, const struct model_routing *gw, uint64_t random,
+		      bool take, struct sent_numbers *out, struct reason *why)
+{
+	const struct model_number_group *group = gw->caller_pool;
+	uint64_t start = random;
+
+	if (m->params.caller_pool_in_turn && take)
+		start = pool_turn(group->pool);
+	out->pool_place = take ? pool_take(group->pool, start, gw->caller_pool_reuse)
+			       : pool_look(group->pool, start, gw->caller_pool_reuse);
+	if (out->pool_place < 0) {
+		*why = (struct reason){ .code = REASON_CALLER_POOL,
+					.object = gw->name,
+					.limit = gw->caller_pool_reuse,
+					.detail = group->name };
+		return false;
+	}
+	out->caller.number = number_set_at(group->numbers, (unsigned)out->pool_place);
+	out->caller.pool = group;
+	return true;
+}
+
+static bool callee_to(const struct model *m, const struct route_candidate *candidate,
+		      uint64_t random, struct rewritten *callee)
 {
 	const struct model_routing *gw = candidate->gateway;
-	const struct model_phone *phone = candidate->phone;
-	struct rewritten *caller = &out->caller, *callee = &out->callee;
+	const struct model_transform *row =
+		gw && gw->numbers.transform ? model_transform(m, callee->number) : NULL;
+
+	if (row && row->routing_callee) {
+		callee->number = span_of(row->routing_callee);
+		callee->transform = row;
+	}
+	return rewrite_by_rules(callee,
+				gw ? gw->numbers.callee_rules : candidate->phone->to_callee_rules,
+				random) &&
+	       callee->number.len;
+}
+
+static void begin(struct rewritten *out, struct span number)
+{
+	out->number = number;
+	out->transform = NULL;
+	out->rule = NULL;
+	out->share = NULL;
+	out->pool = NULL;
+}
+
+/* The pool last: what is taken must not be lost on the way. */
+bool route_numbers(const struct model *m, const struct route_candidate *candidate,
+		   const struct call_request *req, unsigned attempt, bool take,
+		   struct sent_numbers *out, struct reason *why)
+{
+	const struct model_routing *gw = candidate->gateway;
 	uint64_t random = req->random + attempt;
 
 	random = number_random(&random);
-	caller->number = req->caller;
-	callee->number = req->callee;
-	caller->transform = NULL;
-	caller->share = callee->share = NULL;
-	callee->transform = gw && gw->numbers.transform ? model_transform(m, req->callee) : NULL;
-	if (callee->transform && callee->transform->routing_callee)
-		callee->number = span_of(callee->transform->routing_callee);
-	else
-		callee->transform = NULL;
-	if (!rewrite_by_rules(caller, gw ? gw->numbers.caller_rules : phone->to_caller_rules,
-			      random))
-		return failed(why, REASON_CALLER_REWRITE, candidate, caller);
-	if (!rewrite_by_rules(callee, gw ? gw->numbers.callee_rules : phone->to_callee_rules,
-			      random) ||
-	    !callee->number.len)
-		return failed(why, REASON_CALLEE_REWRITE, candidate, callee);
-	return true;
+	out->pool_place = -1;
+	begin(&out->caller, req->caller);
+	begin(&out->callee, req->callee);
+	if (!callee_to(m, candidate, random, &out->callee))
+		return failed(why, REASON_CALLEE_REWRITE, candidate, &out->callee);
+	if (gw && gw->caller_pool)
+		return from_pool(m, gw, random, take, out, why);
+	return rewrite_by_rules(&out->caller,
+				gw ? gw->numbers.caller_rules : candidate->phone->to_caller_rules,
+				random) ||
+	       failed(why, REASON_CALLER_REWRITE, candidate, &out->caller);
+}
+
+void route_give_number(const struct route_candidate *candidate, int64_t pool_place)
+{
+	if (pool_place >= 0)
+		pool_give(candidate->gateway->caller_pool->pool, pool_place);
 }

@@ -156,7 +156,7 @@ static void expect_sent(const struct route_candidate *to, const char *caller, co
 	struct sent_numbers sent;
 	struct reason why;
 
-	assert_true(route_numbers(model, to, &req, 1, &sent, &why));
+	assert_true(route_numbers(model, to, &req, 1, false, &sent, &why));
 	assert_true(span_eq(sent.callee.number, span_of(callee_out)));
 	if (caller_out)
 		assert_true(span_eq(sent.caller.number, span_of(caller_out)));
@@ -177,7 +177,7 @@ static void test_sent(void **state)
 	expect_sent(&out, "5", "1002", NULL, "1002");
 	expect_sent(&phone, "4930", "2001", "030", "1");
 	expect_sent(&none, "5", "1234", "5", "4");
-	assert_false(route_numbers(model, &none, &req, 1, &sent, &why));
+	assert_false(route_numbers(model, &none, &req, 1, false, &sent, &why));
 	assert_string_equal(reason_text(&why, text, sizeof(text)),
 			    "none: callee becomes no number that can be called by the rule 123:");
 }
@@ -193,8 +193,8 @@ static void test_attempts(void **state)
 		struct sent_numbers first, second;
 		struct reason why;
 
-		assert_true(route_numbers(model, &out, &req, attempt, &first, &why));
-		assert_true(route_numbers(model, &out, &req, attempt, &second, &why));
+		assert_true(route_numbers(model, &out, &req, attempt, false, &first, &why));
+		assert_true(route_numbers(model, &out, &req, attempt, false, &second, &why));
 		assert_true(span_eq(first.caller.number, second.caller.number));
 		seen[first.caller.number.p[0] - 'a'] = true;
 	}
