@@ -131,6 +131,9 @@ int run_cdr_list(struct cli *cli);
 int run_cdr_show(struct cli *cli);
 int run_source_list(struct cli *cli);
 int run_source_clear(struct cli *cli);
+int run_blacklist_list(struct cli *cli);
+int run_blacklist_add(struct cli *cli);
+int run_blacklist_remove(struct cli *cli);
 int run_route_test(struct cli *cli);
 
 #endif

@@ -59,6 +59,15 @@ static const struct cli_option source_options[] = {
 	{ "limit", "N", "limit", "most to show, 1 to 20000; usually 100" },
 	END,
 };
+static const struct cli_option blacklist_options[] = {
+	{ "search", "TEXT", "q", "only numbers that contain this" },
+	{ "limit", "N", "limit", "most to show, 1 to 70000; usually 100" },
+	END,
+};
+static const struct cli_option blacklist_add_options[] = {
+	{ "for", "DURATION", "for", "how long: 30m, 2h, 7d; without it for good" },
+	END,
+};
 static const struct cli_option audit_options[] = {
 	{ "limit", "N", "limit", "most to show, 1 to 1000; usually 100" },
 	END,
@@ -91,6 +100,12 @@ const struct cli_command cli_commands[] = {
 	  run_source_list, "causeway source list\ncauseway source list --search 203.0.113.\n" },
 	{ "source clear", "[ADDRESS]", 0, 1, "forget refused and unknown sources", NULL, run_source_clear,
 	  "causeway source clear\ncauseway source clear 203.0.113.9\n" },
+	{ "blacklist list", "", 0, 0, "numbers on the dynamic blacklist, newest first", blacklist_options, run_blacklist_list,
+	  "causeway blacklist list\ncauseway blacklist list --search 4930\n" },
+	{ "blacklist add", "caller|callee NUMBER", 2, 2, "blacklist a number; kept over restarts", blacklist_add_options,
+	  run_blacklist_add, "causeway blacklist add caller 4930123456\ncauseway blacklist add callee 88019 --for 2h\n" },
+	{ "blacklist remove", "caller|callee NUMBER", 2, 2, "take a number off the dynamic blacklist", NULL,
+	  run_blacklist_remove, "causeway blacklist remove caller 4930123456\n" },
 	{ "call list", "", 0, 0, "live calls, newest first", call_options, run_call_list,
 	  "causeway call list --filter 88017\ncauseway call list --all\n" },
 	{ "call show", "ID", 1, 1, "one live call", NULL, run_call_show, "causeway call show 06a1f3c2d4000001\n" },

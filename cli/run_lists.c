@@ -140,6 +140,53 @@ int run_source_clear(struct cli *cli)
 	return code;
 }
 
+/* ---- dynamic blacklist ------------------------------------------------------------------------------ */
+
+int run_blacklist_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "SIDE", "side", AS_TEXT },     { "NUMBER", "number", AS_TEXT },
+		{ "RULE", "rule", AS_TEXT },     { "COUNT", "count", AS_NUMBER },
+		{ "LIMIT", "limit", AS_NUMBER }, { "SINCE", "since", AS_TIME },
+		{ "UNTIL", "until", AS_TIME },
+	};
+
+	return show_list(cli,
+			 &LIST(.path = "/blacklist", .key = "entries", COLUMNS(columns),
+			       .when_empty = "the dynamic blacklist is empty"),
+			 false);
+}
+
+static int change_blacklist(struct cli *cli, const char *method, const char *done)
+{
+	struct reply reply;
+	struct url url;
+	int code;
+
+	url_start(&url, "/blacklist");
+	url_add_segment(&url, cli->args[0]);
+	url_add_segment(&url, cli->args[1]);
+	if (!url_add_options(&url, cli))
+		return EXIT_USAGE;
+	code = http_send(cli, method, &url, SPAN_NONE, &reply);
+	if (code == EXIT_DONE && cli->json)
+		show_json(&reply);
+	else if (code == EXIT_DONE)
+		printf("%s %s %s\n", cli->args[0], cli->args[1], done);
+	reply_free(&reply);
+	return code;
+}
+
+int run_blacklist_add(struct cli *cli)
+{
+	return change_blacklist(cli, "PUT", "is blacklisted");
+}
+
+int run_blacklist_remove(struct cli *cli)
+{
+	return change_blacklist(cli, "DELETE", "is blacklisted no more");
+}
+
 /* ---- the switch --------------------------------------------------------------------------------------- */
 
 int run_status(struct cli *cli)

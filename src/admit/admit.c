@@ -273,6 +273,7 @@ void admit_decide(const struct model *m, const struct call_request *req, struct 
 	check_locks(&a);
 	if (out->verdict == ADMIT_OK)
 		admit_check_numbers(m, req, out, why);
+	admit_check_blacklist(m, req, out, why);
 	if (most && (!out->max_duration_us || most < out->max_duration_us))
 		out->max_duration_us = most;
 }

@@ -26,6 +26,7 @@ enum reason_code {
 	REASON_NOT_REGISTERED, REASON_NODE, REASON_GROUP, REASON_PAIR, REASON_TIME, REASON_TERMINATED, REASON_TOO_MANY, REASON_NOT_RATED,
 	REASON_GROUP_LINES, REASON_GROUP_RESERVE, REASON_GROUP_RATE, REASON_ACCOUNT_LINES, REASON_ACCOUNT_RATE,
 	REASON_PHONE_LINES, REASON_LINES_IN, REASON_LINES_OUT,
+	REASON_BLACKLIST_CALLS, REASON_BLACKLIST_LINES, REASON_BLACKLIST_NO_ANSWER, REASON_BLACKLIST_OPERATOR,
 	/* Two rows of the same order. */
 	REASON_CALLER_FORBIDDEN, REASON_CALLER_NOT_ALLOWED, REASON_CALLER_LENGTH, REASON_CALLER_GROUP,
 	REASON_CALLER_NO_GROUP, REASON_CALLER_BLACKLISTED,
@@ -101,6 +102,15 @@ bool admit_rewrite(const struct model *m, const struct call_request *req, struct
 
 /* `why` may be NULL. Takes nothing: see admit_take. */
 void admit_decide(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why);
+
+/* Count an admitted call for the dynamic blacklist; false: it is one too many, and `out` says so. `hold_out` goes to
+ * admit_unwatch when the call ends (0 = nothing to give back). */
+bool admit_watch(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why,
+		 uint32_t *hold_out);
+void admit_unwatch(const struct model *m, uint32_t hold);
+/* A call has ended that rang. */
+void admit_rang(const struct model *m, const struct admit_result *from, struct span callee, bool answered,
+		uint64_t utc_us);
 
 /* Take what the call needs on the caller's side (claims_of_caller): all or nothing. On refusal false and `out` says
  * which. Give back exactly once with admit_give. */

@@ -14,4 +14,8 @@ const char *admit_shown(struct span s, char *dst, size_t size);
 void admit_check_numbers(const struct model *m, const struct call_request *req, struct admit_result *out,
 			 struct reasons *why);
 
+/* Refuses an admitted call whose caller or callee is on the dynamic blacklist. */
+void admit_check_blacklist(const struct model *m, const struct call_request *req, struct admit_result *out,
+			   struct reasons *why);
+
 #endif

@@ -40,6 +40,15 @@ static const struct {
 	[REASON_TOO_MANY] = { "too_many", "stands behind the %L best" },
 	[REASON_NOT_RATED] = { "not_rated",
 			       "chosen; ordered as if all cost alike, for calls are not rated" },
+	[REASON_BLACKLIST_CALLS] = { "blacklist_calls", "caller is blacklisted for %V calls in a "
+							"window, the limit is %L" },
+	[REASON_BLACKLIST_LINES] = { "blacklist_lines", "caller is blacklisted for %V calls up at "
+							"once, the limit is %L" },
+	[REASON_BLACKLIST_NO_ANSWER] = { "blacklist_no_answer",
+					 "callee is blacklisted for %V calls not "
+					 "answered, the limit is %L" },
+	[REASON_BLACKLIST_OPERATOR] = { "blacklist_operator",
+					"an operator blacklisted a number of it" },
 	[REASON_CALLER_FORBIDDEN] = { "caller_forbidden",
 				      "caller begins with %D, which callers_forbidden lists" },
 	[REASON_CALLER_NOT_ALLOWED] = { "caller_not_allowed",

@@ -165,6 +165,9 @@ void api_get_registration(struct api_request *req);
 void api_analyse_registrations(struct api_request *req);
 void api_get_suspensions(struct api_request *req);
 void api_delete_suspensions(struct api_request *req);
+void api_get_blacklist(struct api_request *req);
+void api_put_blacklist(struct api_request *req);
+void api_delete_blacklist(struct api_request *req);
 void api_test_route(struct api_request *req);
 
 #endif

@@ -59,6 +59,12 @@ static const struct {
 	{ "SuspensionList", LIST_OF("suspensions", "Suspension") },
 	{ "Lifted", "{\"type\":\"object\",\"required\":[\"lifted\"],\"properties\":{\"lifted\":" INTEGER "}}" },
 	{ "RegistrationAnalysis", LIST_OF("devices", "RegistrationVerdict") },
+	{ "BlacklistEntry", "{\"type\":\"object\",\"required\":[\"side\",\"number\",\"rule\",\"since\"],\"properties\":{\"side\":"
+			    "{\"enum\":[\"caller\",\"callee\"]},\"number\":" STRING
+			    ",\"rule\":{\"enum\":[\"calls\",\"lines\",\"no_answer\",\"operator\"]},\"count\":" INTEGER ",\"limit\":" INTEGER
+			    ",\"since\":" STRING ",\"until\":" STRING "}}" },
+	{ "Blacklist", "{\"type\":\"object\",\"required\":[\"total\",\"missed\",\"entries\"],\"properties\":{\"total\":" INTEGER
+		       ",\"missed\":" INTEGER ",\"entries\":{\"type\":\"array\",\"items\":" REF("BlacklistEntry") "}}}" },
 	{ "AuditRow", OPEN_OBJECT("Who changed what, and when.") },
 	{ "AuditList", LIST_OF("audit", "AuditRow") },
 	{ "Hangup", "{\"type\":\"object\",\"required\":[\"call_id\",\"hanging_up\"],\"properties\":{\"call_id\":" REF("CallId")

@@ -80,6 +80,20 @@ static const struct api_param source_clear_params[] = {
 	{ .name = "address", .type = API_TEXT, .least = 1, .most = 63, .help = "Only those of this address; absent = all." },
 	END,
 };
+static const struct api_param blacklist_params[] = {
+	SEARCH("numbers"),
+	PAGE("entries", 1, 70000, 100),
+	END,
+};
+#define BLACKLIST_PLACE \
+	{ .name = "side", .type = API_CHOICE, .required = true, .choices = "caller|callee", .help = "Whether it calls or is called." }, \
+	{ .name = "number", .type = API_TEXT, .required = true, .least = 1, .most = BLACKLIST_NUMBER_MAX, .help = "The number." }
+static const struct api_param blacklist_put_params[] = {
+	BLACKLIST_PLACE,
+	{ .name = "for", .type = API_TEXT, .least = 1, .most = 32, .help = "How long: 2h, 7d; absent = for good." },
+	END,
+};
+static const struct api_param blacklist_delete_params[] = { BLACKLIST_PLACE, END };
 static const struct api_param audit_params[] = { PAGE("rows", 1, 1000, 100), END };
 static const struct api_param route_test_params[] = {
 	{ .name = "from", .type = API_TEXT, .required = true, .least = 1, .most = 63,
@@ -133,6 +147,13 @@ const struct api_route api_routes[] = {
 	    "Refused and unknown sources, newest first, with the nearest that the configuration lists.", "SourceList", source_params),
 	{ .method = "DELETE", .path = "/sources", .handle = api_delete_sources, .operation = "clearSources",
 	  .summary = "Forget refused and unknown sources.", .reply = "Cleared", .params = source_clear_params },
+	GET("/blacklist", api_get_blacklist, "listBlacklist", "Numbers on the dynamic blacklist, newest first: by which rule, until when.",
+	    "Blacklist", blacklist_params),
+	{ .method = "PUT", .path = "/blacklist/{side}/{number}", .handle = api_put_blacklist, .operation = "addToBlacklist",
+	  .summary = "Blacklist a number; kept over restarts.", .reply = "BlacklistEntry", .params = blacklist_put_params },
+	{ .method = "DELETE", .path = "/blacklist/{side}/{number}", .handle = api_delete_blacklist,
+	  .operation = "removeFromBlacklist", .summary = "Take a number off the dynamic blacklist, whoever put it there.",
+	  .reply = "BlacklistEntry", .params = blacklist_delete_params },
 	GET("/route-test", api_test_route, "testRoute",
 	    "What would become of such a call: admitted or not, which gateways in which order, and why not the others. Makes no call.",
 	    "RouteTest", route_test_params),

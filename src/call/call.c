@@ -329,6 +329,10 @@ static bool call_admit(struct call *call, const struct call_arrival *arrival, st
 		call_refuse(call, END_JOURNAL_BLOCKED, text);
 		return false;
 	}
+	if (!admit_watch(call->model, &arrival->request, result, why, &call->watch)) {
+		call_refuse(call, result->end, result->text);
+		return false;
+	}
 	if (!admit_take(call->model, &arrival->request, result, why)) {
 		call_refuse_at(call, result->end, result->status, result->retry_after_s,
 			       result->text);
@@ -520,6 +524,10 @@ void call_finish(struct call *call, const struct call_end *end)
 	call_drop_leg(&call->b, end);
 	call_drop_leg(&call->a, &told);
 	call_attempt_over(call);
+	admit_unwatch(call->model, call->watch);
+	if (call->answered_us || call->ringing_us || end->code == END_NO_ANSWER)
+		admit_rang(call->model, &call->from, span_of(call->callee_in),
+			   call->answered_us != 0, host->loop->utc_us);
 	if (call->caller_taken)
 		admit_give(call->model, &call->from);
 	arena_free(&call->setup);

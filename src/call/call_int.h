@@ -47,6 +47,7 @@ struct call {
 	struct leg *a, *b;
 	struct admit_result from;	/* .text is not kept */
 	bool caller_taken;
+	uint32_t watch;			/* of admit_watch */
 	struct call_numbers numbers;	/* caller and callee as the running attempt sends them */
 	const char *caller_in, *callee_in, *source;	/* as received */
 	const char *caller, *callee;	/* as routed */

@@ -183,6 +183,8 @@ static bool open_records(struct process *p, char *why, size_t why_size)
 	if (store_load_model(p->store, &m, why, why_size))
 		return false;
 	model_hub_swap(p->hub, m);
+	if (store_load_blacklist(p->store, m->blacklist, clock_utc_us()))
+		log_error("the numbers that operators blacklisted cannot be read");
 	snprintf(folder, sizeof(folder), "%s/journal", p->boot.data_folder);
 	if (!make_folder(folder, why, why_size))
 		return false;

@@ -276,6 +276,8 @@ static const struct model_field_info mapping_fields[] = {
 	{ .name = "callee_from", .type = FIELD_CHOICE, .offset = AT(model_mapping, callee_from),
 	  .choices = "request_uri|to|diversion", .most = 2,
 	  .help = "Where the called number is read; the Request-URI where that is absent." },
+	{ .name = "blacklist_exempt", .type = FIELD_BOOL, .offset = AT(model_mapping, blacklist_exempt),
+	  .help = "The rules of the dynamic blacklist (blacklist_*_limit) neither count nor refuse its calls." },
 	{ .name = "recognize_privacy", .type = FIELD_BOOL, .offset = AT(model_mapping, recognize_privacy), .unset = 1,
 	  .help = "Its callers may ask for privacy (RFC 3323)." },
 	{ .name = "ring_signal", .type = FIELD_CHOICE, .offset = AT(model_mapping, ring_signal),

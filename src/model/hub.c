@@ -9,6 +9,7 @@ struct model_hub {
 	pthread_mutex_t lock; /* current */
 	pthread_mutex_t swapping; /* one swap at a time */
 	struct model *current;
+	struct blacklist *blacklist;
 	_Atomic uint64_t version;
 };
 
@@ -90,10 +91,14 @@ struct model_hub *model_hub_new(void)
 		return NULL;
 	reaper_start();
 	hub->current = model_new_empty();
-	if (!hub->current) {
+	hub->blacklist = blacklist_new();
+	if (!hub->current || !hub->blacklist) {
+		model_unref(&hub->current);
+		blacklist_free(&hub->blacklist);
 		free(hub);
 		return NULL;
 	}
+	hub->current->blacklist = hub->blacklist;
 	pthread_mutex_init(&hub->lock, NULL);
 	pthread_mutex_init(&hub->swapping, NULL);
 	hub->current->version = 1;
@@ -106,6 +111,7 @@ void model_hub_free(struct model_hub **hub)
 	if (!*hub)
 		return;
 	model_unref(&(*hub)->current);
+	blacklist_free(&(*hub)->blacklist);
 	pthread_mutex_destroy(&(*hub)->lock);
 	pthread_mutex_destroy(&(*hub)->swapping);
 	free(*hub);
@@ -162,6 +168,7 @@ void model_hub_swap(struct model_hub *hub, struct model *m)
 	pthread_mutex_lock(&hub->swapping);
 	old = hub->current; /* only a swap changes it */
 	carry_loads(m, old);
+	m->blacklist = hub->blacklist;
 	m->version = old->version + 1;
 	pthread_mutex_lock(&hub->lock);
 	hub->current = m;

@@ -398,6 +398,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	struct model_share *shares;	/* route prefixes for the callee */
 	struct model_sip sip;
 	int caller_from, callee_from;	/* enums */
+	bool blacklist_exempt;		/* from the rules of the dynamic blacklist */
 	bool recognize_privacy;		/* its callers may ask for privacy */
 	uint64_t max_duration_us;	/* 0 = the system's */
 	int ring_signal;		/* enum ring_signal */
@@ -514,6 +515,52 @@ const char *money_format(int64_t amount, char *dst, size_t size);	/* at least 2 
 
 #define MODEL_ROUTINGS_MOST 16384	/* routing gateways of a configuration */
 
+/* ---- dynamic blacklist ------------------------------------------------------------- */
+
+enum blacklist_rule {
+	BLACKLIST_CALLS,		/* a caller: too many calls in a window */
+	BLACKLIST_LINES,		/* a caller: too many at once */
+	BLACKLIST_NO_ANSWER,		/* a callee: never answers */
+	BLACKLIST_CALLER, BLACKLIST_CALLEE,	/* an operator's */
+	BLACKLIST_RULES
+};
+#define BLACKLIST_NUMBER_MAX 63	/* of longer numbers the beginning counts */
+struct blacklist_entry {
+	enum blacklist_rule rule;
+	uint32_t count, limit;		/* what the number did, and what it might */
+	uint64_t since_us, until_us;	/* UTC; until 0 = for good */
+	char number[BLACKLIST_NUMBER_MAX + 1];
+};
+/* One of the process, beside all its snapshots. Bounded; see blacklist.c. Any thread; what workers call never waits. */
+struct blacklist;
+struct blacklist *blacklist_new(void);
+void blacklist_free(struct blacklist **blacklist);
+/* Is the number listed at that time? `blacklist` NULL: no. */
+bool blacklist_find(const struct blacklist *b, bool callee, struct span number, uint64_t utc_us,
+		    struct blacklist_entry *out);
+struct model_params;
+/* Count a call by the rules that are on. True: it lists its caller, as `out` says. `hold_out` is for blacklist_call_ends. */
+bool blacklist_call_begins(struct blacklist *b, const struct model_params *p, struct span caller, uint64_t utc_us,
+			   uint32_t *hold_out, struct blacklist_entry *out);
+void blacklist_call_ends(struct blacklist *b, uint32_t hold);	/* 0: nothing is held */
+/* A call rang at this number, and was answered or not. */
+void blacklist_call_rang(struct blacklist *b, const struct model_params *p, struct span callee, bool answered,
+			 uint64_t utc_us);
+/* For operators; these may wait. `number`: 1 to BLACKLIST_NUMBER_MAX bytes; until_us 0 = for good. 0 or -ENOSPC: its
+ * place is full of others listed by operators or with calls up. */
+int blacklist_add(struct blacklist *b, bool callee, struct span number, uint64_t since_us, uint64_t until_us);
+/* Whoever listed it. False: it was not listed. */
+bool blacklist_remove(struct blacklist *b, bool callee, struct span number, uint64_t utc_us);
+/* All that are listed, as an array of entries, in no order. */
+void blacklist_copy(struct blacklist *b, uint64_t utc_us, struct buf *out);
+uint64_t blacklist_missed(const struct blacklist *b);	/* counts left out because another was at it */
+const char *blacklist_rule_name(enum blacklist_rule rule);	/* "calls", "operator" */
+/* "caller 4930 made 6 calls within 1m, the limit is 5; blacklisted until 2026-...", the number as `number` shows it. */
+void blacklist_text(const struct blacklist_entry *entry, const struct model_params *p, const char *number, char *dst,
+		    size_t size);
+bool blacklist_rule_is_operator(enum blacklist_rule rule);
+bool blacklist_rule_is_callee(enum blacklist_rule rule);
+
 /* ---- snapshot --------------------------------------------------------------------- */
 
 struct model {
@@ -537,6 +584,7 @@ struct model {
 	struct model_phone *phones;
 	struct model_fence fence;	/* the whole switch's */
 	struct load *load;		/* the whole switch's */
+	struct blacklist *blacklist;	/* the hub's; NULL while it is in none */
 	struct model_index *index;	/* opaque: by name, by address, by digest user, by prefix */
 	bool reads_numbers;		/* a gateway's numbers are read elsewhere than in From and Request-URI */
 	const struct model_mapping *open_digest;	/* an unlocked digest gateway that may call from anywhere, or NULL */

@@ -9,7 +9,7 @@
  *   calls     one row a call; call ids grow with time, so the key is the order of lists
  *   attempts  one row an attempt
  *   search    (kind, value, call id) of what people search by. One index of short rows instead of a
- *             dozen over wide ones, and a number is found in any of its forms */
+ *             dozen over wide ones, and a number is found in any of its forms *   blacklist what operators put on the dynamic blacklist; until 0 = for good */
 #include "store/store_int.h"
 
 #include <stdio.h>
@@ -26,6 +26,10 @@ static const char *const migrations[] = {
 	"CREATE UNIQUE INDEX attempts_key ON attempts(call_id, attempt);"
 	"CREATE TABLE search(kind INTEGER NOT NULL, value TEXT NOT NULL, call_id INTEGER NOT NULL,"
 	" PRIMARY KEY(kind, value, call_id)) WITHOUT ROWID;",
+
+	"CREATE TABLE blacklist(callee INTEGER NOT NULL, number TEXT NOT NULL, since INTEGER NOT "
+	"NULL, until INTEGER NOT NULL,"
+	" PRIMARY KEY(callee, number)) WITHOUT ROWID;",
 };
 _Static_assert(ARRAY_SIZE(migrations) == STORE_VERSION, "one migration a version");
 

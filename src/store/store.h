@@ -39,6 +39,13 @@ int store_list_cdrs(struct store *store, const struct cdr_filter *filter, struct
 int store_show_cdr(struct store *store, uint64_t call_id, struct buf *out);
 /* Remove records older than `before_us`, at most `limit` a call; returns how many or -errno. */
 int store_clean(struct store *store, uint64_t before_us, unsigned limit);
+/* Numbers that operators put on the dynamic blacklist (`until_us` 0 = for good) or took off it, with an audit row. 0 or
+ * -errno; nothing has changed then. */
+int store_put_blacklist(struct store *store, bool callee, const char *number, uint64_t since_us, uint64_t until_us,
+			const char *who);
+int store_drop_blacklist(struct store *store, bool callee, const char *number, const char *who);
+/* Those that are listed still come back onto it. 0 or -errno. */
+int store_load_blacklist(struct store *store, struct blacklist *b, uint64_t utc_us);
 /* JSON array of the audit rows, newest first. */
 int store_list_audit(struct store *store, unsigned limit, struct buf *out);
 
