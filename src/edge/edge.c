@@ -57,6 +57,8 @@ void edge_refresh(struct edge *edge)
 					params->auth_sha256 || !params->auth_md5);
 	if (edge->outbounds)
 		edge_outbound_sync(edge->outbounds);
+	if (edge->keepalive)
+		edge_keepalive_refresh(edge->keepalive);
 }
 
 int edge_open(struct edge **edge_out, const struct edge_config *config)
@@ -94,6 +96,8 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 	err = sip_stack_new(&edge->stack, &stack_config);
 	if (!err && config->worker == 0)
 		err = edge_outbounds_new(&edge->outbounds, edge);
+	if (!err && config->worker == 0)
+		err = edge_keepalive_new(&edge->keepalive, edge);
 	if (err) {
 		edge_close(&edge);
 		return err;
@@ -115,6 +119,7 @@ void edge_close(struct edge **edge)
 {
 	if (!*edge)
 		return;
+	edge_keepalive_free(&(*edge)->keepalive);
 	edge_outbounds_free(&(*edge)->outbounds);
 	sip_stack_free(&(*edge)->stack);
 	edge_sources_free(&(*edge)->sources);

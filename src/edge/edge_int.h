@@ -13,6 +13,7 @@ struct challenges;
 struct sources;
 struct register_log;
 struct outbounds;
+struct keepalive;
 
 struct edge {
 	struct edge_config config;
@@ -23,6 +24,7 @@ struct edge {
 	struct challenges *challenges;	/* sent, not yet answered */
 	struct sources *sources;	/* refused; NULL: not kept */
 	struct outbounds *outbounds;	/* our registrations at vendors: worker 0 alone */
+	struct keepalive *keepalive;	/* for devices behind a NAT: worker 0 alone */
 	struct register_log *register_log;	/* REGISTER requests remembered */
 	struct arena *scratch;		/* for one upcall */
 };
@@ -145,6 +147,11 @@ void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg, c
 /* edge_register_log.c. 0 or -ENOMEM. */
 int edge_register_log_new(struct register_log **out);
 void edge_register_log_free(struct register_log **log);
+/* edge_keepalive.c. 0 or -ENOMEM. */
+int edge_keepalive_new(struct keepalive **out, struct edge *edge);
+void edge_keepalive_free(struct keepalive **keepalive);
+/* The parameters may be others. */
+void edge_keepalive_refresh(struct keepalive *k);
 /* edge_outbound.c. 0 or -ENOMEM. */
 int edge_outbounds_new(struct outbounds **out, struct edge *edge);
 void edge_outbounds_free(struct outbounds **outbounds);

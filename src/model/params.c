@@ -191,6 +191,12 @@ static int param_set_names(char *to, struct arena *arena, struct span text, char
 	return 0;
 }
 
+/* Of texts `least` says only this. */
+static bool may_be_empty(const struct param_info *info)
+{
+	return info->least[0] == '0';
+}
+
 int param_set(struct model_params *params, const struct param_info *info, struct arena *arena,
 	      struct span text, char *why, size_t size)
 {
@@ -207,9 +213,11 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 		memcpy(to, &on, sizeof(on));
 		return 0;
 	case PARAM_TYPE_TEXT:
-		if (!text_is_clean(text, false) || text.len == 0 || text.len > 128) {
+		if (!text_is_clean(text, false) || (text.len == 0 && !may_be_empty(info)) ||
+		    text.len > 128) {
 			snprintf(why, size,
-				 "must be 1 to 128 bytes of text without control characters");
+				 "must be %d to 128 bytes of text without control characters",
+				 !may_be_empty(info));
 			return -EINVAL;
 		}
 		copy = arena_dup(arena, text);

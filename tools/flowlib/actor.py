@@ -277,5 +277,8 @@ class Actor:
     def do_silence(self, statement, words):
         expect.silence(self, seconds(words[0]))
 
+    def do_datagrams(self, statement, words):
+        expect.datagrams(self, words)
+
     def do_repeats(self, statement, words):
         expect.repeats(self, words)

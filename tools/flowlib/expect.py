@@ -146,6 +146,17 @@ def repeats(actor, words):
         raise failed("%d retransmissions of %s came, not %s" % (count, " ".join(pattern), wanted))
 
 
+def datagrams(actor, words):
+    """datagrams N|N..M TEXT within T: so many with just this text and no SIP came during the next T"""
+    words, limit = split_limit(words, 1.0)
+    least, _, most = words[0].partition("..")
+    text, start = " ".join(words[1:]), time.time()
+    time.sleep(limit)
+    came = [t for at, t in actor.wire.plain if at >= start]
+    if any(t != text for t in came) or not int(least) <= len(came) <= int(most or least):
+        raise failed("%d datagrams came: %r" % (len(came), came[:3]))
+
+
 # ---- looking at one -----------------------------------------------------------------------
 
 def inspect(actor, message, block):

@@ -40,6 +40,7 @@ class Wire:
     def __init__(self, proto, host, port, switch, on_message, tls=None):
         self.proto, self.switch, self.on_message, self.tls = proto, switch, on_message, tls
         self.faults, self.closed, self.connections = [], False, []
+        self.plain = []         # (time, text) of datagrams that are no SIP
         self.lock = threading.RLock()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.family = family
@@ -106,6 +107,9 @@ class Wire:
                 self.connections.remove(conn)
 
     def arrived(self, data, source):
+        if b"SIP/2.0" not in data:
+            self.plain.append((time.time(), data.decode("latin-1")))
+            return
         message = Message(data)
         message.at = "%s:%d" % (self.host, self.port)
         times = 1
