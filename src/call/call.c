@@ -259,7 +259,8 @@ static void call_refuse_at(struct call *call, enum end_code code, int status,
 
 static void call_refuse(struct call *call, enum end_code code, const char *text)
 {
-	bool passing = code == END_SWITCH_DRAINING || code == END_SWITCH_OVERLOAD;
+	bool passing = code == END_SWITCH_DRAINING || code == END_SWITCH_OVERLOAD ||
+		       code == END_JOURNAL_BLOCKED;
 
 	call_refuse_at(call, code, 0,
 		       passing ? (uint32_t)(call->model->params.retry_after / SEC) : 0, text);
