@@ -87,6 +87,7 @@ struct rewritten {
 	const struct dial_rule *rule;
 	const struct model_share *share;
 	const struct model_number_group *pool;
+	const struct model_phone *display;	/* whose display number it began with */
 	char text[NUMBER_TEXT];
 };
 /* Apply a list of dial rules (NULL = none) to out->number. False: the result is too long. */

@@ -76,6 +76,7 @@ bool admit_rewrite(const struct model *m, const struct call_request *req, struct
 	callee->transform = NULL;
 	caller->share = callee->share = NULL;
 	caller->pool = callee->pool = NULL;
+	caller->display = callee->display = NULL;
 	if (!rewrite_by_rules(caller, by->caller_rules, req->random))
 		return refuse(out, why, REASON_CALLER_REWRITE, caller);
 	if (!rewrite_by_rules(callee, by->callee_rules, req->random) || !callee->number.len)

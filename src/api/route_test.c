@@ -146,8 +146,11 @@ static void format_peer(const struct model_routing *gw, char *dst, size_t size)
 static const char *rewritten_by(const struct rewritten *by, struct buf *text)
 {
 	buf_reset(text);
+	if (by->display)
+		buf_addf(text, "display of phone %s", by->display->number);
 	if (by->transform)
-		buf_addf(text, "number transform %s", by->transform->number);
+		buf_addf(text, "%snumber transform %s", text->len ? ", " : "",
+			 by->transform->number);
 	if (by->rule)
 		buf_addf(text, "%srule %s", text->len ? ", " : "", dial_text(by->rule));
 	if (by->share)
@@ -172,20 +175,22 @@ static void write_numbers(struct buf *out, const struct rewritten *caller,
 
 /* What the candidate, `nth` in the row, would be sent. */
 static void write_sent(struct buf *out, const struct model *m, const struct call_request *call,
-		       const struct route_candidate *c, unsigned nth)
+		       const struct admit_result *from, const struct route_candidate *c,
+		       unsigned nth)
 {
 	struct sent_numbers sent;
 	struct reason why;
 	char text[256];
 
-	if (route_numbers(m, c, call, nth, false, &sent, &why))
+	if (route_numbers(m, c, call, from, nth, false, &sent, &why))
 		write_numbers(out, &sent.caller, &sent.callee);
 	else
 		api_json_text(out, "not_sent", reason_text(&why, text, sizeof(text)));
 }
 
 static void write_candidate(struct buf *out, const struct model *m, const struct call_request *call,
-			    const struct route_candidate *c, unsigned nth)
+			    const struct admit_result *from, const struct route_candidate *c,
+			    unsigned nth)
 {
 	struct claims claims;
 
@@ -206,7 +211,7 @@ static void write_candidate(struct buf *out, const struct model *m, const struct
 		api_json_text(out, "phone", c->phone->number);
 	}
 	api_json_number(out, "matched", c->matched);
-	write_sent(out, m, call, c, nth);
+	write_sent(out, m, call, from, c, nth);
 	write_limits(out, &claims, call->mono_us);
 	api_json_close(out, '}');
 }
@@ -223,7 +228,7 @@ static void write_route(struct buf *out, const struct model *m, const struct cal
 	api_json_text(out, "verdict", route_word(verdict));
 	api_json_open(out, "candidates", '[');
 	for (unsigned i = 0; verdict == ROUTE_OK && i < plan->n; i++)
-		write_candidate(out, m, call, &plan->candidate[i], i + 1);
+		write_candidate(out, m, call, from, &plan->candidate[i], i + 1);
 	api_json_close(out, ']');
 	api_json_open(out, "order", '[');
 	for (unsigned i = 0; i < plan->n_order; i++)

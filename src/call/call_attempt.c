@@ -250,7 +250,8 @@ static bool attempt_numbers(struct call *call, const struct route_candidate *can
 	char text[256];
 	struct call_end end = { .code = END_NUMBER_REWRITE_FAILED, .q850 = -1, .text = text };
 
-	if (route_numbers(call->model, candidate, &req, call->next_candidate, true, &sent, &why)) {
+	if (route_numbers(call->model, candidate, &req, &call->from, call->next_candidate, true,
+			  &sent, &why)) {
 		*pool_place = sent.pool_place;
 		call->numbers.caller = number_kept(call, call->caller, sent.caller.number);
 		call->numbers.callee = number_kept(call, call->callee, sent.callee.number);

@@ -79,16 +79,6 @@ static void write_request_uri(const struct dial *d, struct buf *out, enum net_pr
 		buf_add_str(out, proto == NET_TCP ? ";transport=tcp" : ";transport=tls");
 }
 
-/* The number that a phone shows instead of its own, where the gateway wants it. */
-static const char *caller_of(const struct sip_leg *leg, const struct dial *d)
-{
-	const struct model_phone *phone = call_from(leg->base.call)->phone;
-
-	if (phone && phone->display && (!d->gateway || d->gateway->phone_display))
-		return phone->display;
-	return call_numbers(leg->base.call)->caller;
-}
-
 static struct edge_shown shown_to(const struct sip_leg *leg, const struct dial *d,
 				  const char *local)
 {
@@ -97,7 +87,7 @@ static struct edge_shown shown_to(const struct sip_leg *leg, const struct dial *
 
 	return (struct edge_shown){ .sip = leg->sip,
 				    .numbers = numbers,
-				    .caller = caller_of(leg, d),
+				    .caller = numbers->caller,
 				    .host = host ? host : local,
 				    .vouched =
 					    numbers->identity || call_from(leg->base.call)->phone };

@@ -51,8 +51,8 @@ bool route_is_full(const struct model *m, const struct route_candidate *candidat
  * after which a rate would not (0: none did). False: no limit is among them. */
 bool route_first_full(const struct reasons *why, struct reason *out, uint32_t *wait_s_out);
 
-/* The numbers that a call (routed by `req`) is sent to a candidate with: after its number transform, dial rules and
- * caller pool. `attempt` counts them, so that chance decides anew for each. With `take` the number of the pool is taken for
+/* The numbers that a call (routed by `req`, admitted as `from`) is sent to a candidate with: a phone's display number in
+ * place of its own, then the candidate's number transform, dial rules and caller pool. `attempt` counts them, so that chance decides anew for each. With `take` the number of the pool is taken for
  * the call, to be given back once by route_give_number; else it is the one that would be. False: no number is left, or
  * none free; `why` says. */
 struct sent_numbers {
@@ -60,7 +60,7 @@ struct sent_numbers {
 	int64_t pool_place;		/* of the caller's number in the pool; -1 = none */
 };
 bool route_numbers(const struct model *m, const struct route_candidate *candidate, const struct call_request *req,
-		   unsigned attempt, bool take, struct sent_numbers *out, struct reason *why);
+		   const struct admit_result *from, unsigned attempt, bool take, struct sent_numbers *out, struct reason *why);
 /* Harmless with -1. */
 void route_give_number(const struct route_candidate *candidate, int64_t pool_place);
 

@@ -58,12 +58,23 @@ static void begin(struct rewritten *out, struct span number)
 	out->rule = NULL;
 	out->share = NULL;
 	out->pool = NULL;
+	out->display = NULL;
+}
+
+/* The number that a phone shows instead of its own, where the gateway wants it. */
+static void show_display(struct rewritten *caller, const struct route_candidate *candidate,
+			 const struct model_phone *phone)
+{
+	if (!phone || !phone->display || (candidate->gateway && !candidate->gateway->phone_display))
+		return;
+	caller->number = span_of(phone->display);
+	caller->display = phone;
 }
 
 /* The pool last: what is taken must not be lost on the way. */
 bool route_numbers(const struct model *m, const struct route_candidate *candidate,
-		   const struct call_request *req, unsigned attempt, bool take,
-		   struct sent_numbers *out, struct reason *why)
+		   const struct call_request *req, const struct admit_result *from,
+		   unsigned attempt, bool take, struct sent_numbers *out, struct reason *why)
 {
 	const struct model_routing *gw = candidate->gateway;
 	uint64_t random = req->random + attempt;
@@ -71,6 +82,7 @@ bool route_numbers(const struct model *m, const struct route_candidate *candidat
 	random = number_random(&random);
 	out->pool_place = -1;
 	begin(&out->caller, req->caller);
+	show_display(&out->caller, candidate, from->phone);
 	begin(&out->callee, req->callee);
 	if (!callee_to(m, candidate, random, &out->callee))
 		return failed(why, REASON_CALLEE_REWRITE, candidate, &out->callee);

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+static const struct admit_result nobody;
+
 static const char config[] =
 	"version: 1\n"
 	"number_transforms:\n"
@@ -24,10 +26,13 @@ static const char config[] =
 	"  - { name: odd, addresses: 192.0.2.5, callee_rules: \"123:\", caller_rules: "
 	"\"*:********\" }\n"
 	"routing_gateways:\n"
+	"  - { name: own, address: h, phone_display: false }\n"
+	"  - { name: shows, address: h, caller_rules: \"4930:0\" }\n"
 	"  - { name: out, address: h, caller_rules: \"*:a*;b*;c*\", callee_rules: \"49:0\", "
 	"transform_numbers: true }\n"
 	"  - { name: none, address: h, callee_rules: \"123:\" }\n"
 	"phones:\n"
+	"  - { number: \"2002\", password: p, display: \"4930777\" }\n"
 	"  - { number: \"2001\", password: p, callee_rules: \"9:\", caller_rules: \"2001:4930\",\n"
 	"      to_caller_rules: \"49:0\", to_callee_rules: \"2001:1\" }\n";
 
@@ -156,7 +161,7 @@ static void expect_sent(const struct route_candidate *to, const char *caller, co
 	struct sent_numbers sent;
 	struct reason why;
 
-	assert_true(route_numbers(model, to, &req, 1, false, &sent, &why));
+	assert_true(route_numbers(model, to, &req, &nobody, 1, false, &sent, &why));
 	assert_true(span_eq(sent.callee.number, span_of(callee_out)));
 	if (caller_out)
 		assert_true(span_eq(sent.caller.number, span_of(caller_out)));
@@ -177,9 +182,30 @@ static void test_sent(void **state)
 	expect_sent(&out, "5", "1002", NULL, "1002");
 	expect_sent(&phone, "4930", "2001", "030", "1");
 	expect_sent(&none, "5", "1234", "5", "4");
-	assert_false(route_numbers(model, &none, &req, 1, false, &sent, &why));
+	assert_false(route_numbers(model, &none, &req, &nobody, 1, false, &sent, &why));
 	assert_string_equal(reason_text(&why, text, sizeof(text)),
 			    "none: callee becomes no number that can be called by the rule 123:");
+}
+
+/* The display number of the phone that calls, then the gateway's rules. */
+static void test_display(void **state)
+{
+	static const struct {
+		const char *gateway, *caller;
+	} cases[] = { { "own", "2002" }, { "shows", "0777" }, { "none", "4930777" } };
+	struct call_request req = { .caller = SPAN("2002"), .callee = SPAN("5") };
+	struct admit_result from = { .phone = model_phone(model, SPAN("2002")) };
+	struct sent_numbers sent;
+	struct reason why;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct route_candidate to = { .gateway = model_routing(model,
+								       span_of(cases[i].gateway)) };
+
+		assert_true(route_numbers(model, &to, &req, &from, 1, false, &sent, &why));
+		assert_true(span_eq(sent.caller.number, span_of(cases[i].caller)));
+		assert_int_equal(sent.caller.display != NULL, i > 0);
+	}
 }
 
 /* Each attempt of a call decides anew, the same attempt as before. */
@@ -193,8 +219,10 @@ static void test_attempts(void **state)
 		struct sent_numbers first, second;
 		struct reason why;
 
-		assert_true(route_numbers(model, &out, &req, attempt, false, &first, &why));
-		assert_true(route_numbers(model, &out, &req, attempt, false, &second, &why));
+		assert_true(
+			route_numbers(model, &out, &req, &nobody, attempt, false, &first, &why));
+		assert_true(
+			route_numbers(model, &out, &req, &nobody, attempt, false, &second, &why));
 		assert_true(span_eq(first.caller.number, second.caller.number));
 		seen[first.caller.number.p[0] - 'a'] = true;
 	}
@@ -251,7 +279,8 @@ int main(void)
 		cmocka_unit_test(test_routed),  cmocka_unit_test(test_by),
 		cmocka_unit_test(test_shares),  cmocka_unit_test(test_nothing_left),
 		cmocka_unit_test(test_sent),    cmocka_unit_test(test_attempts),
-		cmocka_unit_test(test_written), cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_display), cmocka_unit_test(test_written),
+		cmocka_unit_test(test_faults),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

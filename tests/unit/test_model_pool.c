@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+static const struct admit_result nobody;
+
 static struct model *model_with(const char *numbers, unsigned reuse, const char *order)
 {
 	struct buf text = BUF_INIT(1 << 20);
@@ -35,7 +37,7 @@ static bool take(const struct model *m, const char *gateway, uint64_t random, bo
 	struct reason why;
 	char text[160];
 
-	if (route_numbers(m, &to, &req, 1, take, sent, &why))
+	if (route_numbers(m, &to, &req, &nobody, 1, take, sent, &why))
 		return true;
 	assert_int_equal(why.code, REASON_CALLER_POOL);
 	assert_string_equal(reason_text(&why, text, sizeof(text)),
