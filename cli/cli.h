@@ -134,6 +134,7 @@ int run_source_clear(struct cli *cli);
 int run_blacklist_list(struct cli *cli);
 int run_blacklist_add(struct cli *cli);
 int run_blacklist_remove(struct cli *cli);
+int run_route_call(struct cli *cli);
 int run_route_test(struct cli *cli);
 
 #endif

@@ -52,6 +52,7 @@ static const struct cli_option route_options[] = {
 	{ "caller", "N", "caller", "caller number" },
 	{ "callee", "N", "callee", "called number (required)" },
 	{ "at", "TIME", "at", "as if it came at this time" },
+	{ "call", "ID", NULL, "instead of all these: a call that has ended, what became of it beside what would now" },
 	END,
 };
 static const struct cli_option source_options[] = {
@@ -119,7 +120,8 @@ const struct cli_command cli_commands[] = {
 	  "causeway parameter list ringing\ncauseway parameter list SS_SIP_TIMEOUT_INVITE\n" },
 	{ "route test", "", 0, 0, "what would become of such a call, and why; makes none", route_options, run_route_test,
 	  "causeway route test --from acme-in --caller 31612345678 --callee 8801712345678\n"
-	  "causeway route test --from 203.0.113.8 --callee 8801712345678 --at \"2026-11-22 03:00\"\n" },
+	  "causeway route test --from 203.0.113.8 --callee 8801712345678 --at \"2026-11-22 03:00\"\n"
+	  "causeway route test --call 06a1f3c2d4000001\n" },
 	{ "audit list", "", 0, 0, "who changed what, newest first", audit_options, run_audit_list, "causeway audit list --limit 20\n" },
 	{ "openapi", "", 0, 0, "the API's OpenAPI 3.1 document", NULL, run_openapi, "causeway openapi > openapi.json\n" },
 };

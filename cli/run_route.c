@@ -85,6 +85,18 @@ static void print_routed(const json_t *routed)
 	print_numbers("", routed);
 }
 
+/* "ordered by protect, prefix, priority, usage, name" */
+static void print_order(const json_t *order)
+{
+	size_t i;
+	json_t *key;
+
+	if (json_array_size(order) == 0)
+		return;
+	json_array_foreach(order, i, key) print_clean(i ? ", " : "\nordered by ", key, "");
+	puts(", name");
+}
+
 /* ---- limits ---------------------------------------------------------------------------- */
 
 static void add_number(struct buf *out, const char *before, const json_t *limit, const char *key,
@@ -199,6 +211,7 @@ static void print_route(const json_t *route)
 		print_clean("no gateway: ", json_object_get(route, "verdict"), "\n");
 	json_array_foreach(json_object_get(route, "candidates"), i, candidate)
 		print_numbers(candidate_name(candidate), candidate);
+	print_order(json_object_get(route, "order"));
 	if (json_array_size(json_object_get(route, "reasons")))
 		puts("\nwhy:");
 	print_reasons(route);
@@ -210,8 +223,11 @@ int run_route_test(struct cli *cli)
 	struct url url;
 	int code;
 
+	if (cli_value(cli, "call"))
+		return run_route_call(cli);
 	if (!cli_value(cli, "from") || !cli_value(cli, "callee")) {
-		cli_error("route test needs --from and --callee; causeway route test --help");
+		cli_error("route test needs --from and --callee, or --call; causeway route test "
+			  "--help");
 		return EXIT_USAGE;
 	}
 	url_start(&url, "/route-test");

@@ -97,6 +97,9 @@ void api_fail(struct api_request *req, unsigned status, const struct api_problem
 /* The problem object left open, for members of its own; close it with api_json_close(out, '}'). */
 void api_begin_problem(struct api_request *req, unsigned status, const char *detail);
 
+/* Write the record of this call with its attempts; false: there is none, and the request has failed. */
+bool api_show_record(struct api_request *req, uint64_t id, struct buf *out);
+
 /* Find the route and read the parameters; false: the request has failed. */
 bool api_match(struct api_request *req, const char *method, const char *path);
 bool api_read_params(struct api_request *req);
@@ -169,5 +172,6 @@ void api_get_blacklist(struct api_request *req);
 void api_put_blacklist(struct api_request *req);
 void api_delete_blacklist(struct api_request *req);
 void api_test_route(struct api_request *req);
+void api_test_call(struct api_request *req);
 
 #endif

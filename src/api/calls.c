@@ -178,16 +178,21 @@ void api_get_cdrs(struct api_request *req)
 	api_json_close(&req->out, '}');
 }
 
-void api_get_cdr(struct api_request *req)
+bool api_show_record(struct api_request *req, uint64_t id, struct buf *out)
 {
-	uint64_t id = api_number(req, "id");
-	int err = store_show_cdr(req->sw->store, id, &req->out);
+	int err = store_show_cdr(req->sw->store, id, out);
 
 	if (err == -ENOENT)
 		fail_no_call(req, id, "no record has this call id",
 			     "if the call is still up: causeway call show ID");
 	else if (err)
 		fail_store(req, err);
+	return err == 0;
+}
+
+void api_get_cdr(struct api_request *req)
+{
+	api_show_record(req, api_number(req, "id"), &req->out);
 }
 
 void api_get_audit(struct api_request *req)

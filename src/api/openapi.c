@@ -111,7 +111,9 @@ static const struct {
 		       "\"routed\":{\"type\":\"object\",\"properties\":{" NUMBERS_PART "}},"
 		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\",\"gateways_not_registered\"]},"
 		       "\"candidates\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"routing_gateway\":" STRING ",\"phone\":" STRING
-		       ",\"not_sent\":" STRING "," NUMBERS_PART "}}}," REASONS_PART "}}}}" },
+		       ",\"not_sent\":" STRING "," NUMBERS_PART "}}},\"order\":{\"type\":\"array\",\"items\":" STRING "}," REASONS_PART "}}}}" },
+	{ "RouteTestOfCall", "{\"type\":\"object\",\"required\":[\"then\",\"now\"],\"properties\":{\"then\":" REF("CdrWithAttempts")
+			     ",\"now\":" REF("RouteTest") "}}" },
 	{ "ConfigError", "{\"type\":\"object\",\"properties\":{\"line\":" INTEGER ",\"column\":" INTEGER ",\"object\":" STRING ",\"text\":"
 			 STRING ",\"remedy\":" STRING "}}" },
 	{ "Problem", "{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"detail\"],\"properties\":{\"type\":" STRING

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* "What would become of such a call?": asks the very functions that live calls ask, and takes nothing. */
+/* "What would become of such a call?": asks the very functions that live calls ask, and takes nothing. Of a call that
+ * has been, what became of it stands beside what would now. */
 #include "api/api_int.h"
 
 #include <arpa/inet.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,9 +56,9 @@ static bool parse_source(const char *text, struct sockaddr_storage *out)
 }
 
 /* Whose call is it? A name stands for a caller who has proven to be that one. */
-static bool set_caller(struct api_request *req, const struct model *m, struct call_request *call)
+static bool set_caller(struct api_request *req, const struct model *m, const char *from,
+		       struct call_request *call)
 {
-	const char *from = api_text(req, "from");
 	struct near near;
 
 	if (model_mapping(m, span_of(from)) || model_phone(m, span_of(from))) {
@@ -238,8 +240,8 @@ static void write_route(struct buf *out, const struct model *m, const struct cal
 	api_json_close(out, '}');
 }
 
-static void write_test(struct api_request *req, const struct model *m,
-		       const struct call_request *call)
+static void write_test(struct api_request *req, const struct model *m, const char *key,
+		       const char *from, const struct call_request *call)
 {
 	struct admit_result result = { 0 };
 	struct reasons why = { 0 };
@@ -254,8 +256,8 @@ static void write_test(struct api_request *req, const struct model *m,
 		routed.callee = numbers.callee.number;
 		admit_would_take(m, call, &result, &why);
 	}
-	api_json_open(&req->out, NULL, '{');
-	api_json_text(&req->out, "from", api_text(req, "from"));
+	api_json_open(&req->out, key, '{');
+	api_json_text(&req->out, "from", from);
 	api_json_span(&req->out, "caller", call->caller);
 	api_json_span(&req->out, "callee", call->callee);
 	api_json_text(&req->out, "at", clock_format(call->utc_us, at, sizeof(at)));
@@ -270,19 +272,77 @@ static void write_test(struct api_request *req, const struct model *m,
 	api_json_close(&req->out, '}');
 }
 
-void api_test_route(struct api_request *req)
+static struct call_request call_now(const struct api_request *req, const char *caller,
+				    const char *callee)
 {
-	struct call_request call = {
-		.caller = span_of(api_text(req, "caller")),
-		.callee = span_of(api_text(req, "callee")),
+	return (struct call_request){
+		.caller = span_of(caller),
+		.callee = span_of(callee),
 		.node = req->sw->node,
 		.random = rng_u64(),
-		.utc_us = api_given(req, "at") ? api_number(req, "at") : clock_utc_us(),
+		.utc_us = clock_utc_us(),
 		.mono_us = clock_mono_us(),
 	};
+}
+
+void api_test_route(struct api_request *req)
+{
+	const char *from = api_text(req, "from");
+	struct call_request call = call_now(req, api_text(req, "caller"), api_text(req, "callee"));
 	struct model *m = model_hub_get(req->sw->hub);
 
-	if (set_caller(req, m, &call))
-		write_test(req, m, &call);
+	if (api_given(req, "at"))
+		call.utc_us = api_number(req, "at");
+	if (set_caller(req, m, from, &call))
+		write_test(req, m, NULL, from, &call);
 	model_unref(&m);
+}
+
+/* ---- a call that has been -------------------------------------------------------------------- */
+
+static const char *text_of(const json_t *record, const char *key)
+{
+	const char *text = json_string_value(json_object_get(record, key));
+
+	return text ? text : "";
+}
+
+/* The gateway or phone that it came in by, where there still is one of that name; else the address. */
+static const char *caller_of(const struct model *m, const json_t *record)
+{
+	const char *name = text_of(record, "mapping_gateway");
+
+	if (model_mapping(m, span_of(name)) || model_phone(m, span_of(name)))
+		return name;
+	return text_of(record, "caller_addr");
+}
+
+static void compare_with_now(struct api_request *req, struct span record_text, const json_t *record)
+{
+	struct call_request call =
+		call_now(req, text_of(record, "caller_in"), text_of(record, "callee_in"));
+	struct model *m = model_hub_get(req->sw->hub);
+	const char *from = caller_of(m, record);
+
+	api_json_open(&req->out, NULL, '{');
+	api_json_key(&req->out, "then");
+	buf_add_span(&req->out, record_text);
+	if (set_caller(req, m, from, &call)) {
+		write_test(req, m, "now", from, &call);
+		api_json_close(&req->out, '}');
+	}
+	model_unref(&m);
+}
+
+void api_test_call(struct api_request *req)
+{
+	struct buf text = BUF_INIT(16 << 20);
+	json_t *record = NULL;
+
+	if (api_show_record(req, api_number(req, "id"), &text))
+		record = json_loadb(text.p, text.len, 0, NULL);
+	if (record)
+		compare_with_now(req, buf_span(&text), record);
+	json_decref(record);
+	buf_free(&text);
 }

@@ -157,6 +157,8 @@ const struct api_route api_routes[] = {
 	GET("/route-test", api_test_route, "testRoute",
 	    "What would become of such a call: admitted or not, which gateways in which order, and why not the others. Makes no call.",
 	    "RouteTest", route_test_params),
+	GET("/cdrs/{id}/route-test", api_test_call, "testRouteOfCall",
+	    "What became of a call that has ended, and what would become of it now.", "RouteTestOfCall", call_params),
 	GET("/audit", api_get_audit, "listAudit", "Who changed what, newest first.", "AuditList", audit_params),
 	GET("/openapi.json", api_get_openapi, "getOpenapi", "This document.", "Anything", no_params),
 };

@@ -13,6 +13,7 @@
  * telling (call_attempt.c). What a step's timer means is in the table too. */
 #include "call/call_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* In setup, offer and plan take 2 to 6 kB; an answered call keeps only its arena. */
@@ -387,6 +388,16 @@ static bool call_rewrite(struct call *call, struct call_request *routed,
 	return true;
 }
 
+/* Some had the prefix, and yet nobody may have the call: the first of them says why. */
+static void call_refuse_barred(struct call *call, const struct reasons *why)
+{
+	char reason[160], text[192];
+
+	reason_text(&why->reason[0], reason, sizeof(reason));
+	snprintf(text, sizeof(text), "%s%s", reason, why->n > 1 ? "; nor may any other" : "");
+	call_refuse(call, END_NO_ROUTE, text);
+}
+
 static bool call_route(struct call *call, const struct call_request *routed, struct reasons *why)
 {
 	static const struct {
@@ -406,6 +417,10 @@ static bool call_route(struct call *call, const struct call_request *routed, str
 	call->candidates_text = call_reasons_text(call->arena, why);
 	if (verdict == ROUTE_ALL_BUSY) {
 		call_refuse_full(call, why);
+		return false;
+	}
+	if (verdict == ROUTE_NONE && why->n > 0) {
+		call_refuse_barred(call, why);
 		return false;
 	}
 	if (verdict != ROUTE_OK) {

@@ -35,20 +35,26 @@ void call_note_media(struct call *call, bool callee_side, const struct media_des
 			arena_dup(call->arena, span_of(codec->name));
 }
 
+/* Kept free for saying that there were more. */
+#define MORE_ROOM 32
+
 const char *call_reasons_text(struct arena *arena, const struct reasons *why)
 {
 	char text[1024], line[192];
 	size_t used = 0;
+	unsigned i;
 
-	for (unsigned i = 0; i < why->n && i < REASONS_MAX; i++) {
-		size_t n;
+	for (i = 0; i < why->n && i < REASONS_MAX; i++) {
+		size_t n = strlen(reason_text(&why->reason[i], line, sizeof(line))) + (used > 0);
 
-		reason_text(&why->reason[i], line, sizeof(line));
-		n = fmt_print(text + used, sizeof(text) - used, "%s%s", used ? "\n" : "", line);
-		if (n >= sizeof(text) - used)
+		if (used + n + MORE_ROOM > sizeof(text))
 			break;
+		fmt_print(text + used, sizeof(text) - used, "%s%s", used ? "\n" : "", line);
 		used += n;
 	}
+	if (i < why->n)
+		used += fmt_print(text + used, sizeof(text) - used, "\n... and %u more",
+				  why->n - i);
 	return used ? arena_dup(arena, (struct span){ text, used }) : NULL;
 }
 

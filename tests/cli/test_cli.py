@@ -12,6 +12,7 @@ CAUSEWAY = os.environ.get("CAUSEWAY", "build/release/causeway")
 SERVER = os.environ.get("CAUSEWAY_API_SERVER", "build/release/tests/cli_api_server")
 LIVE = "06a1f3c2d4000001"
 GOOD = "06a1f3c2d3000001"
+BAD = "06a1f3c2d3000002"
 YAML = """version: 1
 mapping_gateways:
   - { name: new-in, addresses: [ "127.0.0.2" ] }
@@ -83,6 +84,8 @@ def run(*words, sock=None, code=0, stdin=None, **env):
     (["route", "test", "--from", "acme-in", "--callee", "8801712345678"], r"^LIMITS FOR [\s\S]*^acme-in +gateway +acme-in +0 of 100 in use[\s\S]*^a-1 +group +eu +0 of 20 in use"),
     (["group", "list"], r"^eu +0/20 "),
     (["gateway", "show", "a-1"], r"object +eu\n +lines +0\n +line limit +20$"),
+    (["route", "test", "--from", "acme-in", "--callee", "8801712345678"], r"\nordered by protect, prefix, priority, usage, name\n"),
+    (["route", "test", "--call", BAD], r"at +2025-11-22 09:27:40 CET .*\nfrom +acme-in +acme-in\n[\s\S]*attempt 1 +a-1: NO_ANSWER +a-1\nattempt 2 +b-1\noutcome +NO_ANSWER +goes out, 2 to try\na-1 +chosen\nb-1 +kept for when"),
     (["config", "export"], r"\*\*\*"),
     (["config", "export", "--secrets"], r"hidden-a"),
     (["openapi"], r'"openapi":"3\.1\.0"'),
@@ -189,6 +192,7 @@ def test_refusals(server, words, code, wanted):
     ("cdr list -x", "no short options"),
     ("--limit 3 cdr list", "before the command"),
     ("route test --from a", "needs --from and --callee"),
+    ("route test --from a --call 06a1f3c2d3000001", "takes all else from the call's record"),
 ])
 def test_usage(words, wanted):
     _, err = run(*words.split(), code=2)
