@@ -239,6 +239,8 @@ int run_gateway_list(struct cli *cli)
 		{ "PRIORITY", "priority", AS_NUMBER },
 		{ "PROTECT", "protect", AS_YES },
 		{ "GROUPS", "groups", AS_TEXT },
+		{ "STATE", "health.state", AS_TEXT },
+		{ "SINCE", "health.since", AS_TIME },
 		{ "LINES", "", AS_LINES },
 		{ "CALLS", "load.calls", AS_NUMBER },
 		{ "ANSWERED", "load.answered", AS_NUMBER },
@@ -247,6 +249,9 @@ int run_gateway_list(struct cli *cli)
 		{ "ACD", "quality_now.acd_s", AS_SECONDS },
 		{ "PDD", "quality_now.pdd_s", AS_SECONDS },
 		{ "LOCKED", "locked", AS_YES },
+		{ "LOSS %", "health.options.loss_percent", AS_NUMBER },
+		{ "RTT ms", "health.options.rtt_ms", AS_NUMBER },
+		{ "WHY", "health.why", AS_TEXT },
 	};
 	const char *kind = cli_value(cli, "kind");
 	struct reply reply;

@@ -10,7 +10,7 @@
 #include <wchar.h>
 
 #define TEXT_MAX (1u << 20)
-#define COLUMNS_MAX 16
+#define COLUMNS_MAX 24
 #define CELL_WIDTH_MAX 60
 
 /* ---- text ------------------------------------------------------------------------------------ */

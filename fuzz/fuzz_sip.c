@@ -79,6 +79,7 @@ static void decode_all(void)
 		      (!memchr(value.p, '\n', value.len) && !memchr(value.p, '\r', value.len)));
 	}
 	sip_q850(&msg);
+	sip_retry_after(&msg);
 	sip_header_named(&msg, "X-Unknown");
 }
 

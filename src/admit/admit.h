@@ -33,15 +33,17 @@ enum reason_code {
 	REASON_CALLEE_FORBIDDEN, REASON_CALLEE_NOT_ALLOWED, REASON_CALLEE_LENGTH, REASON_CALLEE_GROUP,
 	REASON_CALLEE_NO_GROUP, REASON_CALLEE_BLACKLISTED,
 	REASON_CALLER_REWRITE, REASON_CALLEE_REWRITE, REASON_CALLER_POOL,
+	REASON_TRYING, REASON_DOWN, REASON_RESTING, REASON_LAST_RESORT,
 	REASONS
 };
 /* One line of why: an object and, for limits, value and limit. */
 struct reason {
 	enum reason_code code;
 	const char *object;		/* name; borrowed from the snapshot; may be NULL */
-	int64_t value, limit;
+	int64_t value, limit;		/* of a health: since and until when, seconds since 1970; 0 = open */
 	const char *detail;		/* the entry or the list that decided, whose limit it is; as object */
 	uint32_t wait_s;		/* a rate refused: until it would not, at least 1 */
+	uint64_t health;		/* of a health: what led to it, as health_pack */
 };
 #define REASONS_MAX 64
 struct reasons {

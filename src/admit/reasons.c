@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reasons: one table of names and sentences; %V is the value, %L the limit, %D the detail. */
+/* Reasons: one table of names and sentences; %V is the value, %L the limit, %D the detail, %H a gateway's health. */
 #include "admit/admit.h"
 
 #include <inttypes.h>
@@ -91,6 +91,10 @@ static const struct {
 	[REASON_PHONE_LINES] = { "phone_lines", "line limit reached, %V of %L in use" },
 	[REASON_LINES_IN] = { "lines_in", "lines_in reached, %V of %L in use" },
 	[REASON_LINES_OUT] = { "lines_out", "lines_out reached, %V of %L in use" },
+	[REASON_TRYING] = { "trying", "%H; a call tries it already" },
+	[REASON_DOWN] = { "down", "%H" },
+	[REASON_RESTING] = { "resting", "%H" },
+	[REASON_LAST_RESORT] = { "last_resort", "%H; tried because nothing better is left" },
 };
 
 void reasons_add(struct reasons *why, enum reason_code code, const char *object, int64_t value,
@@ -117,6 +121,26 @@ const char *reason_name(enum reason_code code)
 	return (unsigned)code < REASONS ? table[code].name : "unknown";
 }
 
+static void add_health(struct buf *out, const struct reason *reason)
+{
+	struct health_change change = health_unpack(reason->health);
+	char text[256];
+
+	change.at_utc_us = (uint64_t)reason->value * SEC;
+	change.until_utc_us = (uint64_t)reason->limit * SEC;
+	buf_add_str(out, health_change_sentence(&change, 0, text, sizeof(text)));
+}
+
+static void add_part(struct buf *out, const struct reason *reason, char what)
+{
+	if (what == 'H')
+		add_health(out, reason);
+	else if (what == 'D')
+		buf_add_str(out, reason->detail ? reason->detail : "?");
+	else
+		buf_addf(out, "%" PRId64, what == 'V' ? reason->value : reason->limit);
+}
+
 const char *reason_text(const struct reason *reason, char *dst, size_t size)
 {
 	struct buf text = BUF_INIT(512);
@@ -125,10 +149,8 @@ const char *reason_text(const struct reason *reason, char *dst, size_t size)
 	if (reason->object)
 		buf_addf(&text, "%s: ", reason->object);
 	for (; *p; p++) {
-		if (p[0] == '%' && (p[1] == 'V' || p[1] == 'L'))
-			buf_addf(&text, "%" PRId64, *++p == 'V' ? reason->value : reason->limit);
-		else if (p[0] == '%' && p[1] == 'D' && p++)
-			buf_add_str(&text, reason->detail ? reason->detail : "?");
+		if (*p == '%')
+			add_part(&text, reason, *++p);
 		else
 			buf_add_char(&text, *p);
 	}

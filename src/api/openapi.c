@@ -28,6 +28,7 @@
 #define STRING "{\"type\":\"string\"}"
 #define INTEGER "{\"type\":\"integer\"}"
 #define FIGURE "{\"type\":[\"number\",\"null\"]}"
+#define TIME "{\"type\":\"string\",\"format\":\"date-time\"}"
 #define BOOLEAN "{\"type\":\"boolean\"}"
 #define NUMBERS_PART                                                                               \
 	"\"caller\":" STRING ",\"caller_by\":" STRING ",\"callee\":" STRING ",\"callee_"           \
@@ -100,6 +101,12 @@ static const struct {
 		   "\"system\",\"account\",\"gateway\",\"group\",\"phone\",\"phone_in\",\"phone_out\"]},\"object\":" STRING
 		   ",\"lines\":" INTEGER ",\"line_limit\":" INTEGER ",\"reserved_lines\":" INTEGER ",\"rate_limit\":" INTEGER
 		   ",\"rate_burst\":" INTEGER ",\"rate_left\":" INTEGER ",\"refuses\":{\"enum\":[\"lines\",\"reserved_lines\",\"rate\"]}}}" },
+	{ "HealthChange", "{\"type\":\"object\",\"properties\":{\"from\":" STRING ",\"to\":" STRING ",\"at\":" TIME ",\"why\":" STRING "}}" },
+	{ "Health", "{\"type\":\"object\",\"required\":[\"state\",\"text\"],\"properties\":{"
+		    "\"state\":{\"enum\":[\"up\",\"trying\",\"down\",\"resting\",\"full\"]},\"since\":" TIME ",\"why\":" STRING
+		    ",\"until\":" TIME ",\"failures_in_a_row\":" INTEGER ",\"text\":" STRING
+		    ",\"options\":{\"type\":\"object\",\"description\":\"sent, loss_percent and rtt_ms of the last 64, last.\"}"
+		    ",\"changes\":{\"type\":\"array\",\"items\":" REF("HealthChange") "}}}" },
 	{ "Reason", "{\"type\":\"object\",\"required\":[\"code\",\"text\"],\"properties\":{\"code\":" STRING ",\"object\":" STRING
 		    ",\"value\":" INTEGER ",\"limit\":" INTEGER ",\"text\":" STRING "}}" },
 	{ "RouteTest", "{\"type\":\"object\",\"required\":[\"from\",\"caller\",\"callee\",\"at\",\"admit\"],\"properties\":{"
@@ -109,7 +116,7 @@ static const struct {
 		       "\"end_code\":" STRING ",\"text\":" STRING ",\"mapping_gateway\":" STRING ",\"phone\":" STRING ",\"account\":" STRING
 		       ",\"max_duration\":" STRING ",\"limits\":{\"type\":\"array\",\"items\":" REF("Limit") "}," REASONS_PART "}},"
 		       "\"routed\":{\"type\":\"object\",\"properties\":{" NUMBERS_PART "}},"
-		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\",\"gateways_not_registered\"]},"
+		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\",\"gateways_not_registered\",\"all_down\"]},"
 		       "\"candidates\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"routing_gateway\":" STRING ",\"phone\":" STRING
 		       ",\"not_sent\":" STRING "," NUMBERS_PART "}}},\"order\":{\"type\":\"array\",\"items\":" STRING "}," REASONS_PART "}}}}" },
 	{ "RouteTestOfCall", "{\"type\":\"object\",\"required\":[\"then\",\"now\"],\"properties\":{\"then\":" REF("CdrWithAttempts")
@@ -248,6 +255,8 @@ static void write_kind(struct buf *out, const struct model_kind *kind)
 	if (strcmp(kind->name, "routing_gateway") == 0) {
 		api_json_key(out, "quality_now");
 		buf_add_str(out, "{\"readOnly\":true,\"allOf\":[" REF("Quality") "]}");
+		api_json_key(out, "health");
+		buf_add_str(out, "{\"readOnly\":true,\"allOf\":[" REF("Health") "]}");
 	}
 	if (strcmp(kind->name, "phone") == 0) {
 		api_json_key(out, "registered");

@@ -405,6 +405,8 @@ static bool call_route(struct call *call, const struct call_request *routed, str
 		const char *text;
 	} refusals[] = {
 		[ROUTE_NONE] = { END_NO_ROUTE, "no routing gateway serves this number" },
+		[ROUTE_ALL_DOWN] = { END_GATEWAYS_DOWN,
+				     "every routing gateway for this number is down or rests" },
 		[ROUTE_NOT_REGISTERED] = { END_CALLEE_NOT_REGISTERED,
 					   "the called phone is not registered" },
 		[ROUTE_GATEWAYS_NOT_REGISTERED] = { END_GATEWAY_NOT_REGISTERED,
@@ -563,8 +565,10 @@ static void note_first_response(struct call *call)
 {
 	uint64_t now = call->host->loop->utc_us;
 
-	if (!call->attempt.first_response_us)
+	if (!call->attempt.first_response_us) {
 		call->attempt.first_response_us = now;
+		call_health_heard(call);
+	}
 	if (!call->first_response_us)
 		call->first_response_us = now;
 }
@@ -682,8 +686,10 @@ void call_on_failed(struct leg *leg, const struct call_end *end)
 	leg->over = true;
 	if (!is_callee_leg(leg))
 		return;
-	if (end->status)
+	if (end->status) {
+		call_health_rest(leg->call, end);
 		note_first_response(leg->call);
+	}
 	call_attempt_failed(leg->call, end);
 }
 

@@ -27,6 +27,7 @@ struct call_end {
 	struct span reason;		/* Reason header as received; len 0 none */
 	const char *text;		/* one line for the record; NULL none */
 	uint32_t retry_after_s;		/* to be sent with a 503; 0 none */
+	uint32_t rest_s;		/* Retry-After of a 503 received; 0 none */
 };
 
 /* A message passed through the call between legs (INFO...). Lent. */

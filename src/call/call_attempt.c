@@ -149,6 +149,19 @@ static void call_tell_full(struct call *call, const struct reason *full)
 	told->retry_after_s = told->status == 503 ? full->wait_s : 0;
 }
 
+/* Likewise one that went down, or that another call tries. */
+static void call_tell_down(struct call *call)
+{
+	const struct end_code_info *info = end_code_info(END_GATEWAYS_DOWN);
+
+	if (call->told.code == END_NONE)
+		call->told = (struct call_end){ .code = END_GATEWAYS_DOWN,
+						.status = info->sip,
+						.q850 = info->q850,
+						.text = "the last routing gateway for this number "
+							"went down or is being tried" };
+}
+
 static void call_give_up(struct call *call)
 {
 	struct call_end end = call->told;
@@ -278,6 +291,7 @@ void call_dial_next(struct call *call)
 		const struct route_candidate *candidate = &call->candidates[call->next_candidate];
 		struct reason full;
 		int64_t pool_place;
+		bool trial;
 
 		if (call_wait_us(call)) {
 			call_enter(call, STEP_WAIT);
@@ -292,7 +306,14 @@ void call_dial_next(struct call *call)
 			call_tell_full(call, &full);
 			continue;
 		}
+		if (!call_health_allows(call, candidate, &trial)) {
+			route_give(call->model, candidate);
+			route_give_number(candidate, pool_place);
+			call_tell_down(call);
+			continue;
+		}
 		attempt_begin(call, candidate, pool_place);
+		call->attempt.trial = trial;
 		if (attempt_dial(call, &end))
 			return;
 		call_attempt_record(call, &end);
@@ -365,6 +386,7 @@ void call_attempt_record(struct call *call, const struct call_end *end)
 	if (!call->attempt.number || call->attempt.recorded)
 		return;
 	call->attempt.recorded = true;
+	call_health_over(call, end);
 	count_outcome(call);
 	call_record(call, CDR_ATTEMPT, end);
 }

@@ -25,6 +25,7 @@ struct attempt {
 	bool had_sdp;
 	bool line_taken;
 	int64_t pool_place;		/* of the caller's number in the gateway's pool; -1 = none */
+	bool trial;			/* let through to see whether its gateway is back */
 	bool recorded;
 };
 
@@ -93,6 +94,14 @@ void call_attempt_answered(struct call *call);
 void call_attempt_record(struct call *call, const struct call_end *end);
 /* Give back what it took. */
 void call_attempt_over(struct call *call);
+
+/* call_health.c */
+/* May a call go to the candidate's gateway as that is now? *trial_out: as the one call that tries it; the attempt's then. */
+bool call_health_allows(const struct call *call, const struct route_candidate *candidate, bool *trial_out);
+/* The running attempt: its first response came; a 503 asked for a rest (before call_health_heard); it ended. */
+void call_health_heard(struct call *call);
+void call_health_rest(struct call *call, const struct call_end *end);
+void call_health_over(struct call *call, const struct call_end *end);
 
 /* call_record.c */
 void call_record(struct call *call, enum cdr_kind kind, const struct call_end *end);

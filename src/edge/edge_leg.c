@@ -202,6 +202,7 @@ void edge_end_of(const struct sip_leg *leg, const struct sip_event *ev, struct c
 	if (ev->msg) {
 		out->q850 = sip_q850(ev->msg);
 		out->reason = sip_header(ev->msg, SIP_H_REASON);
+		out->rest_s = ev->status == 503 ? sip_retry_after(ev->msg) : 0;
 	}
 	out->code = code ? code : call_classify(ev->status, out->q850, ev->err);
 }

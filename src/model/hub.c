@@ -26,8 +26,10 @@ void object_set_load(enum kind kind, void *object, struct load_box *box)
 	struct load *load = &box->load;
 
 	memcpy((char *)object + kinds[kind].load, &load, sizeof(load));
-	if (kind == KIND_ROUTING)
+	if (kind == KIND_ROUTING) {
 		((struct model_routing *)object)->quality = &box->quality;
+		((struct model_routing *)object)->health = &box->health;
+	}
 }
 
 static void drop_loads(struct model *m)

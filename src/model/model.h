@@ -4,12 +4,13 @@
  *
  * A snapshot is built whole from the objects (YAML file, database or API, all through
  * model_load), indexed, and swapped in; readers count references. Strings and pointers in it
- * live as long as the snapshot. Load (lines in use, rates, bindings of phones) outlives snapshots: an object
+ * live as long as the snapshot. Load (lines in use, rates, health, bindings of phones) outlives snapshots: an object
  * keeps its load for as long as an object of its kind and name exists. */
 #ifndef CAUSEWAY_MODEL_H
 #define CAUSEWAY_MODEL_H
 
 #include "base/base.h"
+#include "model/health.h"
 #include "number/number.h"
 
 #include <netinet/in.h>
@@ -415,6 +416,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	/* What a route plan asks of each candidate stands here, in as few cache lines as may be. */
 	struct load *load;
 	struct load_quality *quality;
+	struct health *health;
 	bool locked;
 	bool protect;
 	bool restricted;		/* derived: node, pairs, schedule or numbers may keep it from a call */

@@ -303,7 +303,9 @@ struct load_box {
 	atomic_uint refs;
 	atomic_int lines_in, lines_out;	/* a phone's calls to it and from it now; load.lines counts both */
 	struct registration registration;
-	struct load_quality quality;	/* routing gateways only: last */
+	/* Routing gateways only: last. */
+	struct load_quality quality;
+	struct health health;
 };
 /* Lines in use once one more is taken, or 0: `most` are in use. */
 int load_take_below(atomic_int *lines, int most);
@@ -316,7 +318,7 @@ static inline struct load_box *load_box_of(struct load *load)
 {
 	return container_of(load, struct load_box, load);
 }
-/* The object's load (and a routing gateway's quality) becomes `box`, one reference of it taken over. */
+/* The object's load (and a routing gateway's quality and health) becomes `box`, one reference of it taken over. */
 void object_set_load(enum kind kind, void *object, struct load_box *box);
 struct load *object_load(enum kind kind, const void *object);
 

@@ -285,6 +285,7 @@ static const struct {
 	{ "session_min_se", "session_expires" },
 	{ "endpoint_min_expire", "endpoint_expire" },
 	{ "sip_t1", "sip_t2" },
+	{ "gateway_retry", "gateway_retry_max" },
 };
 
 const char *params_check(const struct model_params *params, char *why, size_t size)

@@ -476,6 +476,15 @@ static bool registers_here(enum kind kind, const void *object)
 	return reg && reg->type == REGISTER_DYNAMIC;
 }
 
+static void write_health(struct buf *out, const struct model *m, const struct model_routing *gw)
+{
+	uint64_t mono_us = clock_mono_us(), utc_us = clock_utc_us();
+
+	health_settle(gw, &m->params, mono_us, utc_us);
+	buf_add_str(out, ", \"health\": ");
+	health_write_json(out, gw, mono_us, utc_us);
+}
+
 void model_write_json_flags(struct buf *out, const struct model *m, const char *kind,
 			    const void *object, unsigned flags)
 {
@@ -490,8 +499,10 @@ void model_write_json_flags(struct buf *out, const struct model *m, const char *
 			write_load(out, m, (enum kind)i, object);
 		if ((flags & MODEL_JSON_LOAD) && registers_here((enum kind)i, object))
 			write_registration(out, object_load((enum kind)i, object));
-		if ((flags & MODEL_JSON_LOAD) && i == KIND_ROUTING)
+		if ((flags & MODEL_JSON_LOAD) && i == KIND_ROUTING) {
 			write_quality(out, m, object);
+			write_health(out, m, object);
+		}
 		buf_add_char(out, '}');
 	}
 }

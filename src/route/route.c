@@ -4,10 +4,13 @@
  * calls come and go. */
 #include "route/route_int.h"
 
-/* What keeps a gateway from a call: something that may soon be over, that it is not registered, or something that
- * holds however long the caller waits. */
-enum obstacle { PASSING, UNREGISTERED, LASTING, OBSTACLES };
+/* What keeps a gateway from a call: something that may soon be over, its health, that it is not registered, or something
+ * that holds however long the caller waits. */
+enum obstacle { PASSING, UNFIT, UNREGISTERED, LASTING, OBSTACLES };
 static const uint8_t obstacles[REASONS] = {
+	[REASON_TRYING] = UNFIT,
+	[REASON_DOWN] = UNFIT,
+	[REASON_RESTING] = UNFIT,
 	[REASON_NOT_REGISTERED] = UNREGISTERED,
 	[REASON_LOCKED] = LASTING,
 	[REASON_ACCOUNT_LOCKED] = LASTING,
@@ -31,6 +34,7 @@ struct planning {
 	uint8_t order[ROUTE_MAX]; /* places in `best`, best first */
 	uint8_t free; /* the place where the next one is ranked */
 	struct ranked best[ROUTE_MAX + 1];
+	struct ranked spare; /* the best of those that are down; no gateway = none is */
 	uint64_t seen[MODEL_ROUTINGS_MOST / 64]; /* a bit per gateway */
 };
 
@@ -78,6 +82,34 @@ static void keep(struct planning *p)
 	p->order[at] = place;
 }
 
+/* It is down: to be tried only when nothing else is left. */
+static void keep_spare(struct planning *p)
+{
+	const struct ranked *new = &p->best[p->free];
+
+	if (p->spare.candidate.gateway && sort_compare(&p->chain, &p->spare, new) < 0)
+		return;
+	p->spare = *new;
+	p->spare.candidate.last_resort = true;
+}
+
+/* What was said of it comes first, as with all that are chosen. */
+static void take_spare(const struct planning *p, struct route_plan *plan_out)
+{
+	const struct route_candidate *spare = &p->spare.candidate;
+	struct reasons *why = p->why;
+
+	plan_out->candidate[plan_out->n++] = *spare;
+	for (unsigned i = 0; why && i < why->n && i < REASONS_MAX; i++)
+		if (why->reason[i].object == spare->gateway->name) {
+			struct reason chosen = why->reason[i];
+
+			why->reason[i] = why->reason[0];
+			why->reason[0] = chosen;
+			why->reason[0].code = REASON_LAST_RESORT;
+		}
+}
+
 static bool needs_registration(const struct model *m, const struct model_routing *gw)
 {
 	return gw->reg.type == REGISTER_DYNAMIC ||
@@ -120,21 +152,26 @@ static bool reached(struct planning *p, const struct model_routing *gw, unsigned
 static bool consider(void *arg, const struct model_routing *gw, unsigned matched)
 {
 	struct planning *p = arg;
-	struct reason reason;
+	struct reason reason = { REASON_CHOSEN, NULL, 0, 0 };
+	struct ranked *new = &p->best[p->free];
 	int64_t lines;
 
 	if (seen_before(p, gw))
 		return true;
 	lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
-	if (reached(p, gw, matched, &reason) && usable(p->m, gw, p->req, &reason)) {
-		struct ranked *new = &p->best[p->free];
-
-		new->candidate = (struct route_candidate){ gw, NULL, matched };
+	if (reached(p, gw, matched, &reason) && usable(p->m, gw, p->req, &reason) &&
+	    route_is_fit(p->req, gw, &reason)) {
+		new->candidate = (struct route_candidate){ gw, NULL, matched, false };
 		sort_rank(&p->chain, lines, new);
 		keep(p);
-	} else {
-		p->obstacles[obstacles[reason.code]]++;
-		reasons_add_reason(p->why, &reason);
+		return true;
+	}
+	p->obstacles[obstacles[reason.code]]++;
+	reasons_add_reason(p->why, &reason);
+	if (route_may_resort_to(p->req, gw, &reason)) {
+		new->candidate = (struct route_candidate){ gw, NULL, matched, false };
+		sort_rank(&p->chain, lines, new);
+		keep_spare(p);
 	}
 	return true;
 }
@@ -209,6 +246,7 @@ static void planning_begin(struct planning *p, const struct model *m,
 	p->why = why;
 	memset(p->obstacles, 0, sizeof(p->obstacles));
 	p->ends_at = p->n = p->free = 0;
+	p->spare.candidate.gateway = NULL;
 	sort_chain_build(&p->chain, m, p->caller, req);
 	memset(p->seen, 0, (m->n_routings + 63) / 64 * sizeof(p->seen[0]));
 }
@@ -234,10 +272,14 @@ enum route_verdict route_plan(const struct model *m, const struct call_request *
 	for (unsigned i = 0; i < p.chain.n; i++)
 		plan_out->order[i] = sort_key_name(p.chain.key[i]);
 	plan_out->n_order = p.chain.n;
-	if (p.n)
+	if (!p.n && p.spare.candidate.gateway)
+		take_spare(&p, plan_out);
+	if (plan_out->n)
 		return ROUTE_OK;
 	if (p.obstacles[PASSING])
 		return ROUTE_ALL_BUSY;
+	if (p.obstacles[UNFIT])
+		return ROUTE_ALL_DOWN;
 	return p.obstacles[UNREGISTERED] ? ROUTE_GATEWAYS_NOT_REGISTERED : ROUTE_NONE;
 }
 

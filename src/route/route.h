@@ -10,12 +10,15 @@
 #define ROUTE_KEYS_MAX 8
 
 /* ROUTE_ALL_BUSY: or the phone is full. */
-enum route_verdict { ROUTE_OK, ROUTE_NONE, ROUTE_ALL_BUSY, ROUTE_NOT_REGISTERED, ROUTE_GATEWAYS_NOT_REGISTERED };
+enum route_verdict {
+	ROUTE_OK, ROUTE_NONE, ROUTE_ALL_BUSY, ROUTE_NOT_REGISTERED, ROUTE_GATEWAYS_NOT_REGISTERED, ROUTE_ALL_DOWN
+};
 
 struct route_candidate {
 	const struct model_routing *gateway;	/* or */
 	const struct model_phone *phone;
 	unsigned matched;			/* digits of the prefix that matched */
+	bool last_resort;			/* its gateway is down, but nothing else is left */
 };
 struct route_plan {
 	unsigned n;
@@ -26,7 +29,8 @@ struct route_plan {
 
 /* Plan the attempts for `req` (admitted as `from`) against `m`, given who is busy or locked. A local phone stands alone;
  * else the gateways that serve the call, each by its longest prefix, in the order of route_sort.c; protect routes
- * last. ROUTE_OK: `plan_out` holds 1..ROUTE_MAX candidates borrowed from `m`. Anything else leaves it empty. `why` may be NULL;
+ * last. Gateways that are down or rest are passed over; when nothing else is left the best of those that are down stands
+ * alone. ROUTE_OK: `plan_out` holds 1..ROUTE_MAX candidates borrowed from `m`. Anything else leaves it empty. `why` may be NULL;
  * otherwise it gets one line per gateway considered, the chosen ones first. Safe from any thread. */
 enum route_verdict route_plan(const struct model *m, const struct call_request *req, const struct admit_result *from,
 			      struct route_plan *plan_out, struct reasons *why);

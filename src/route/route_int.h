@@ -30,6 +30,10 @@ int sort_compare(const struct sort_chain *chain, const struct ranked *a, const s
 /* Is this gateway there for this call at all, whatever its state? If not, `why` says what keeps it. */
 bool route_serves(const struct model *m, const struct call_request *req, const struct model_routes *caller,
 		  const struct model_routing *gw, struct reason *why);
+/* Does its health let a call through? If not, `why` says what it suffers from. */
+bool route_is_fit(const struct call_request *req, const struct model_routing *gw, struct reason *why);
+/* Unfit as `why` says: may it be tried when nothing else is left? */
+bool route_may_resort_to(const struct call_request *req, const struct model_routing *gw, const struct reason *why);
 /* What the caller's calls may use; NULL = anything. */
 const struct model_routes *route_caller(const struct admit_result *from);
 

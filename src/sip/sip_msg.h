@@ -154,6 +154,9 @@ struct sip_reason {
 int sip_reason_decode(struct sip_reason *out, struct span value);
 /* First Reason of the message whose protocol is Q.850: its cause 0..127, or -1. */
 int sip_q850(const struct sip_msg *msg);
+/* Retry-After in seconds (RFC 3261 20.33: comment and parameters do not count), UINT32_MAX at most; 0 when absent or
+ * malformed. */
+uint32_t sip_retry_after(const struct sip_msg *msg);
 
 /* RFC 4028 Session-Expires / Min-SE: seconds (delta-seconds); refresher 'a' uac, 's' uas, 0 none. */
 int sip_session_expires_decode(struct span value, uint32_t *seconds, char *refresher);

@@ -36,6 +36,19 @@ int sip_q850(const struct sip_msg *msg)
 	return -1;
 }
 
+uint32_t sip_retry_after(const struct sip_msg *msg)
+{
+	struct span value = span_trim(sip_header(msg, SIP_H_RETRY_AFTER));
+	uint32_t seconds = 0;
+	size_t n = 0;
+
+	while (n < value.len && ascii_digit(value.p[n]))
+		n++;
+	if (n == 0 || (n < value.len && !strchr(" \t;(", value.p[n])))
+		return 0;
+	return span_to_u32((struct span){ value.p, n }, &seconds) ? UINT32_MAX : seconds;
+}
+
 int sip_session_expires_decode(struct span value, uint32_t *seconds, char *refresher)
 {
 	struct span number, params, who;

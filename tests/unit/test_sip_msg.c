@@ -299,6 +299,37 @@ static void test_values(void **state)
 	net_buf_unref(&buf);
 }
 
+static void test_retry_after(void **state)
+{
+	static const struct {
+		const char *header;
+		uint32_t seconds;
+	} rows[] = {
+		{ "Retry-After: 60\r\n", 60 },
+		{ "Retry-After:  0\r\n", 0 },
+		{ "Retry-After: 120 (I'm in a meeting)\r\n", 120 },
+		{ "Retry-After: 18000;duration=3600\r\n", 18000 },
+		{ "Retry-After: 99999999999\r\n", UINT32_MAX },
+		{ "Retry-After: soon\r\n", 0 },
+		{ "Retry-After: 5x\r\n", 0 },
+		{ "Retry-After: -5\r\n", 0 },
+		{ "Retry-After:\r\n", 0 },
+		{ "", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[512];
+		struct net_buf *buf;
+
+		snprintf(text, sizeof(text), INVITE HEAD "%s\r\n", rows[i].header);
+		buf = buf_of_str(text);
+		assert_int_equal(sip_msg_parse(&msg, buf, false, &why), 0);
+		assert_int_equal(sip_retry_after(&msg), rows[i].seconds);
+		net_buf_unref(&buf);
+	}
+}
+
 static void test_reason(void **state)
 {
 	struct net_buf *buf = buf_of_str(
@@ -405,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_header_names),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_retry_after),
 		cmocka_unit_test(test_reason),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_hostile_is_linear),

@@ -37,13 +37,16 @@ class Actor:
         self.media_port = 20000 + 2 * options["index"]
         self.wire = None
         if not options.get("closed"):
-            tls = flow.tls.of(options) if self.proto == "tls" else None
-            self.wire = Wire(self.proto, self.host, self.port, self.switch_address(), self.arrived, tls)
-            self.port = self.wire.port
+            self.listen()
         self.moved = options["moved"]
         self.more = [Wire("udp", host, 5080, self.switch_address(), self.arrived)
                      for host in (self.host, self.moved) if options.get("sockets")]
         self.calls[self.call] = Dialog(self)
+
+    def listen(self):
+        tls = self.flow.tls.of(self.options) if self.proto == "tls" else None
+        self.wire = Wire(self.proto, self.host, self.port, self.switch_address(), self.arrived, tls)
+        self.port = self.wire.port
 
     # ---- who I am ------------------------------------------------------------------------
 
@@ -202,6 +205,10 @@ class Actor:
 
     def do_close(self, statement, words):
         self.wire.close()
+
+    def do_open(self, statement, words):
+        """open: listens (again)"""
+        self.listen()
 
     def do_capture(self, statement, words):
         """capture NAME HEADER REGEX: the first group of the header of the message taken last"""
