@@ -153,10 +153,11 @@ static struct prefix_slot *prefix_slot(const struct prefix_index *index, const c
 
 	for (;; at = (at + 1) & index->mask) {
 		struct prefix_slot *slot = &index->slots[at];
-		const struct prefix_entry *entry = &index->entries[slot->entry - 1];
+		const struct prefix_entry *entry;
 
 		if (!slot->entry)
 			return slot;
+		entry = &index->entries[slot->entry - 1];
 		if (slot->tag == tag && entry->len == len &&
 		    (len == 0 || memcmp(entry->prefix, prefix, len) == 0))
 			return slot;
