@@ -219,7 +219,7 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 	api.listen = p->boot.api_listen[0] && strcmp(p->boot.api_listen, "none") != 0
 			     ? p->boot.api_listen
 			     : NULL;
-	if (workers_start(p)) {
+	if (workers_start(p) || store_keep(p->store, p->hub)) {
 		snprintf(why, why_size, "threads cannot be started");
 		return false;
 	}

@@ -236,6 +236,7 @@ int store_open(struct store **store_out, const char *url, const char *data_folde
 	}
 	pthread_mutex_init(&store->write_lock, NULL);
 	pthread_mutex_init(&store->read_lock, NULL);
+	store_keeper_init(store);
 	store->path = path_of(url, data_folder);
 	if (!store->path) {
 		snprintf(why, why_size, "store url '%s' is not known: write sqlite:PATH", url);
@@ -257,6 +258,7 @@ void store_close(struct store **store)
 
 	if (!s)
 		return;
+	store_keeper_close(s);
 	store_records_close(s);
 	sqlite3_finalize(s->begin);
 	sqlite3_finalize(s->commit);

@@ -39,6 +39,9 @@ int store_list_cdrs(struct store *store, const struct cdr_filter *filter, struct
 int store_show_cdr(struct store *store, uint64_t call_id, struct buf *out);
 /* Remove records older than `before_us`, at most `limit` a call; returns how many or -errno. */
 int store_clean(struct store *store, uint64_t before_us, unsigned limit);
+/* From now on until store_close a thread removes, in such steps, what is older than the parameter cdr_keep_days says. 0 or
+ * -errno. `hub` outlives the store. */
+int store_keep(struct store *store, struct model_hub *hub);
 /* Numbers that operators put on the dynamic blacklist (`until_us` 0 = for good) or took off it, with an audit row. 0 or
  * -errno; nothing has changed then. */
 int store_put_blacklist(struct store *store, bool callee, const char *number, uint64_t since_us, uint64_t until_us,

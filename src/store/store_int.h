@@ -21,6 +21,13 @@ struct store {
 	sqlite3_stmt *begin, *commit, *rollback;
 	sqlite3_stmt *add_call, *add_attempt, *del_term;
 	sqlite3_stmt *add_terms[TERMS_MAX];	/* [n - 1] adds n terms */
+
+	/* keeper.c */
+	struct model_hub *hub;
+	pthread_t keeper;
+	pthread_mutex_t keeper_lock;
+	pthread_cond_t keeper_wake;
+	bool keeper_runs, keeper_stop;
 };
 
 /* SQLite's result as -errno; 0 for OK, ROW and DONE. */
@@ -54,6 +61,9 @@ void store_row(sqlite3_stmt *statement, enum cdr_kind kind, struct cdr *out);
 /* records.c: prepares what the sink needs. */
 int store_records_init(struct store *store);
 void store_records_close(struct store *store);
+/* keeper.c */
+void store_keeper_init(struct store *store);
+void store_keeper_close(struct store *store);
 /* objects.c: a row of the audit, within the caller's transaction. */
 int store_audit(struct store *store, const char *who, const char *what, const char *detail);
 

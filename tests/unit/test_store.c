@@ -283,6 +283,28 @@ static void test_clean(void **state)
 	assert_int_equal(count_of("search"), 0);
 }
 
+static struct model *read_config(const char *text);
+
+/* What is older than cdr_keep_days goes by itself, over several batches; what is younger stays. */
+static void test_keeper(void **state)
+{
+	struct cdr today = { .call_id = sample_id(1) - 7,
+			     .started = clock_utc_us(),
+			     .ended = clock_utc_us() };
+	struct model_hub *hub = model_hub_new();
+
+	give_samples(0, 700);
+	give(CDR_END, &today);
+	model_hub_swap(hub, read_config("version: 1\nparameters: { cdr_keep_days: 1 }\n"));
+	assert_int_equal(store_keep(store, hub), 0);
+	for (int i = 0; i < 200 && count_of("calls") > 1; i++)
+		usleep(50000);
+	assert_int_equal(count_of("calls"), 1);
+	assert_int_equal(count_of("attempts"), 0);
+	store_close(&store);
+	model_hub_free(&hub);
+}
+
 static const char config[] =
 	"version: 1\n"
 	"parameters: { invite_timeout: 11s, auth_realm: \"true\" }\n"
@@ -538,6 +560,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_show, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clean, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keeper, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_mode, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_locked_then_free, setup, teardown),
