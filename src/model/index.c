@@ -241,6 +241,15 @@ static bool is_restricted(const struct model_routing *gw)
 	       memcmp(&gw->numbers, &any, sizeof(any)) != 0;
 }
 
+/* What claims_of_callee takes for it is its own lines alone. */
+static bool has_only_lines(const struct model_routing *gw)
+{
+	static const struct model_limits none;
+
+	return !gw->n_groups && !gw->limits.rate_limit && !gw->limits.n_scheduled &&
+	       (!gw->account || memcmp(&gw->account->limits, &none, sizeof(none)) == 0);
+}
+
 int routings_derive(struct model *m)
 {
 	struct model_routing **sorted = calloc(m->n_routings + 1, sizeof(struct model_routing *));
@@ -249,6 +258,7 @@ int routings_derive(struct model *m)
 		return -ENOMEM;
 	for (unsigned i = 0; i < m->n_routings; i++) {
 		m->routings[i].restricted = is_restricted(&m->routings[i]);
+		m->routings[i].only_lines = has_only_lines(&m->routings[i]);
 		sorted[i] = &m->routings[i];
 	}
 	qsort(sorted, m->n_routings, sizeof(struct model_routing *), compare_names);

@@ -420,6 +420,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	bool locked;
 	bool protect;
 	bool restricted;		/* derived: node, pairs, schedule or numbers may keep it from a call */
+	bool only_lines;		/* derived: nothing but its own line_limit limits its calls */
 	uint32_t rank;			/* derived: its place among all by name */
 	int prefix_style;		/* enum prefix_style: after its failure shorter prefixes of others are (not) tried */
 	int priority;			/* smaller first */

@@ -117,7 +117,7 @@ static bool needs_registration(const struct model *m, const struct model_routing
 }
 
 /* Can this gateway take a call now? If not, `why` says what is in the way. */
-static bool usable(const struct model *m, const struct model_routing *gw,
+static bool usable(const struct model *m, const struct model_routing *gw, int64_t lines,
 		   const struct call_request *req, struct reason *why)
 {
 	if (gw->locked)
@@ -127,6 +127,8 @@ static bool usable(const struct model *m, const struct model_routing *gw,
 	else if (needs_registration(m, gw) &&
 		 !registration_is_live(load_registration(gw->load), req->mono_us))
 		*why = (struct reason){ REASON_NOT_REGISTERED, gw->name, 0, 0 };
+	else if (gw->only_lines && (!gw->limits.line_limit || lines < gw->limits.line_limit))
+		return true;
 	else
 		return !route_is_full(m, &(struct route_candidate){ gw, NULL, 0 }, req->mono_us,
 				      req->utc_us, why);
@@ -159,7 +161,7 @@ static bool consider(void *arg, const struct model_routing *gw, unsigned matched
 	if (seen_before(p, gw))
 		return true;
 	lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
-	if (reached(p, gw, matched, &reason) && usable(p->m, gw, p->req, &reason) &&
+	if (reached(p, gw, matched, &reason) && usable(p->m, gw, lines, p->req, &reason) &&
 	    route_is_fit(p->req, gw, &reason)) {
 		new->candidate = (struct route_candidate){ gw, NULL, matched, false };
 		sort_rank(&p->chain, lines, new);
@@ -288,7 +290,8 @@ uint64_t route_wait_us(const struct model *m, const struct route_candidate *firs
 {
 	uint64_t delay = m->params.protect_delay;
 
-	if (!next->gateway || !next->gateway->protect || first->gateway->protect || age_us >= delay)
+	if (!next->gateway || !next->gateway->protect || !first->gateway ||
+	    first->gateway->protect || age_us >= delay)
 		return 0;
 	return delay - age_us;
 }

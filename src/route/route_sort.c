@@ -71,8 +71,10 @@ static int64_t by_cost(const struct ranking *r)
 static int64_t by_usage(const struct ranking *r)
 {
 	const struct model_routing *gw = r->candidate->gateway;
-	int limit = model_line_limit(&gw->limits, model_zone(r->m, gw->account), r->utc_us);
+	int limit = gw->limits.line_limit;
 
+	if (gw->limits.n_scheduled)
+		limit = model_line_limit(&gw->limits, model_zone(r->m, gw->account), r->utc_us);
 	return (r->lines << USAGE_BITS) / (limit ? limit : NO_LIMIT);
 }
 

@@ -214,6 +214,70 @@ static void test_many(void **state)
 	buf_free(&text);
 }
 
+/* ---- reasons -------------------------------------------------------------------------------- */
+
+static const char reasons_config[] =
+	"version: 1\n"
+	"parameters: { protect_delay: 30s }\n"
+	"mapping_gateways: [ { name: in, addresses: 192.0.2.1, first_policy: cost } ]\n"
+	"routing_gateways:\n"
+	"  - { name: normal, address: h, prefixes: [ \"880\" ] }\n"
+	"  - { name: spare, address: h, prefixes: [ \"88\" ], protect: true }\n"
+	"  - { name: far, address: h, prefixes: [ \"44\", \"801\" ] }\n"
+	"  - { name: near, address: h, prefixes: [ \"8801999\", \"1\" ] }\n";
+
+static const char *text_of(const struct fixture *f, const char *name)
+{
+	static char text[256];
+
+	for (unsigned i = 0; i < f->why.n; i++)
+		if (strcmp(f->why.reason[i].object, name) == 0)
+			return reason_text(&f->why.reason[i], text, sizeof(text));
+	return "";
+}
+
+static void test_explain(void **state)
+{
+	struct fixture f = begin(reasons_config);
+
+	f.from.mapping = model_mapping(f.m, SPAN("in"));
+	f.req.callee = SPAN("8801234");
+	assert_int_equal(route_explain(f.m, &f.req, &f.from, &f.plan, &f.why), ROUTE_OK);
+	assert_int_equal(f.why.n, 4);
+	assert_string_equal(
+		text_of(&f, "normal"),
+		"normal: chosen; ordered as if all cost alike, for calls are not rated");
+	assert_string_equal(text_of(&f, "spare"),
+			    "spare: kept for when all others have failed, and not tried before the "
+			    "call is 30 s old");
+	assert_string_equal(f.why.reason[2].object, "near");
+	assert_string_equal(text_of(&f, "near"),
+			    "near: no prefix of it begins the number; 4 digits agree at most");
+	assert_string_equal(text_of(&f, "far"),
+			    "far: no prefix of it begins the number; 1 digits agree at most");
+	assert_string_equal(f.plan.order[0], "protect");
+	assert_string_equal(f.plan.order[2], "cost");
+	model_unref(&f.m);
+}
+
+static void test_wait(void **state)
+{
+	struct fixture f = begin(reasons_config);
+	struct route_candidate normal = { .gateway = model_routing(f.m, SPAN("normal")) };
+	struct route_candidate spare = { .gateway = model_routing(f.m, SPAN("spare")) };
+	struct model_phone phone = { .number = "1" };
+
+	assert_int_equal(route_wait_us(f.m, &normal, &spare, 0), 30 * SEC);
+	assert_int_equal(route_wait_us(f.m, &normal, &spare, 29 * SEC), SEC);
+	assert_int_equal(route_wait_us(f.m, &normal, &spare, 30 * SEC), 0);
+	assert_int_equal(route_wait_us(f.m, &normal, &normal, 0), 0);
+	assert_int_equal(route_wait_us(f.m, &spare, &spare, 0), 0);
+	assert_int_equal(route_wait_us(f.m, &(struct route_candidate){ .phone = &phone },
+				       &(struct route_candidate){ .phone = &phone }, 0),
+			 0);
+	model_unref(&f.m);
+}
+
 /* ---- going on ------------------------------------------------------------------------------ */
 
 #define STANDARD "version: 1\n"
@@ -338,7 +402,8 @@ int main(void)
 		cmocka_unit_test(test_full),  cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_phone), cmocka_unit_test(test_many),
 		cmocka_unit_test(test_go_on), cmocka_unit_test(test_own_rules),
-		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_codes), cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
