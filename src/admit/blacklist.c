@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The dynamic blacklist at the door: who is on it is refused, and who calls is counted. What a gateway's callers may
- * be exempt from are the rules; what an operator listed holds for everybody. */
+/* The dynamic blacklist at the door: who is on it is refused, and who calls is counted. What a gateway's callers and
+ * numbers on the white lists are exempt from are the rules; what an operator listed holds for everybody. */
 #include "admit/admit_int.h"
 
 #include <stdio.h>
@@ -32,9 +32,11 @@ static void refuse(const struct model *m, const struct blacklist_entry *entry,
 	reasons_add(why, rules[entry->rule].reason, name, entry->count, entry->limit);
 }
 
-static bool is_exempt(const struct admit_result *from)
+static bool is_exempt(const struct model *m, const struct admit_result *from, bool callee,
+		      struct span number)
 {
-	return from->mapping && from->mapping->blacklist_exempt;
+	return (from->mapping && from->mapping->blacklist_exempt) ||
+	       model_number_listed(callee ? &m->white_callees : &m->white_callers, number);
 }
 
 void admit_check_blacklist(const struct model *m, const struct call_request *req,
@@ -42,11 +44,13 @@ void admit_check_blacklist(const struct model *m, const struct call_request *req
 {
 	struct blacklist_entry entry;
 
-	for (int callee = 0; callee < 2 && out->verdict == ADMIT_OK; callee++)
-		if (blacklist_find(m->blacklist, callee, callee ? req->callee : req->caller,
-				   req->utc_us, &entry) &&
-		    (blacklist_rule_is_operator(entry.rule) || !is_exempt(out)))
+	for (int callee = 0; callee < 2 && out->verdict == ADMIT_OK; callee++) {
+		struct span number = callee ? req->callee : req->caller;
+
+		if (blacklist_find(m->blacklist, callee, number, req->utc_us, &entry) &&
+		    (blacklist_rule_is_operator(entry.rule) || !is_exempt(m, out, callee, number)))
 			refuse(m, &entry, out, why);
+	}
 }
 
 bool admit_watch(const struct model *m, const struct call_request *req, struct admit_result *out,
@@ -55,8 +59,9 @@ bool admit_watch(const struct model *m, const struct call_request *req, struct a
 	struct blacklist_entry entry;
 
 	*hold_out = 0;
-	if (is_exempt(out) || !blacklist_call_begins(m->blacklist, &m->params, req->caller,
-						     req->utc_us, hold_out, &entry))
+	if (is_exempt(m, out, false, req->caller) ||
+	    !blacklist_call_begins(m->blacklist, &m->params, req->caller, req->utc_us, hold_out,
+				   &entry))
 		return true;
 	refuse(m, &entry, out, why);
 	return false;
@@ -70,6 +75,6 @@ void admit_unwatch(const struct model *m, uint32_t hold)
 void admit_rang(const struct model *m, const struct admit_result *from, struct span callee,
 		bool answered, uint64_t utc_us)
 {
-	if (!is_exempt(from))
+	if (!is_exempt(m, from, true, callee))
 		blacklist_call_rang(m->blacklist, &m->params, callee, answered, utc_us);
 }
