@@ -34,6 +34,7 @@ enum reason_code {
 	REASON_CALLEE_NO_GROUP, REASON_CALLEE_BLACKLISTED,
 	REASON_CALLER_REWRITE, REASON_CALLEE_REWRITE, REASON_CALLER_POOL,
 	REASON_TRYING, REASON_DOWN, REASON_RESTING, REASON_LAST_RESORT,
+	REASON_CALLEE_NO_PHONE, REASON_CALLEE_PHONE,
 	REASONS
 };
 /* One line of why: an object and, for limits, value and limit. */
@@ -96,7 +97,8 @@ struct rewritten {
 bool rewrite_by_rules(struct rewritten *out, const struct dial_rules *rules, uint64_t random);
 
 /* The numbers of a call as it is routed: those of `req` (admitted as `out` says) after the caller's side's number
- * transform, dial rules and route prefixes. False: no number is left to call; `out` is a refusal then. */
+ * transform, dial rules and route prefixes. False: no number is left to call, or it may not be called; `out` is a refusal
+ * then. */
 struct routed_numbers {
 	struct rewritten caller, callee;
 };

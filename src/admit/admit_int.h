@@ -10,6 +10,9 @@ const char *admit_source_text(const struct sockaddr_storage *source, char *dst, 
 /* What came from the peer, made fit for a log line. */
 const char *admit_shown(struct span s, char *dst, size_t size);
 
+/* Refuses a call for one of its numbers; the reason's text begins with "caller" or "callee". */
+void admit_refuse_number(struct admit_result *out, enum end_code end, const struct reason *reason, struct span number,
+			 struct reasons *why);
 /* Refuses an admitted call whose numbers the gateway, the phone or the system does not permit. */
 void admit_check_numbers(const struct model *m, const struct call_request *req, struct admit_result *out,
 			 struct reasons *why);

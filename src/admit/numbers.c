@@ -79,18 +79,21 @@ static const enum end_code ends[REASONS] = {
 };
 
 /* "caller begins with 4930, ..." becomes "acme-in: caller 4930123 begins with 4930, ...". */
-static void tell(struct admit_result *out, const struct reason *reason, const char *name,
-		 struct span number)
+void admit_refuse_number(struct admit_result *out, enum end_code end, const struct reason *reason,
+			 struct span number, struct reasons *why)
 {
 	struct reason bare = *reason;
 	char text[160], shown[64];
 	size_t side = strlen("caller");
 
+	out->verdict = ADMIT_REFUSED;
+	out->end = end;
+	reasons_add_reason(why, reason);
 	bare.object = NULL;
 	reason_text(&bare, text, sizeof(text));
 	admit_shown(number.len ? number : SPAN("(none)"), shown, sizeof(shown));
-	fmt_print(out->text, sizeof(out->text), "%s: %.*s %s%s", name, (int)side, text, shown,
-		  text + side);
+	fmt_print(out->text, sizeof(out->text), "%s: %.*s %s%s", reason->object, (int)side, text,
+		  shown, text + side);
 }
 
 void admit_check_numbers(const struct model *m, const struct call_request *req,
@@ -98,17 +101,14 @@ void admit_check_numbers(const struct model *m, const struct call_request *req,
 {
 	const struct model_numbers *numbers =
 		out->mapping ? &out->mapping->numbers : &out->phone->numbers;
-	const char *name = out->mapping ? out->mapping->name : out->phone->number;
 	struct reason reason = admit_numbers(numbers, req->caller, req->callee);
 
 	if (reason.code == REASON_CHOSEN)
 		reason = check_system(m, req->caller, req->callee);
 	if (reason.code == REASON_CHOSEN)
 		return;
-	out->verdict = ADMIT_REFUSED;
-	out->end = ends[reason.code];
-	reason.object = name;
-	reasons_add_reason(why, &reason);
-	tell(out, &reason, name,
-	     reason.code >= REASON_CALLEE_FORBIDDEN ? req->callee : req->caller);
+	reason.object = out->mapping ? out->mapping->name : out->phone->number;
+	admit_refuse_number(out, ends[reason.code], &reason,
+			    reason.code >= REASON_CALLEE_FORBIDDEN ? req->callee : req->caller,
+			    why);
 }

@@ -75,6 +75,10 @@ static const struct {
 				    "caller becomes longer than a number can be by the rule %D" },
 	[REASON_CALLEE_REWRITE] = { "callee_rewrite",
 				    "callee becomes no number that can be called by the rule %D" },
+	[REASON_CALLEE_NO_PHONE] = { "callee_no_phone", "callee is no phone of this switch, and "
+							"callee_phones is only" },
+	[REASON_CALLEE_PHONE] = { "callee_phone",
+				  "callee is a phone of this switch, and callee_phones is never" },
 	[REASON_CALLER_POOL] = { "caller_pool",
 				 "each number of its caller pool %D is used by %L calls already" },
 	[REASON_CALLEE_BLACKLISTED] = { "callee_blacklisted", "callee is in number group %D, which "

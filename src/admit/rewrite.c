@@ -61,6 +61,21 @@ static bool refuse(struct admit_result *out, struct reasons *why, enum reason_co
 	return false;
 }
 
+/* Whether it is one of ours may matter. */
+static bool check_phone(const struct model *m, int phones, struct span callee,
+			struct admit_result *out, struct reasons *why)
+{
+	struct reason reason = { .code = phones == CALLEE_PHONES_ONLY ? REASON_CALLEE_NO_PHONE
+								      : REASON_CALLEE_PHONE };
+
+	if (phones == CALLEE_ANY ||
+	    (model_phone(m, callee) != NULL) == (phones == CALLEE_PHONES_ONLY))
+		return true;
+	reason.object = out->mapping ? out->mapping->name : out->phone->number;
+	admit_refuse_number(out, END_CALLEE_PHONE_FORBIDDEN, &reason, callee, why);
+	return false;
+}
+
 bool admit_rewrite(const struct model *m, const struct call_request *req, struct admit_result *out,
 		   struct routed_numbers *numbers, struct reasons *why)
 {
@@ -82,6 +97,7 @@ bool admit_rewrite(const struct model *m, const struct call_request *req, struct
 	if (!rewrite_by_rules(callee, by->callee_rules, req->random) || !callee->number.len)
 		return refuse(out, why, REASON_CALLEE_REWRITE, callee);
 	callee->share = gw && gw->n_shares ? choose_share(gw, req->random) : NULL;
-	return !callee->share || put_before(callee, span_of(callee->share->prefix)) ||
-	       refuse(out, why, REASON_CALLEE_REWRITE, callee);
+	if (callee->share && !put_before(callee, span_of(callee->share->prefix)))
+		return refuse(out, why, REASON_CALLEE_REWRITE, callee);
+	return check_phone(m, by->callee_phones, callee->number, out, why);
 }

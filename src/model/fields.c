@@ -224,6 +224,9 @@ static const struct model_field_info number_group_fields[] = {
 	  .help = "Dial rules for the caller's number, source:target, applied " when "." }, \
 	{ .name = "callee_rules", .type = FIELD_RULES, .offset = AT(owner, callees), \
 	  .help = "Dial rules for the called number, source:target, applied " when "." }
+#define PHONES_FIELD(owner) \
+	{ .name = "callee_phones", .type = FIELD_CHOICE, .offset = AT(owner, numbers.callee_phones), .choices = "any|only|never", \
+	  .most = 2, .help = "Called numbers, after the rules, may be any, phones of this switch only, or never such phones." }
 #define NUMBER_FIELDS(owner, when) \
 	PERMITTED_FIELDS(owner, caller, "caller", "caller"), PERMITTED_FIELDS(owner, callee, "callee", "called"), \
 	RULE_FIELDS(owner, numbers.caller_rules, numbers.callee_rules, when)
@@ -265,6 +268,7 @@ static const struct model_field_info mapping_fields[] = {
 	GROUP_FIELDS(model_mapping),
 	FENCE_FIELDS(model_mapping),
 	NUMBER_FIELDS(model_mapping, "when a call arrives"),
+	PHONES_FIELD(model_mapping),
 	{ .name = "transform_numbers", .type = FIELD_BOOL, .offset = AT(model_mapping, numbers.transform),
 	  .help = "Replace callers by the number transform table." },
 	{ .name = "route_prefixes", .type = FIELD_OBJECTS, .of = KIND_SHARE, LIST(model_mapping, shares),
@@ -394,6 +398,7 @@ static const struct model_field_info phone_fields[] = {
 	  .help = "Most simultaneous calls from it; 0 = no limit but line_limit." },
 	FENCE_FIELDS(model_phone),
 	NUMBER_FIELDS(model_phone, "to calls from it"),
+	PHONES_FIELD(model_phone),
 	{ .name = "to_caller_rules", .type = FIELD_RULES, .offset = AT(model_phone, to_caller_rules),
 	  .help = "Dial rules for the caller's number, applied to calls to it." },
 	{ .name = "to_callee_rules", .type = FIELD_RULES, .offset = AT(model_phone, to_callee_rules),
@@ -502,7 +507,7 @@ static const struct {
 	{ "rewriteRulesOutCaller", "caller_rules" }, { "rewriteRulesOutCallee", "callee_rules" },
 	{ "rewriteRulesInCaller", "caller_rules" }, { "rewriteRulesInCallee", "callee_rules" },
 	{ "rewriteRulesInCallerUseE164Group", "caller_pool" }, { "rewriteRulesInCallerUseE164GroupLine", "caller_pool_reuse" },
-	{ "groupE164Change", "transform_numbers" }, { "proportionCalleePrefixs", "route_prefixes" },
+	{ "calleeE164Restrict", "callee_phones" }, { "groupE164Change", "transform_numbers" }, { "proportionCalleePrefixs", "route_prefixes" },
 	{ "proportion", "percent" },	   { "addPrefix", "prefix" },
 	{ "calloutCallerPrefixes", "callers_forbidden" }, { "calloutCalleePrefixes", "callees_forbidden" },
 	{ "callinCallerPrefixes", "callers_forbidden" }, { "callinCalleePrefixes", "callees_forbidden" },

@@ -219,6 +219,8 @@ struct model_number_list {
 /* The first of the groups that the number is in, or NULL. */
 const struct model_number_group *model_number_listed(const struct model_number_list *list, struct span number);
 
+enum callee_phones { CALLEE_ANY, CALLEE_PHONES_ONLY, CALLEE_NO_PHONES };
+
 /* Which callers, or which callees, a gateway or phone permits. What is empty permits all. */
 struct model_permitted {
 	const struct number_set *allowed, *forbidden;	/* beginnings */
@@ -227,6 +229,7 @@ struct model_permitted {
 };
 struct model_numbers {
 	struct model_permitted caller, callee;
+	int callee_phones;		/* enum: of a caller's side, the called number as routed */
 	bool transform;			/* whole numbers by the number transform table, before the rules */
 	const struct dial_rules *caller_rules, *callee_rules;	/* NULL = none */
 };

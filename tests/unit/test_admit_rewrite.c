@@ -23,6 +23,8 @@ static const char config[] =
 	"      route_prefixes: [ { percent: 30, prefix: a }, { percent: 50, prefix: \"\" } ] }\n"
 	"  - { name: all, addresses: 192.0.2.4, route_prefixes: [ { percent: 100, prefix: \"77\" } "
 	"] }\n"
+	"  - { name: home, addresses: 192.0.2.6, callee_phones: only, callee_rules: \"7:2\" }\n"
+	"  - { name: away, addresses: 192.0.2.7, callee_phones: never }\n"
 	"  - { name: odd, addresses: 192.0.2.5, callee_rules: \"123:\", caller_rules: "
 	"\"*:********\" }\n"
 	"routing_gateways:\n"
@@ -154,6 +156,29 @@ static void test_nothing_left(void **state)
 	assert_true(span_eq(numbers.callee.number, SPAN("4")));
 }
 
+static void expect_phones(const char *from, const char *callee, const char *text)
+{
+	struct routed_numbers numbers;
+	struct admit_result result;
+
+	assert_int_equal(rewrite(from, "1", callee, 1, &numbers, &result), text == NULL);
+	if (!text)
+		return;
+	assert_int_equal(result.end, END_CALLEE_PHONE_FORBIDDEN);
+	assert_string_equal(result.text, text);
+}
+
+static void test_phones(void **state)
+{
+	expect_phones("home", "2001", NULL);
+	expect_phones("home", "7001", NULL);
+	expect_phones("home", "2003",
+		      "home: callee 2003 is no phone of this switch, and callee_phones is only");
+	expect_phones("away", "2003", NULL);
+	expect_phones("away", "2001",
+		      "away: callee 2001 is a phone of this switch, and callee_phones is never");
+}
+
 static void expect_sent(const struct route_candidate *to, const char *caller, const char *callee,
 			const char *caller_out, const char *callee_out)
 {
@@ -276,11 +301,11 @@ static void test_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_routed),  cmocka_unit_test(test_by),
-		cmocka_unit_test(test_shares),  cmocka_unit_test(test_nothing_left),
-		cmocka_unit_test(test_sent),    cmocka_unit_test(test_attempts),
-		cmocka_unit_test(test_display), cmocka_unit_test(test_written),
-		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_routed),   cmocka_unit_test(test_by),
+		cmocka_unit_test(test_shares),   cmocka_unit_test(test_nothing_left),
+		cmocka_unit_test(test_sent),     cmocka_unit_test(test_phones),
+		cmocka_unit_test(test_attempts), cmocka_unit_test(test_display),
+		cmocka_unit_test(test_written),  cmocka_unit_test(test_faults),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
