@@ -52,6 +52,7 @@ struct process {
 	struct worker workers[WORKERS_MAX];
 	unsigned char digest_key[32];
 	struct suspensions *suspensions;
+	struct contacts *contacts;
 	atomic_bool draining;
 	uint64_t started_us;
 };
@@ -74,6 +75,14 @@ struct ask {
 	bool found;
 };
 bool worker_ask(struct worker *w, struct ask *ask);
+
+/* contacts.c */
+/* Bring back the registrations of before; workers are open and not yet started. */
+void contacts_restore(struct process *p);
+/* 0 or -errno. */
+int contacts_start(struct contacts **out, struct process *p);
+/* Writes what is yet to be written. Harmless for NULL. */
+void contacts_stop(struct contacts **contacts);
 
 /* control.c */
 void control_init(struct process *p);

@@ -214,12 +214,13 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 		return false;
 	if (workers_open(p, why, why_size))
 		return false;
+	contacts_restore(p);
 	control_init(p);
 	api.socket = p->boot.api_socket[0] ? p->boot.api_socket : NULL;
 	api.listen = p->boot.api_listen[0] && strcmp(p->boot.api_listen, "none") != 0
 			     ? p->boot.api_listen
 			     : NULL;
-	if (workers_start(p) || store_keep(p->store, p->hub)) {
+	if (workers_start(p) || store_keep(p->store, p->hub) || contacts_start(&p->contacts, p)) {
 		snprintf(why, why_size, "threads cannot be started");
 		return false;
 	}
@@ -239,6 +240,7 @@ static void close_all(struct process *p)
 
 	api_close(&p->api);
 	workers_stop(p, &restarted);
+	contacts_stop(&p->contacts);
 	if (p->journal && !journal_flush(p->journal, 10 * SEC))
 		log_warn("the database does not take records; they stay in the journal and follow "
 			 "at the next start");

@@ -201,8 +201,11 @@ static int dial_binding(struct sip_leg *leg, struct dial *d, const struct bindin
 	d->route = span_of(b->path);
 	leg->natted = b->natted;
 	write_contact_uri(d, b, &contact, &uri);
-	err = uri.failed ? -ENOMEM : dial_flow(leg, d, &flow, buf_span(&uri));
-	if (err == -EPIPE && !d->route.len) {
+	if (flow.proto != NET_UDP && !flow.conn) /* its connection was another process's */
+		err = -EPIPE;
+	else
+		err = uri.failed ? -ENOMEM : dial_flow(leg, d, &flow, buf_span(&uri));
+	if (err == -EPIPE && !uri.failed && !d->route.len) {
 		err = connect_anew(leg, &contact, &flow);
 		if (!err)
 			err = dial_flow(leg, d, &flow, buf_span(&uri));

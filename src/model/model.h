@@ -133,6 +133,7 @@ int registration_update(struct registration *r, int (*change)(void *arg, struct 
 void bindings_prune(struct bindings *all, uint64_t mono_us);
 /* For whoever keeps them on disk: true once after each change. */
 bool registration_take_changed(struct registration *r);
+void registration_set_changed(struct registration *r);
 
 /* ---- pools of caller numbers ------------------------------------------------------- */
 

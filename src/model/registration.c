@@ -141,6 +141,11 @@ bool registration_take_changed(struct registration *r)
 	       atomic_exchange_explicit(&r->changed, false, memory_order_acq_rel);
 }
 
+void registration_set_changed(struct registration *r)
+{
+	atomic_store_explicit(&r->changed, true, memory_order_release);
+}
+
 void bindings_prune(struct bindings *all, uint64_t mono_us)
 {
 	unsigned kept = 0;

@@ -8,8 +8,10 @@
  *   audit     who changed what when
  *   calls     one row a call; call ids grow with time, so the key is the order of lists
  *   attempts  one row an attempt
+ *   contacts  where registered phones and gateways can be reached
  *   search    (kind, value, call id) of what people search by. One index of short rows instead of a
- *             dozen over wide ones, and a number is found in any of its forms *   blacklist what operators put on the dynamic blacklist; until 0 = for good */
+ *             dozen over wide ones, and a number is found in any of its forms
+ *   blacklist what operators put on the dynamic blacklist; until 0 = for good */
 #include "store/store_int.h"
 
 #include <stdio.h>
@@ -30,6 +32,11 @@ static const char *const migrations[] = {
 	"CREATE TABLE blacklist(callee INTEGER NOT NULL, number TEXT NOT NULL, since INTEGER NOT "
 	"NULL, until INTEGER NOT NULL,"
 	" PRIMARY KEY(callee, number)) WITHOUT ROWID;",
+
+	"CREATE TABLE contacts(kind TEXT NOT NULL, name TEXT NOT NULL, contact TEXT NOT NULL,"
+	" path TEXT, transport TEXT, source TEXT, local TEXT, user_agent TEXT, call_id TEXT,"
+	" cseq INTEGER, q INTEGER, natted INTEGER, registered INTEGER, expires INTEGER,"
+	" PRIMARY KEY(kind, name, contact)) WITHOUT ROWID;",
 };
 _Static_assert(ARRAY_SIZE(migrations) == STORE_VERSION, "one migration a version");
 

@@ -19,6 +19,24 @@ void store_close(struct store **store);
 int store_load_model(struct store *store, struct model **model_out, char *why, size_t why_size);
 int store_save_model(struct store *store, const struct model *m, const char *who, char *why, size_t why_size);
 
+/* Contacts of registered devices. Texts are lent; "" = none. */
+struct store_contact {
+	const char *contact, *path, *transport, *source, *local, *user_agent, *call_id;
+	uint32_t cseq, q;
+	bool natted;
+	uint64_t registered_utc_us, expires_utc_us;
+};
+struct store_device {
+	const char *kind, *name;	/* "phone", "1001" */
+	unsigned n;			/* 0 = nothing is kept of it any more */
+	const struct store_contact *contact;
+};
+/* What is kept of each of these becomes this, all in one transaction. 0 or -errno. */
+int store_save_contacts(struct store *store, const struct store_device *devices, unsigned n);
+/* Each contact that has not expired, with its device (n 1), best first within it. Expired ones are removed. */
+int store_load_contacts(struct store *store, uint64_t utc_us, void (*found)(void *arg, const struct store_device *device),
+			void *arg);
+
 /* Journal sink: all in one transaction, idempotent by (call id, attempt). 0 or -errno. */
 int store_sink(void *store, struct cdr_entry *entries, unsigned n);
 

@@ -512,6 +512,64 @@ static void *read_lists(void *arg)
 }
 
 /* Pages are read while records arrive. */
+/* ---- contacts ----------------------------------------------------------------------------- */
+
+static void list_contact(void *arg, const struct store_device *d)
+{
+	const struct store_contact *c = d->contact;
+
+	assert_int_equal(d->n, 1);
+	buf_addf(arg, "%s %s %s %s %s %s %s %s %s %u %u %d %llu %llu\n", d->kind, d->name,
+		 c->contact, c->path, c->transport, c->source, c->local, c->user_agent, c->call_id,
+		 c->cseq, c->q, c->natted, (unsigned long long)c->registered_utc_us,
+		 (unsigned long long)c->expires_utc_us);
+}
+
+static const char *contacts(struct buf *out, uint64_t utc_us)
+{
+	buf_reset(out);
+	assert_int_equal(store_load_contacts(store, utc_us, list_contact, out), 0);
+	return buf_cstr(out);
+}
+
+static void test_contacts(void **state)
+{
+	struct store_contact two[] = {
+		{ "sip:a@x", "<sip:p;lr>", "UDP", "192.0.2.1:5060", "192.0.2.9:5060", "Phone 'x'",
+		  "id", 7, 300, true, 10, 200 },
+		{ "sip:b@x", "", "TCP", "[2001:db8::1]:5060", "[::1]:5060", "", "id2", 8, 900,
+		  false, 20, 100 },
+	};
+	struct store_device devices[] = { { "phone", "1001", 2, two },
+					  { "routing_gateway", "1001", 1, two + 1 } };
+	struct buf out = BUF_INIT(8192);
+
+	assert_string_equal(contacts(&out, 0), "");
+	assert_int_equal(store_save_contacts(store, devices, 2), 0);
+	/* best first; and again from the file */
+	store_close(&store);
+	assert_int_equal(store_open(&store, "sqlite:c.db", folder, why, sizeof(why)), 0);
+	assert_string_equal(
+		contacts(&out, 50),
+		"phone 1001 sip:b@x  TCP [2001:db8::1]:5060 [::1]:5060  id2 8 900 0 20 100\n"
+		"phone 1001 sip:a@x <sip:p;lr> UDP 192.0.2.1:5060 192.0.2.9:5060 Phone 'x' id 7 "
+		"300 1 10 200\n"
+		"routing_gateway 1001 sip:b@x  TCP [2001:db8::1]:5060 [::1]:5060  id2 8 900 0 20 "
+		"100\n");
+	/* what is not said any more goes, of that device alone */
+	devices[0].n = 1;
+	assert_int_equal(store_save_contacts(store, devices, 1), 0);
+	assert_null(strstr(contacts(&out, 50), "phone 1001 sip:b@x"));
+	assert_non_null(strstr(buf_cstr(&out), "routing_gateway 1001 sip:b@x"));
+	/* what has expired goes for good */
+	assert_null(strstr(contacts(&out, 100), "sip:b@x"));
+	assert_null(strstr(contacts(&out, 0), "sip:b@x"));
+	devices[0].n = 0;
+	assert_int_equal(store_save_contacts(store, devices, 1), 0);
+	assert_string_equal(contacts(&out, 0), "");
+	buf_free(&out);
+}
+
 static void test_readers_and_writer(void **state)
 {
 	atomic_bool stop = false;
@@ -569,6 +627,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_newer_version_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_urls, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_field, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_contacts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_readers_and_writer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_with_journal, setup, teardown),
 	};
