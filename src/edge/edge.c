@@ -59,6 +59,8 @@ void edge_refresh(struct edge *edge)
 		edge_outbound_sync(edge->outbounds);
 	if (edge->keepalive)
 		edge_keepalive_refresh(edge->keepalive);
+	if (edge->probes)
+		edge_probes_refresh(edge->probes);
 }
 
 int edge_open(struct edge **edge_out, const struct edge_config *config)
@@ -94,6 +96,8 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 		.arg = edge,
 	};
 	err = sip_stack_new(&edge->stack, &stack_config);
+	if (!err)
+		err = edge_probes_new(&edge->probes, edge);
 	if (!err && config->worker == 0)
 		err = edge_outbounds_new(&edge->outbounds, edge);
 	if (!err && config->worker == 0)
@@ -121,6 +125,7 @@ void edge_close(struct edge **edge)
 		return;
 	edge_keepalive_free(&(*edge)->keepalive);
 	edge_outbounds_free(&(*edge)->outbounds);
+	edge_probes_free(&(*edge)->probes);
 	sip_stack_free(&(*edge)->stack);
 	edge_sources_free(&(*edge)->sources);
 	edge_challenges_free(&(*edge)->challenges);

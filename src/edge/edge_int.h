@@ -13,6 +13,7 @@ struct challenges;
 struct sources;
 struct register_log;
 struct outbounds;
+struct probes;
 struct keepalive;
 
 struct edge {
@@ -23,6 +24,7 @@ struct edge {
 	uint64_t nonce_life_us;		/* what `digest` was made with */
 	struct challenges *challenges;	/* sent, not yet answered */
 	struct sources *sources;	/* refused; NULL: not kept */
+	struct probes *probes;		/* gateways asked by OPTIONS */
 	struct outbounds *outbounds;	/* our registrations at vendors: worker 0 alone */
 	struct keepalive *keepalive;	/* for devices behind a NAT: worker 0 alone */
 	struct register_log *register_log;	/* REGISTER requests remembered */
@@ -152,6 +154,11 @@ int edge_keepalive_new(struct keepalive **out, struct edge *edge);
 void edge_keepalive_free(struct keepalive **keepalive);
 /* The parameters may be others. */
 void edge_keepalive_refresh(struct keepalive *k);
+/* edge_probe.c. 0 or -ENOMEM. */
+int edge_probes_new(struct probes **out, struct edge *edge);
+void edge_probes_free(struct probes **probes);
+/* The host took another snapshot. */
+void edge_probes_refresh(struct probes *all);
 /* edge_outbound.c. 0 or -ENOMEM. */
 int edge_outbounds_new(struct outbounds **out, struct edge *edge);
 void edge_outbounds_free(struct outbounds **outbounds);

@@ -484,6 +484,13 @@ void sip_ctx_abandon(struct sip_ctx *ctx)
 		ctx_end(ctx);
 }
 
+void sip_ctx_drop(struct sip_ctx *ctx)
+{
+	assert(ctx->method != SIP_INVITE && ctx->method != SIP_CANCEL);
+	ctx->ops = NULL;
+	ctx_end(ctx);
+}
+
 /* ---- what comes in ---------------------------------------------------------------------- */
 
 static void ctx_tell(struct sip_ctx *ctx, const struct sip_msg *msg, const struct net_flow *flow)

@@ -136,6 +136,8 @@ void sip_ctx_write_via(struct sip_writer *w, const struct sip_ctx *ctx);
 int sip_ctx_send(struct sip_ctx *ctx, struct net_buf *msg, bool keep_udp);
 /* Forget the user: no more upcalls; a ctx not yet sent is gone, else the machine runs to its end (late 2xx are then counted as stray). */
 void sip_ctx_abandon(struct sip_ctx *ctx);
+/* End one that is no INVITE at once: nothing is repeated any more, and what comes is a stray. Not within its upcall. */
+void sip_ctx_drop(struct sip_ctx *ctx);
 /* Cancel an INVITE: CANCEL is sent now if a provisional has come, else when the first comes
  * (9.1); `reason` (may be NULL) becomes a Reason header. If no final comes within 64*T1 after
  * the CANCEL the transaction ends with on_failed(ETIMEDOUT). */

@@ -17,6 +17,7 @@ from flowlib.daemon import Daemon, new_folder  # noqa: E402
 
 NET = "127.%d.250" % (10 + os.getpid() % 200)
 SIPP_CALLER, SIPP_CALLED, PROXY, GONE = (NET + ".%d" % n for n in (10, 11, 12, 13))
+KILLED, STOPPED, STANDBY = NET + ".14", NET + ".15", NET + ".16"
 PHONE_A, PHONE_B = NET + ".20", NET + ".21"
 CONFIG = """
 version: 1
@@ -27,10 +28,13 @@ mapping_gateways:
 routing_gateways:
   - { name: called, address: "%s:5060", prefixes: [ "31" ], priority: 2 }
   - { name: gone, address: "%s:5060", prefixes: [ "3199" ], priority: 1 }
+  - { name: killed, address: "%s:5060", prefixes: [ "31881" ], invite_timeout: 1s }
+  - { name: stopped, address: "%s:5060", prefixes: [ "31882" ], invite_timeout: 1s }
+  - { name: standby, address: "%s:5060", prefixes: [ "3188" ] }
 phones:
   - { number: "1001", password: "first secret" }
   - { number: "1002", password: "other secret" }
-""" % (SIPP_CALLER, PROXY, SIPP_CALLED, GONE)
+""" % (SIPP_CALLER, PROXY, SIPP_CALLED, GONE, KILLED, STOPPED, STANDBY)
 
 
 def need(program):

@@ -33,6 +33,7 @@ class Actor:
         self.calls, self.call = {}, "1"
         self.secrets, self.versions = {}, {}
         self.ignored, self.orders = set(), []
+        self.options_answer = None
         self.problem, self.at = None, Statement([kind, name], None, None, 0)
         self.media_port = 20000 + 2 * options["index"]
         self.wire = None
@@ -103,6 +104,9 @@ class Actor:
             return
         self.seen[key] = 1
         self.inspect(message)
+        if message.method == "OPTIONS" and self.options_answer:
+            self.answer_options(message)
+            return
         with self.arrival:
             message.call = self.call_of(message)
             self.inbox.append(message)
@@ -117,6 +121,14 @@ class Actor:
             key = (message.branch, sip.tag(message.get("To")))
             if message.status and message.status >= 200 and key in dialog.acks:
                 self.put(dialog.acks[key])
+
+    def answer_options(self, message):
+        status, headers = self.options_answer
+        if status == "silence":
+            return
+        copied = [(name, value) for name in ("Via", "From", "Call-ID", "CSeq") for value in message.all(name)]
+        self.put(sip.compose("SIP/2.0 %s %s" % (status, sip.PHRASES.get(int(status), "Answer")),
+                             copied + [("To", message.get("To") + ";tag=" + sip.token())] + headers))
 
     def inspect(self, message):
         wrong = check.well_formed(message, self.proto.upper(), self.proto != "udp")
@@ -155,7 +167,7 @@ class Actor:
 
     def prepare(self):
         """Faults that a script begins with are in force before the first message of anybody."""
-        while self.script and self.script[0].head in ("drop", "duplicate", "delay", "corrupt", "ignore"):
+        while self.script and self.script[0].head in ("drop", "duplicate", "delay", "corrupt", "ignore", "options"):
             self.play([self.script.pop(0)])
 
     def play(self, script):
@@ -194,6 +206,10 @@ class Actor:
 
     def do_ignore(self, statement, words):
         self.ignored.update(words)
+
+    def do_options(self, statement, words):
+        """options STATUS|silence ["HEADER LINE"]: OPTIONS outside the script are answered so, or not at all"""
+        self.options_answer = words[0], [tuple(line.split(": ", 1)) for line in words[1:]]
 
     def do_hang_up_connection(self, statement, words):
         self.wire.hang_up()
