@@ -197,6 +197,7 @@ static void test_killed_anywhere(void **state)
 /* What the child has done, in memory that outlives it: how often journal_add has returned to each thread. */
 struct done {
 	_Atomic uint32_t adds[KILLS][THREADS];
+	atomic_bool open[KILLS];
 };
 static struct done *done;
 static unsigned run;
@@ -270,6 +271,7 @@ static void add_until_killed(void)
 	struct adder adders[THREADS];
 	struct journal *j = open_slow(NULL);
 
+	atomic_store(&done->open[run], true);
 	for (unsigned i = 0; j && i < THREADS; i++) {
 		adders[i] = (struct adder){ .journal = j, .number = i };
 		pthread_create(&adders[i].thread, NULL, add_steps, &adders[i]);
@@ -288,12 +290,15 @@ static void add_first(void)
 	journal_close(&j);
 }
 
+/* Every other run lives at least until its journal is open, however slow the disk is. */
 static void kill_soon(void)
 {
 	pid_t pid = fork();
 
 	if (pid == 0)
 		add_until_killed();
+	for (int i = 0; i < 5000 && run % 2 && !atomic_load(&done->open[run]); i++)
+		usleep(1000);
 	usleep(rng_below(40000));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
