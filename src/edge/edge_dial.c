@@ -79,6 +79,16 @@ static void write_request_uri(const struct dial *d, struct buf *out, enum net_pr
 		buf_add_str(out, proto == NET_TCP ? ";transport=tcp" : ";transport=tls");
 }
 
+/* A number of the gateway's group for who diverted the call. */
+static const char *diverted_as(const struct dial *d, const struct call_numbers *numbers)
+{
+	const struct model_number_group *group = d->gateway ? d->gateway->diversion_group : NULL;
+
+	if (!group || !numbers->diversions)
+		return NULL;
+	return number_set_at(group->numbers, rng_below(number_set_count(group->numbers))).p;
+}
+
 static struct edge_shown shown_to(const struct sip_leg *leg, const struct dial *d,
 				  const char *local)
 {
@@ -89,6 +99,7 @@ static struct edge_shown shown_to(const struct sip_leg *leg, const struct dial *
 				    .numbers = numbers,
 				    .caller = numbers->caller,
 				    .host = host ? host : local,
+				    .diverted = diverted_as(d, numbers),
 				    .vouched =
 					    numbers->identity || call_from(leg->base.call)->phone };
 }

@@ -366,21 +366,35 @@ static void write_privacy(const struct edge_shown *s, struct buf *out)
 	buf_add_str(out, "\r\n");
 }
 
+static void write_diversion(const struct edge_shown *s, struct span user, struct span params,
+			    struct buf *out)
+{
+	buf_addf(out, "Diversion: <sip:%.*s@%s>%s%.*s\r\n", SPAN_ARG(user), s->host,
+		 params.len ? ";" : "", SPAN_ARG(params));
+}
+
 /* Who diverted may want to stay unknown as well (RFC 5806 4, diversion-privacy). */
 static void write_diversions(const struct edge_shown *s, struct buf *out)
 {
 	struct span lines = span_of(s->numbers->diversions), line, user, params, wish;
+	char instead[3 * NUMBER_MAX];
 
 	if (s->sip->shown.diversion != SEND_PASS)
 		return;
+	if (s->diverted) { /* the newest one stands for all */
+		edge_escape_user(s->diverted, instead, sizeof(instead));
+		span_cut(lines, '\n', &line, &lines);
+		span_cut(line, ';', &user, &params);
+		write_diversion(s, span_of(instead), params, out);
+		return;
+	}
 	while (lines.len) {
 		span_cut(lines, '\n', &line, &lines);
 		span_cut(line, ';', &user, &params);
 		if (!s->sip->trust_identity && sip_param(params, "privacy", &wish) &&
 		    !span_ieq(wish, SPAN("off")))
 			continue;
-		buf_addf(out, "Diversion: <sip:%.*s@%s>%s%.*s\r\n", SPAN_ARG(user), s->host,
-			 params.len ? ";" : "", SPAN_ARG(params));
+		write_diversion(s, user, params, out);
 	}
 }
 

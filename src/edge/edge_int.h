@@ -90,6 +90,7 @@ struct edge_shown {
 	const struct model_sip *sip;	/* the side's */
 	const struct call_numbers *numbers;
 	const char *caller, *host;	/* the number; the host that it stands at, brackets included */
+	const char *diverted;		/* number that stands for who diverted the call; NULL = his own */
 	bool vouched;			/* the number is known to be the caller's */
 };
 /* He asked for privacy, and the side is not trusted with it. */

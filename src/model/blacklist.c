@@ -409,40 +409,47 @@ uint64_t blacklist_missed(const struct blacklist *b)
 	return atomic_load_explicit(&b->missed, memory_order_relaxed);
 }
 
-static bool gather(struct tally *t, uint64_t utc_us, struct buf *out)
+static void gather(const struct tally *t, uint64_t until_us, struct buf *out)
 {
 	struct blacklist_entry entry = { .rule = (enum blacklist_rule)atomic_load(&t->rule),
 					 .count = atomic_load(&t->count),
 					 .limit = atomic_load(&t->limit),
 					 .since_us = atomic_load(&t->since_us),
-					 .until_us = atomic_load(&t->until_us) };
+					 .until_us = until_us == FOR_EVER ? 0 : until_us };
 
-	if (entry.until_us <= utc_us)
-		return false;
-	if (entry.until_us == FOR_EVER)
-		entry.until_us = 0;
 	memcpy(entry.number, t->number, sizeof(entry.number));
 	buf_add(out, &entry, sizeof(entry));
-	return true;
+}
+
+/* A place that no number has is not written to: its page may not be there yet. */
+static bool is_used(const struct set *set)
+{
+	for (unsigned i = 0; i < WAYS; i++)
+		if (atomic_load_explicit(&set->ways[i].key, memory_order_relaxed))
+			return true;
+	return false;
+}
+
+static void copy_set(struct blacklist *b, struct set *set, uint64_t utc_us, struct buf *out)
+{
+	hold(set);
+	for (unsigned i = 0; i < WAYS; i++) {
+		struct tally *t = &set->ways[i];
+		uint64_t until = atomic_load(&t->until_us);
+
+		if (until > utc_us)
+			gather(t, until, out);
+		else
+			unlist(b, t);
+	}
+	let_go(set);
 }
 
 void blacklist_copy(struct blacklist *b, uint64_t utc_us, struct buf *out)
 {
-	unsigned left = atomic_load(&b->listed);
-
-	/* As few pages as there are entries in them: an empty table is not walked through. */
-	for (unsigned i = 0; i < SETS && left; i++) {
-		struct set *set = &b->sets[i];
-
-		hold(set);
-		for (unsigned j = 0; j < WAYS; j++) {
-			if (!gather(&set->ways[j], utc_us, out))
-				unlist(b, &set->ways[j]);
-			else if (left)
-				left--;
-		}
-		let_go(set);
-	}
+	for (unsigned i = 0; i < SETS; i++)
+		if (is_used(&b->sets[i]))
+			copy_set(b, &b->sets[i], utc_us, out);
 }
 
 /* ---- for people ---------------------------------------------------------------------------------- */

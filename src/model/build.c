@@ -385,6 +385,18 @@ static void check_mapping(struct build *b, unsigned i)
 	}
 }
 
+static void check_diversion(struct build *b, unsigned i)
+{
+	const struct model_number_group *group = b->m->routings[i].diversion_group;
+	char text[160];
+
+	if (!group || group->numbers)
+		return;
+	snprintf(text, sizeof(text), "diversion_group: the number group `%.63s` lists no numbers",
+		 group->name);
+	build_object_error(b, KIND_ROUTING, i, 0, text, "list whole numbers in it");
+}
+
 /* A digest user stands for one gateway or one phone. */
 static bool index_users(struct build *b)
 {
@@ -503,6 +515,8 @@ static bool place_and_check(struct build *b)
 	/* What is missing may be missing only because it was wrong, and has been complained of. */
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_mappings; i++)
 		check_mapping(b, i);
+	for (unsigned i = 0; b->n_errors == 0 && i < m->n_routings; i++)
+		check_diversion(b, i);
 	check_routings(b);
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_calendars; i++)
 		check_calendar(b, i);

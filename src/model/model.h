@@ -449,6 +449,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	struct model_numbers numbers;
 	const struct model_number_group *caller_pool;	/* callers are taken from here; NULL = none */
 	uint32_t caller_pool_reuse;	/* calls that may use one of them at once; 0 = any number */
+	const struct model_number_group *diversion_group;	/* stands for who diverted a call; NULL = nobody does */
 	bool options_check;
 	struct model_timeouts timeouts;
 	struct model_sip sip;

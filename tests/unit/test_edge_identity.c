@@ -196,13 +196,31 @@ static void test_written(void **state)
 	}
 }
 
+/* A number of ours stands for all who diverted. */
+static void test_diverted_as(void **state)
+{
+	static const struct call_numbers numbers = { .diversions = "5;reason=no-answer\n6\n" };
+	static const struct model_sip sip = { .shown = { .diversion = SEND_PASS } };
+	struct edge_shown shown = { .sip = &sip,
+				    .numbers = &numbers,
+				    .caller = "1",
+				    .host = "192.0.2.1",
+				    .diverted = "7 7" };
+	struct buf lines = BUF_INIT(4096);
+
+	edge_identity_write(&shown, &lines);
+	assert_string_equal(buf_cstr(&lines),
+			    "Diversion: <sip:7%207@192.0.2.1>;reason=no-answer\r\n");
+	buf_free(&lines);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_privacy), TEST(test_identities), TEST(test_diversions),
-		TEST(test_plain),   TEST(test_written),
+		TEST(test_plain),   TEST(test_written),    TEST(test_diverted_as),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
