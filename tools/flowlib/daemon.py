@@ -190,6 +190,15 @@ class Daemon:
                 return self.ask_json("cdr", "show", row["call_id"])
         return None
 
+    def lines_held(self):
+        """What has lines in use, as "gateway g1: 1": gateways, and all that a call of theirs takes."""
+        held = set()
+        for gateways in self.ask_json("gateway", "list").values():
+            for limit in (limit for gateway in gateways for limit in gateway["limits"]):
+                if limit["lines"]:
+                    held.add("%(of)s %(object)s: %(lines)d" % limit)
+        return held
+
     def live_call(self, call_ids):
         """Our id of the live call that has one of these Call-IDs in its description, or None."""
         for row in self.rows("call", "list"):

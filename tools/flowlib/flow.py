@@ -302,6 +302,18 @@ class Flow:
         if not self.complaints:
             for statement in self.checks:
                 records.check(self, statement)
+        if not self.complaints and self.daemon.process and not self.daemon.ending:
+            self.check_lines()
+
+    def check_lines(self):
+        """Calls that are over have given back their lines."""
+        until = time.time() + 3
+        held = self.daemon.lines_held()
+        while held and not self.daemon.rows("call", "list") and time.time() < until:
+            time.sleep(0.05)
+            held = self.daemon.lines_held()
+        if held and not self.daemon.rows("call", "list"):
+            self.complain("no call is up, but lines are in use: " + ", ".join(sorted(held)))
 
     def check_leftovers(self):
         from .expect import ignorable
