@@ -19,11 +19,25 @@ const struct param_info param_table[] = {
 };
 const size_t param_count = ARRAY_SIZE(param_table);
 
+/* "A|B": the sources name some parameters in two ways. */
+static bool is_vos_name(const char *names, struct span name)
+{
+	struct span rest = span_of(names), one;
+	bool more = rest.len != 0;
+
+	while (more) {
+		more = span_cut(rest, '|', &one, &rest);
+		if (span_ieq(name, one))
+			return true;
+	}
+	return false;
+}
+
 const struct param_info *param_find(struct span name)
 {
 	for (size_t i = 0; name.len && i < param_count; i++)
 		if (span_eq(name, span_of(param_table[i].name)) ||
-		    span_ieq(name, span_of(param_table[i].vos)))
+		    is_vos_name(param_table[i].vos, name))
 			return &param_table[i];
 	return NULL;
 }

@@ -72,6 +72,9 @@ bool route_may_go_on(const struct model *m, const struct route_candidate *candid
 		return false;
 	if (stops[outcome->end] == STOPS)
 		return false;
+	if (p->stop_after_registered_timeout && outcome->end == END_NO_RESPONSE &&
+	    candidate->gateway->reg.type == REGISTER_OUTBOUND)
+		return false;
 	own = &candidate->gateway->failover;
 	said = listed(p, own, outcome->status);
 	if (said == LISTED_STOP)

@@ -365,6 +365,25 @@ static void test_own_rules(void **state)
 	}
 }
 
+/* A vendor at which we register, and who then says nothing. */
+static void test_registered_timeout(void **state)
+{
+	static const struct route_outcome silence = { END_NO_RESPONSE, 0, -1, false, false, 1 };
+	static const struct route_outcome full = { END_PEER_CONGESTION, 503, -1, false, false, 1 };
+	struct model_routing gw = { .failover = { -1, -1, -1, NULL, NULL },
+				    .reg = { .type = REGISTER_OUTBOUND } };
+	struct route_candidate c = { .gateway = &gw };
+	struct fixture off = begin(STANDARD), on = begin(SET("stop_after_registered_timeout: on"));
+
+	assert_true(route_may_go_on(off.m, &c, &silence));
+	assert_false(route_may_go_on(on.m, &c, &silence));
+	assert_true(route_may_go_on(on.m, &c, &full));
+	gw.reg.type = REGISTER_STATIC;
+	assert_true(route_may_go_on(on.m, &c, &silence));
+	model_unref(&off.m);
+	model_unref(&on.m);
+}
+
 static void test_codes(void **state)
 {
 	assert_false(model_code_listed(NULL, 503));
@@ -403,7 +422,7 @@ int main(void)
 		cmocka_unit_test(test_phone), cmocka_unit_test(test_many),
 		cmocka_unit_test(test_go_on), cmocka_unit_test(test_own_rules),
 		cmocka_unit_test(test_codes), cmocka_unit_test(test_explain),
-		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_wait),  cmocka_unit_test(test_registered_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
