@@ -105,8 +105,8 @@ static void add_attempts(json_t *rows, const json_t *then, const json_t *route)
 		char what[32], attempt[160];
 
 		snprintf(what, sizeof(what), "attempt %zu", i + 1);
-		snprintf(attempt, sizeof(attempt), was ? "%.63s: %.80s" : "",
-			 text_at(was, "routing_gateway"), text_at(was, "end_code"));
+		snprintf(attempt, sizeof(attempt), "%.63s%s%.80s", text_at(was, "routing_gateway"),
+			 was ? ": " : "", text_at(was, "end_code"));
 		add_row(rows, what, attempt, gateway[0] ? gateway : text_at(is, "phone"));
 	}
 }
