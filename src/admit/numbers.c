@@ -20,6 +20,12 @@ static bool length_permitted(uint64_t lengths, size_t len)
 	return !lengths || (lengths >> (len < 63 ? len : 63) & 1);
 }
 
+static bool permits_all(const struct model_permitted *p)
+{
+	return !p->forbidden && !p->allowed && !p->lengths && !p->groups_forbidden.n &&
+	       !p->groups_allowed.n;
+}
+
 static struct reason check(const struct model_permitted *p, struct span number, bool callee)
 {
 	const struct model_number_group *group;
@@ -45,9 +51,13 @@ static struct reason check(const struct model_permitted *p, struct span number, 
 struct reason admit_numbers(const struct model_numbers *numbers, struct span caller,
 			    struct span callee)
 {
-	struct reason reason = check(&numbers->caller, caller, false);
+	struct reason reason = { .code = REASON_CHOSEN };
 
-	return reason.code == REASON_CHOSEN ? check(&numbers->callee, callee, true) : reason;
+	if (!permits_all(&numbers->caller))
+		reason = check(&numbers->caller, caller, false);
+	if (reason.code == REASON_CHOSEN && !permits_all(&numbers->callee))
+		reason = check(&numbers->callee, callee, true);
+	return reason;
 }
 
 /* The system's black and white lists. */

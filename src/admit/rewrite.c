@@ -3,20 +3,23 @@
  * transform, dial rules, route prefix. */
 #include "admit/admit_int.h"
 
-bool rewrite_by_rules(struct rewritten *out, const struct dial_rules *rules, uint64_t random)
+/* Through a buffer of its own: the number may lie in out->text. */
+static bool apply(struct rewritten *out, uint64_t random)
 {
 	char text[NUMBER_TEXT];
-	int len;
+	int len = dial_apply(out->rule, out->number, random, text);
 
-	out->rule = dial_find(rules, out->number);
-	if (!out->rule)
-		return true;
-	len = dial_apply(out->rule, out->number, random, text);
 	if (len < 0)
 		return false;
 	memcpy(out->text, text, (size_t)len + 1);
 	out->number = (struct span){ out->text, (size_t)len };
 	return true;
+}
+
+bool rewrite_by_rules(struct rewritten *out, const struct dial_rules *rules, uint64_t random)
+{
+	out->rule = rules ? dial_find(rules, out->number) : NULL;
+	return !out->rule || apply(out, random);
 }
 
 /* Of the percentages in a row the one that the number from 0 to 99 falls into. */

@@ -72,6 +72,7 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 	if (!edge)
 		return -ENOMEM;
 	edge->config = *config;
+	edge->chance = rng_u64();
 	edge_refresh(edge);
 	err = edge->digest ? edge_challenges_new(&edge->challenges, edge) : -ENOMEM;
 	if (!err)

@@ -29,6 +29,7 @@ struct edge {
 	struct keepalive *keepalive;	/* for devices behind a NAT: worker 0 alone */
 	struct register_log *register_log;	/* REGISTER requests remembered */
 	struct arena *scratch;		/* for one upcall */
+	uint64_t chance;		/* a row of random numbers: whom a call may be given by chance is no secret */
 };
 
 struct sip_leg {

@@ -211,7 +211,7 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
 	arrival.request.digest_claim = proof.claim;
 	arrival.request.digest_user = proof.proven ? proof.claim : SPAN_NONE;
 	arrival.request.node = edge->config.host->node;
-	arrival.request.random = rng_u64();
+	arrival.request.random = number_random(&edge->chance);
 	arrival.request.utc_us = edge->config.loop->utc_us;
 	arrival.request.mono_us = edge->config.loop->now_us;
 	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0)
