@@ -115,9 +115,14 @@ static void notify(const char *state)
 	close(fd);
 }
 
-static bool make_folder(const char *path, char *why, size_t why_size)
+/* Made anew it belongs to `owner`, if there is one. */
+static bool make_folder(const char *path, const struct passwd *owner, char *why, size_t why_size)
 {
-	if (mkdir(path, 0750) == 0 || errno == EEXIST)
+	bool made = mkdir(path, 0750) == 0;
+
+	if (!made && errno == EEXIST)
+		return true;
+	if (made && (!owner || chown(path, owner->pw_uid, owner->pw_gid) == 0))
 		return true;
 	snprintf(why, why_size, "[data] folder %s: cannot be made: %s", path, strerror(errno));
 	return false;
@@ -144,18 +149,28 @@ static void tune_malloc(unsigned workers)
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 }
 
+/* Whom root becomes; NULL: the process stays what it is. */
+static bool find_user(const struct boot *boot, const struct passwd **user_out, char *why,
+		      size_t why_size)
+{
+	*user_out = NULL;
+	if (!boot->user || geteuid() != 0)
+		return true;
+	*user_out = getpwnam(boot->user);
+	if (!*user_out)
+		snprintf(why, why_size, "[run] user = %s: no such user", boot->user);
+	return *user_out != NULL;
+}
+
 /* The ports are open: nothing needs root any more. */
 static bool drop_privileges(const struct boot *boot, char *why, size_t why_size)
 {
 	const struct passwd *user;
 
-	if (!boot->user || geteuid() != 0)
-		return true;
-	user = getpwnam(boot->user);
-	if (!user) {
-		snprintf(why, why_size, "[run] user = %s: no such user", boot->user);
+	if (!find_user(boot, &user, why, why_size))
 		return false;
-	}
+	if (!user)
+		return true;
 	if (initgroups(user->pw_name, user->pw_gid) || setgid(user->pw_gid) ||
 	    setuid(user->pw_uid)) {
 		snprintf(why, why_size, "[run] user = %s: %s", boot->user, strerror(errno));
@@ -176,8 +191,6 @@ static bool open_records(struct process *p, char *why, size_t why_size)
 	unsigned settled = 0;
 	struct model *m;
 
-	if (!make_folder(p->boot.data_folder, why, why_size))
-		return false;
 	if (store_open(&p->store, p->boot.store_url, p->boot.data_folder, why, why_size))
 		return false;
 	if (store_load_model(p->store, &m, why, why_size))
@@ -186,7 +199,7 @@ static bool open_records(struct process *p, char *why, size_t why_size)
 	if (store_load_blacklist(p->store, m->blacklist, clock_utc_us()))
 		log_error("the numbers that operators blacklisted cannot be read");
 	snprintf(folder, sizeof(folder), "%s/journal", p->boot.data_folder);
-	if (!make_folder(folder, why, why_size))
+	if (!make_folder(folder, NULL, why, why_size))
 		return false;
 	config.folder = folder;
 	config.arg = p->store;
@@ -197,6 +210,28 @@ static bool open_records(struct process *p, char *why, size_t why_size)
 			 "SWITCH_RESTARTED",
 			 settled);
 	return true;
+}
+
+/* Root still has ports to open, but what it makes on disk must be writable for the user that it becomes. */
+static bool open_records_as_user(struct process *p, char *why, size_t why_size)
+{
+	const struct passwd *user;
+	bool good;
+
+	if (!find_user(&p->boot, &user, why, why_size) ||
+	    !make_folder(p->boot.data_folder, user, why, why_size))
+		return false;
+	if (!user)
+		return open_records(p, why, why_size);
+	good = setegid(user->pw_gid) == 0 && seteuid(user->pw_uid) == 0;
+	if (!good)
+		snprintf(why, why_size, "[run] user = %s: %s", p->boot.user, strerror(errno));
+	good = good && open_records(p, why, why_size);
+	if (seteuid(0) || setegid(0)) {
+		snprintf(why, why_size, "root's rights do not come back: %s", strerror(errno));
+		return false;
+	}
+	return good;
 }
 
 static bool open_all(struct process *p, char *why, size_t why_size)
@@ -210,7 +245,7 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 		snprintf(why, why_size, "out of memory");
 		return false;
 	}
-	if (!open_records(p, why, why_size))
+	if (!open_records_as_user(p, why, why_size))
 		return false;
 	if (workers_open(p, why, why_size))
 		return false;
