@@ -128,8 +128,7 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 	if (d->route.len)
 		buf_addf(&extra, "Route: %.*s\r\n", SPAN_ARG(d->route));
 	edge_identity_write(&shown, &extra);
-	edge_headers_add(&extra, span_of(numbers->headers), leg->sip->pass_headers,
-			 leg->sip->shown.diversion == SEND_AUTO ? SPAN_NONE : SPAN("Diversion"));
+	edge_headers_add(&extra, span_of(numbers->headers), &shown);
 	dial.sdp = edge_write_sdp(leg, d->offer, &sdp);
 	dial.from = buf_span(&from);
 	dial.to = buf_span(&to);

@@ -61,8 +61,24 @@ struct span edge_headers_collect(struct arena *arena, const struct sip_msg *invi
 	return out;
 }
 
-void edge_headers_add(struct buf *out, struct span lines, const char *list, struct span but)
+/* What may tell who calls (RFC 3323 4.1 and 5.1, RFC 7044 10.1, the orig of RFC 8224): kept back with him. */
+static bool tells_caller(struct span name)
 {
+	static const char *const telling[] = { "Call-Info",   "History-Info", "Identity",
+					       "In-Reply-To", "Organization", "Referred-By",
+					       "Subject" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(telling); i++)
+		if (span_ieq(name, span_of(telling[i])))
+			return true;
+	return false;
+}
+
+void edge_headers_add(struct buf *out, struct span lines, const struct edge_shown *shown)
+{
+	const char *list = shown->sip->pass_headers;
+	bool hidden = edge_caller_is_hidden(shown);
+	bool diversion = shown->sip->shown.diversion == SEND_AUTO;
 	struct span line, name, value;
 
 	if (!list)
@@ -70,7 +86,8 @@ void edge_headers_add(struct buf *out, struct span lines, const char *list, stru
 	while (lines.len) {
 		span_cut(lines, '\n', &line, &lines);
 		span_cut(line, ':', &name, &value);
-		if (!model_header_listed(list, name) || span_ieq(name, but))
+		if (!model_header_listed(list, name) || (hidden && tells_caller(name)) ||
+		    (!diversion && span_ieq(name, SPAN("Diversion"))))
 			continue;
 		buf_add_span(out, line);
 		buf_add_char(out, '\n');

@@ -72,8 +72,6 @@ bool edge_restrict(const struct sip_leg *leg, struct media_desc *media);
 
 /* edge_headers.c: the caller's headers that may pass at all and that his side's list names, as lines in `arena`. */
 struct span edge_headers_collect(struct arena *arena, const struct sip_msg *invite, const char *list);
-/* Of such lines those that the other side's list names, but none called `but`. */
-void edge_headers_add(struct buf *out, struct span lines, const char *list, struct span but);
 
 /* Does a phone's Contact name another address than the one it is at? */
 bool edge_is_natted(struct span contact, const struct net_flow *flow);
@@ -99,6 +97,8 @@ bool edge_caller_is_hidden(const struct edge_shown *shown);
 void edge_from_write(const struct edge_shown *shown, struct buf *out);
 /* P-Asserted-Identity and the others, as lines. */
 void edge_identity_write(const struct edge_shown *shown, struct buf *out);
+/* edge_headers.c: of the lines of edge_headers_collect those that this side's list names and that may pass to it. */
+void edge_headers_add(struct buf *out, struct span lines, const struct edge_shown *shown);
 
 /* edge_dial.c */
 struct dial;
