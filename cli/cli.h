@@ -115,6 +115,7 @@ int run_config_export(struct cli *cli);
 int run_config_check(struct cli *cli);
 int run_gateway_list(struct cli *cli);
 int run_gateway_show(struct cli *cli);
+int run_gateway_test(struct cli *cli);
 int run_group_list(struct cli *cli);
 int run_phone_list(struct cli *cli);
 int run_account_list(struct cli *cli);

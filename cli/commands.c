@@ -86,6 +86,8 @@ const struct cli_command cli_commands[] = {
 	  "causeway gateway list --kind routing\ncauseway gateway list --search acme\n" },
 	{ "gateway show", "NAME", 1, 1, "everything about one gateway", NULL, run_gateway_show, "causeway gateway show acme-in\n" },
 	{ "group list", "", 0, 0, "gateway groups with their load", object_options, run_group_list, "causeway group list\n" },
+	{ "gateway test", "NAME", 1, 1, "names, ping, connection, certificate, OPTIONS of a routing gateway, and what they mean", NULL,
+	  run_gateway_test, "causeway gateway test a-1\ncauseway gateway test a-1 --json\n" },
 	{ "phone list", "", 0, 0, "phones with their load", object_options, run_phone_list, "causeway phone list --search 10\n" },
 	{ "account list", "", 0, 0, "accounts", object_options, run_account_list, "causeway account list\n" },
 	{ "registration list", "", 0, 0, "phones and gateways registered now", NULL, run_registration_list, "causeway registration list\n" },

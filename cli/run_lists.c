@@ -300,6 +300,43 @@ int run_group_list(struct cli *cli)
 			 cli_value(cli, "all"));
 }
 
+/* The sentence stands last, where one looks. */
+static void show_test(json_t *test)
+{
+	struct buf sentence = BUF_INIT(65536);
+	const char *text = json_string_value(json_object_get(test, "sentence"));
+
+	if (text)
+		show_clean(&sentence, text);
+	json_object_del(test, "sentence");
+	json_object_del(test, "alive");
+	json_object_set_new(test, "health",
+			    json_copy(json_object_get(json_object_get(test, "health"), "text")));
+	show_card(test, 0);
+	printf("\n%s\n", buf_cstr(&sentence));
+	buf_free(&sentence);
+}
+
+int run_gateway_test(struct cli *cli)
+{
+	struct reply reply;
+	struct url url;
+	bool alive;
+	int code;
+
+	url_start(&url, "/gateways");
+	url_add_segment(&url, cli->args[0]);
+	url_add_segment(&url, "test");
+	code = http_send(cli, "POST", &url, SPAN_NONE, &reply);
+	alive = json_is_true(json_object_get(reply.json, "alive"));
+	if (code == EXIT_DONE && cli->json)
+		show_json(&reply);
+	else if (code == EXIT_DONE)
+		show_test(reply.json);
+	reply_free(&reply);
+	return code == EXIT_DONE && !alive ? EXIT_REFUSED : code;
+}
+
 int run_phone_list(struct cli *cli)
 {
 	static const struct column columns[] = {

@@ -86,6 +86,7 @@ void api_close(struct api **api)
 	*api = NULL;
 	if (a->socket_path)
 		remove_socket(a); /* first: who comes now shall find nobody rather than a reset */
+	api_finish_tests(a);
 	if (a->unix_listener.mhd)
 		MHD_stop_daemon(a->unix_listener.mhd);
 	if (a->tcp_listener.mhd)

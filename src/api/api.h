@@ -34,6 +34,9 @@ struct api_switch {
 	void (*list_sources)(void *arg, const char *q, unsigned limit, struct buf *out);
 	/* Forget them, or those of one address (NULL = all): how many tables' entries went, or -EINVAL: no address. */
 	int (*clear_sources)(void *arg, const char *address);
+	/* Everything that can be seen of a routing gateway from here; takes up to ten seconds. False: there is none of
+	 * this name. */
+	bool (*test_gateway)(void *arg, const char *name, struct buf *out);
 	/* A new configuration was stored: swap it in. */
 	void (*apply_model)(void *arg, struct model *m);
 };

@@ -21,6 +21,7 @@ struct MHD_Daemon;
 #define API_BODY_CONFIG (64u << 20)
 #define API_OUT_MAX (256u << 20)
 #define API_UPLOADS_MAX 2		/* configurations being sent at the same time */
+#define API_TESTS_MAX 4			/* gateways being tested at the same time */
 #define API_UPLOAD_TIME (120 * SEC)
 
 /* ---- routes --------------------------------------------------------------------------- */
@@ -73,6 +74,7 @@ struct api_request {
 	bool local;			/* came over the Unix socket */
 	bool uploading;			/* counted in api->uploads */
 	bool too_large;
+	bool waiting;			/* suspended: another thread answers and resumes it */
 	char who[64];			/* for the audit: "cli:root" or "api" */
 
 	unsigned status;		/* of the reply; 200 */
@@ -122,6 +124,7 @@ struct api {
 	struct stat socket_stat;	/* of our own socket: another's is left alone at the end */
 	pthread_mutex_t config_lock;	/* one change of the configuration at a time */
 	atomic_int uploads;
+	atomic_int tests;		/* of gateways, under way */
 };
 
 /* A listening socket, or -errno with `why`. */
@@ -172,6 +175,11 @@ void api_get_blacklist(struct api_request *req);
 void api_put_blacklist(struct api_request *req);
 void api_delete_blacklist(struct api_request *req);
 void api_test_route(struct api_request *req);
+void api_test_gateway(struct api_request *req);
+/* 404 with the names nearest to it. */
+void api_fail_no_gateway(struct api_request *req, const struct model *m, const char *name);
+/* Wait for the tests under way: before the listeners stop. */
+void api_finish_tests(struct api *api);
 void api_test_call(struct api_request *req);
 
 #endif

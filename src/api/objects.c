@@ -129,7 +129,7 @@ void api_get_gateways(struct api_request *req)
 	model_unref(&m);
 }
 
-static void fail_no_gateway(struct api_request *req, const struct model *m, const char *name)
+void api_fail_no_gateway(struct api_request *req, const struct model *m, const char *name)
 {
 	struct near near;
 
@@ -171,7 +171,7 @@ void api_get_gateway(struct api_request *req)
 		}
 		api_json_close(&req->out, '}');
 	} else {
-		fail_no_gateway(req, m, name);
+		api_fail_no_gateway(req, m, name);
 	}
 	model_unref(&m);
 }

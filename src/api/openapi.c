@@ -107,6 +107,11 @@ static const struct {
 		    ",\"until\":" TIME ",\"failures_in_a_row\":" INTEGER ",\"text\":" STRING
 		    ",\"options\":{\"type\":\"object\",\"description\":\"sent, loss_percent and rtt_ms of the last 64, last.\"}"
 		    ",\"changes\":{\"type\":\"array\",\"items\":" REF("HealthChange") "}}}" },
+	{ "GatewayTest", "{\"type\":\"object\",\"required\":[\"gateway\",\"alive\",\"sentence\"],\"properties\":{\"gateway\":" STRING
+			 ",\"alive\":" BOOLEAN ",\"health\":" REF("Health") ",\"dns\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"
+			 ",\"peer\":" STRING ",\"transport\":" STRING ",\"local\":" STRING ",\"product\":" STRING
+			 ",\"options\":{\"type\":\"object\"},\"ping\":{\"type\":\"object\"},\"connect\":{\"type\":\"object\"}"
+			 ",\"certificate\":{\"type\":\"object\"},\"clock\":{\"type\":\"object\"},\"sentence\":" STRING "}}" },
 	{ "Reason", "{\"type\":\"object\",\"required\":[\"code\",\"text\"],\"properties\":{\"code\":" STRING ",\"object\":" STRING
 		    ",\"value\":" INTEGER ",\"limit\":" INTEGER ",\"text\":" STRING "}}" },
 	{ "RouteTest", "{\"type\":\"object\",\"required\":[\"from\",\"caller\",\"callee\",\"at\",\"admit\"],\"properties\":{"

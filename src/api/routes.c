@@ -124,6 +124,10 @@ const struct api_route api_routes[] = {
 	    gateway_list_params),
 	GET("/gateways/{name}", api_get_gateway, "getGateway", "The gateway or gateways of this name.", "Gateway", gateway_params),
 	GET("/gateway-groups", api_get_groups, "listGatewayGroups", "Gateway groups with their load.", "GroupList", object_list_params),
+	{ .method = "POST", .path = "/gateways/{name}/test", .handle = api_test_gateway, .operation = "testGateway",
+	  .summary = "What can be seen of a routing gateway from here: names, ping, connection, certificate, five OPTIONS, clock. "
+		     "Takes up to ten seconds; changes nothing.",
+	  .reply = "GatewayTest", .params = gateway_params },
 	GET("/phones", api_get_phones, "listPhones", "Phones with their load.", "PhoneList", object_list_params),
 	GET("/accounts", api_get_accounts, "listAccounts", "Accounts.", "AccountList", object_list_params),
 	GET("/calls", api_get_calls, "listCalls", "Live calls, newest first.", "CallList", call_list_params),

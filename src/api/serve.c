@@ -181,6 +181,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		return begin(arg, connection, url, method, state);
 	if (*size)
 		return gather(req, data, size);
+	if (req->waiting) /* resumed */
+		return send_reply(req);
 	if (req->too_large) {
 		snprintf(limit, sizeof(limit), "%zu bytes", req->body.max);
 		api_fail(req, 413, &(struct api_problem){ .field = "body", .limit = limit },
@@ -189,7 +191,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		req->type = req->route->reply_type ? req->route->reply_type : "application/json";
 		req->route->handle(req);
 	}
-	return send_reply(req);
+	return req->waiting ? MHD_YES : send_reply(req);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
@@ -223,10 +225,10 @@ struct MHD_Daemon *api_serve(struct api_listener *listener, int fd)
 {
 	/* poll: with epoll, version 0.9.75 misses the end of a connection that comes together with its last bytes. */
 	return MHD_start_daemon(
-		MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
-		listener, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
+		MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+		NULL, NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 }

@@ -389,6 +389,7 @@ void control_init(struct process *p)
 		.show_call = show_call,
 		.hangup_call = hangup_call,
 		.list_registrations = list_registrations,
+		.test_gateway = test_gateway,
 		.list_sources = list_sources,
 		.clear_sources = clear_sources,
 		.analyse_registrations = analyse_registrations,

@@ -84,6 +84,9 @@ int contacts_start(struct contacts **out, struct process *p);
 /* Writes what is yet to be written. Harmless for NULL. */
 void contacts_stop(struct contacts **contacts);
 
+/* gateway_test.c: for api_switch */
+bool test_gateway(void *arg, const char *name, struct buf *out);
+
 /* control.c */
 void control_init(struct process *p);
 

@@ -67,4 +67,30 @@ void edge_copy_register_events(const struct edge *edge, const char *user, struct
 void edge_write_register_analysis(const struct model *m, const char *user, struct buf *events, uint64_t utc_us,
 				  uint64_t mono_us, struct buf *out);
 
+/* ---- gateway test ------------------------------------------------------------------------------- */
+
+#define EDGE_TEST_ROUNDS 5
+#define EDGE_TEST_TIME (6 * SEC)	/* at most about so long */
+
+struct edge_test_round {
+	int status;			/* 0 = no response */
+	enum health_cause cause;	/* then */
+	uint64_t rtt_us;
+	char text[160];
+};
+/* What name servers and five OPTIONS say of a gateway. The asker owns it, and keeps the gateway's snapshot. */
+struct edge_test {
+	const struct model_routing *gateway;
+	void (*done)(struct edge_test *test);	/* on the worker's thread; the test is the asker's again */
+	struct buf dns;			/* elements of a JSON array; "" = no name to resolve */
+	unsigned n_rounds;		/* fewer than EDGE_TEST_ROUNDS when time ran out, 0 without memory */
+	struct edge_test_round round[EDGE_TEST_ROUNDS];
+	bool asked;			/* an address was found: the flow is of the one asked last */
+	struct net_flow flow;
+	char date[64], product[96];	/* Date and Server as received; "" = none */
+	uint64_t date_utc_us;		/* when that was */
+};
+/* On the worker's thread. */
+void edge_test_start(struct edge *edge, struct edge_test *test);
+
 #endif

@@ -125,7 +125,9 @@ static int send_to(struct ping *ping, const struct sip_target *target)
 /* `failed` is how the address before ended: that counts if there is no other. */
 static void try_next(struct ping *ping, struct ping_result *failed)
 {
-	while (ping->next < ping->targets.n) {
+	bool late = ping->deadline_us && ping->edge->config.loop->now_us >= ping->deadline_us;
+
+	while (!late && ping->next < ping->targets.n) {
 		int err = send_to(ping, &ping->targets.target[ping->next++]);
 
 		if (!err)

@@ -21,6 +21,7 @@ struct ping {
 	struct edge *edge;
 	const struct model_routing *gateway;	/* NULL = idle; the owner keeps its snapshot */
 	uint64_t timeout_us;		/* for each address */
+	uint64_t deadline_us;		/* no further address is asked then; 0 = none, the owner's */
 	uint64_t sent_us;
 	struct timer timer;
 	struct sip_resolve *resolve;

@@ -232,4 +232,28 @@ void net_dns_cancel(struct net_dns_query **query);
 /* For the fuzzer: reads one DNS answer of the given type from the wire. 0 or -EPROTO. */
 int net_dns_parse(struct net_dns_answer *out, enum net_rr type, struct span wire);
 
+/* ---- checks for people: they block, so never on a worker's thread ------------------------- */
+
+struct net_check {
+	int err;			/* 0, or what stopped it: ECONNREFUSED, ETIMEDOUT, EPROTO (TLS)... */
+	char error[160];
+	uint64_t connect_us, total_us;	/* until connected; with the handshake */
+	char version[16];		/* "TLSv1.3"; "" = no handshake */
+	bool has_certificate, trusted, name_matches;
+	char distrust[128];		/* why it is not trusted */
+	char subject[256], issuer[256];
+	int64_t valid_until;		/* seconds since 1970 */
+};
+/* Connect to `peer` (from `local`'s host, NULL = any) and, for TLS, shake hands as `name`'s client. A certificate that is
+ * wrong is reported, not refused. */
+void net_check_connect(struct net_check *out, const struct net_tls_files *files, enum net_proto proto,
+		       const union net_addr *peer, const union net_addr *local, const char *name, uint64_t timeout_us);
+struct net_ping {
+	int err;			/* EACCES, EPERM: this process may not ping; EHOSTUNREACH... */
+	unsigned sent, answered;
+	uint64_t sum_us;		/* of the answered ones */
+};
+void net_check_ping(struct net_ping *out, const union net_addr *peer, const union net_addr *local, unsigned times,
+		    uint64_t timeout_us);
+
 #endif

@@ -253,6 +253,8 @@ int stream_read(struct conn *c, char *text, size_t size);
 
 /* ---- tls.c ---- */
 int tls_open(struct net *net, char *why, size_t size);
+/* RFC 5922 7.2 */
+bool tls_cert_is_for(X509 *cert, const char *name);
 void tls_close(struct net *net);
 int tls_attach(struct conn *c);
 /* 0 done, -EAGAIN, or -EPROTO with text. */

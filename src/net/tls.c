@@ -89,7 +89,7 @@ static bool some_uri_names(X509 *cert, const char *name)
 	return found;
 }
 
-static bool cert_is_for(X509 *cert, const char *name)
+bool tls_cert_is_for(X509 *cert, const char *name)
 {
 	if (is_literal(name))
 		return X509_check_ip_asc(cert, name, 0) == 1;
@@ -105,7 +105,7 @@ static int check_name(struct conn *c, char *text, size_t size)
 	if (!c->outgoing || !c->name || !c->net->config->tls.ca)
 		return 0;
 	cert = SSL_get0_peer_certificate(c->ssl);
-	good = cert && cert_is_for(cert, c->name);
+	good = cert && tls_cert_is_for(cert, c->name);
 	if (!good)
 		snprintf(text, size, "TLS: the certificate is not for %.100s", c->name);
 	return good ? 0 : -EPROTO;

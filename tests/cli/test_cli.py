@@ -83,6 +83,7 @@ def run(*words, sock=None, code=0, stdin=None, **env):
     (["route", "test", "--from", "acme-in", "--callee", "8801712345678"], r"admitted from acme-in, account acme[\s\S]*\nrouted as callee 8801712345678[\s\S]*\na-1 +127\.0\.0\.3:5060 +8801712345678 +3 "),
     (["route", "test", "--from", "acme-in", "--callee", "8801712345678"], r"^LIMITS FOR [\s\S]*^acme-in +gateway +acme-in +0 of 100 in use[\s\S]*^a-1 +group +eu +0 of 20 in use"),
     (["group", "list"], r"^eu +0/20 "),
+    (["gateway", "test", "a-1"], r"^health +up[\s\S]*\n\na-1 answers in 12 ms$"),
     (["gateway", "show", "a-1"], r"object +eu\n +lines +0\n +line limit +20$"),
     (["route", "test", "--from", "acme-in", "--callee", "8801712345678"], r"\nordered by protect, prefix, priority, usage, name\n"),
     (["route", "test", "--call", BAD], r"at +2025-11-22 09:27:40 CET .*\nfrom +acme-in +acme-in\n[\s\S]*attempt 1 +a-1: NO_ANSWER +a-1\nattempt 2 +b-1\noutcome +NO_ANSWER +goes out, 2 to try\na-1 +chosen\nb-1 +kept for when"),
@@ -99,7 +100,7 @@ def test_readable(server, words, wanted):
 
 
 @pytest.mark.parametrize("words", [
-    "status", "gateway list", "gateway show acme-in", "phone list", "account list", "registration list", "source list", "source clear", "call list",
+    "status", "gateway list", "gateway show acme-in", "gateway test a-1", "phone list", "account list", "registration list", "source list", "source clear", "call list",
     f"call show {LIVE}", f"call hangup {LIVE}", "cdr list", f"cdr show {GOOD}", "parameter list", "audit list", "openapi",
     "route test --from acme-in --callee 88017",
 ])

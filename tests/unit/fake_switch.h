@@ -24,6 +24,8 @@ struct fake_switch {
 	uint64_t hung_up;
 	char who[64];
 	unsigned applied;
+	atomic_int testing;		/* gateways being tested: each test lasts while `held` */
+	atomic_bool held;
 	struct api_switch sw;
 };
 
@@ -137,6 +139,19 @@ static void fake_apply(void *arg, struct model *m)
 	model_hub_swap(fake->hub, m);
 }
 
+static bool fake_test_gateway(void *arg, const char *name, struct buf *out)
+{
+	struct fake_switch *fake = arg;
+
+	atomic_fetch_add(&fake->testing, 1);
+	while (atomic_load(&fake->held))
+		usleep(1000);
+	buf_addf(out, "{\"gateway\":\"%s\",\"alive\":true,\"health\":{\"state\":\"up\",\"text\":\"up\"},\"dns\":[],"
+		 "\"options\":{\"sent\":5,\"answered\":5},\"sentence\":\"%s answers in 12 ms\"}", name, name);
+	atomic_fetch_sub(&fake->testing, 1);
+	return true;
+}
+
 static const char fake_yaml[] =
 	"version: 1\n"
 	"parameters: { ringing_timeout: 90s }\n"
@@ -207,7 +222,8 @@ static void fake_open(struct fake_switch *fake)
 		.show_call = fake_show_call, .hangup_call = fake_hangup_call, .list_registrations = fake_list_registrations,
 		.analyse_registrations = fake_analyse,
 		.list_suspensions = fake_list_suspensions, .lift_suspensions = fake_lift_suspensions,
-		.list_sources = fake_list_sources, .clear_sources = fake_clear_sources, .apply_model = fake_apply,
+		.list_sources = fake_list_sources, .clear_sources = fake_clear_sources,
+		.test_gateway = fake_test_gateway, .apply_model = fake_apply,
 	};
 }
 

@@ -416,6 +416,40 @@ static void test_hangup(void **state)
 	assert_string_equal(fake.who, "api");
 }
 
+/* Four tests that last do not keep anybody else waiting; a fifth is refused. */
+static void test_gateway_tests(void **state)
+{
+	static const char request[] =
+		"POST /api/v1/gateways/a-1/test HTTP/1.1\r\nHost: localhost\r\n"
+		"Connection: close\r\n\r\n";
+	int fds[4];
+
+	assert_int_equal(ask("POST", "/api/v1/gateways/a-2/test"), 404);
+	assert_has("a-1"); /* the nearest */
+	assert_int_equal(ask("POST", "/api/v1/gateways/acme-in/test"), 409);
+	assert_int_equal(ask("GET", "/api/v1/gateways/a-1/test"), 405);
+	atomic_store(&fake.held, true);
+	for (int i = 0; i < 4; i++) {
+		fds[i] = dial();
+		put(fds[i], request, sizeof(request) - 1);
+	}
+	while (atomic_load(&fake.testing) < 4)
+		usleep(1000);
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(ask("GET", "/api/v1/status"), 200);
+	assert_int_equal(ask("POST", "/api/v1/gateways/a-1/test"), 503);
+	assert_has("4 gateways are being tested already");
+	close(fds[0]); /* one asker loses patience */
+	atomic_store(&fake.held, false);
+	for (int i = 1; i < 4; i++) {
+		assert_int_equal(finish(fds[i]), 200);
+		assert_has("a-1 answers in 12 ms");
+	}
+	while (atomic_load(&fake.testing))
+		usleep(1000);
+	assert_int_equal(ask("POST", "/api/v1/gateways/a-1/test"), 200);
+}
+
 /* ---- hostile clients -------------------------------------------------------------------------------------- */
 
 static void test_large_bodies(void **state)
@@ -662,13 +696,14 @@ static void test_listen_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),      cmocka_unit_test(test_times),
-		cmocka_unit_test(test_config_read),   cmocka_unit_test(test_config_errors),
-		cmocka_unit_test(test_config_change), cmocka_unit_test(test_hangup),
-		cmocka_unit_test(test_large_bodies),  cmocka_unit_test(test_large_head),
-		cmocka_unit_test(test_slow_clients),  cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_foreign_pages), cmocka_unit_test(test_openapi),
-		cmocka_unit_test(test_sockets),       cmocka_unit_test(test_listen_refusals),
+		cmocka_unit_test(test_requests),        cmocka_unit_test(test_times),
+		cmocka_unit_test(test_config_read),     cmocka_unit_test(test_config_errors),
+		cmocka_unit_test(test_config_change),   cmocka_unit_test(test_hangup),
+		cmocka_unit_test(test_gateway_tests),   cmocka_unit_test(test_large_bodies),
+		cmocka_unit_test(test_large_head),      cmocka_unit_test(test_slow_clients),
+		cmocka_unit_test(test_garbage),         cmocka_unit_test(test_foreign_pages),
+		cmocka_unit_test(test_openapi),         cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_listen_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
