@@ -113,7 +113,7 @@ static const struct {
 			 ",\"options\":{\"type\":\"object\"},\"ping\":{\"type\":\"object\"},\"connect\":{\"type\":\"object\"}"
 			 ",\"certificate\":{\"type\":\"object\"},\"clock\":{\"type\":\"object\"},\"sentence\":" STRING "}}" },
 	{ "Reason", "{\"type\":\"object\",\"required\":[\"code\",\"text\"],\"properties\":{\"code\":" STRING ",\"object\":" STRING
-		    ",\"value\":" INTEGER ",\"limit\":" INTEGER ",\"text\":" STRING "}}" },
+		    ",\"value\":" INTEGER ",\"limit\":" INTEGER ",\"detail\":" STRING ",\"wait_s\":" INTEGER ",\"text\":" STRING "}}" },
 	{ "RouteTest", "{\"type\":\"object\",\"required\":[\"from\",\"caller\",\"callee\",\"at\",\"admit\"],\"properties\":{"
 		       "\"from\":" STRING ",\"caller\":" STRING ",\"callee\":" STRING ",\"at\":{\"type\":\"string\",\"format\":\"date-time\"}"
 		       ",\"config_version\":" INTEGER

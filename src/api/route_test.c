@@ -96,6 +96,9 @@ static void write_reasons(struct buf *out, const struct reasons *why)
 		api_json_text(out, "object", reason->object);
 		api_json_number(out, "value", reason->value);
 		api_json_number(out, "limit", reason->limit);
+		api_json_text(out, "detail", reason->detail);
+		if (reason->wait_s)
+			api_json_number(out, "wait_s", reason->wait_s);
 		api_json_text(out, "text", reason_text(reason, text, sizeof(text)));
 		api_json_close(out, '}');
 	}
