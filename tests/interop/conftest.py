@@ -18,7 +18,7 @@ from flowlib.daemon import Daemon, new_folder  # noqa: E402
 NET = "127.%d.250" % (10 + os.getpid() % 200)
 SIPP_CALLER, SIPP_CALLED, PROXY, GONE = (NET + ".%d" % n for n in (10, 11, 12, 13))
 KILLED, STOPPED, STANDBY = NET + ".14", NET + ".15", NET + ".16"
-PHONE_A, PHONE_B = NET + ".20", NET + ".21"
+PHONE_A, PHONE_B, PHONE_C, PHONE_D = (NET + ".%d" % n for n in range(20, 24))
 CONFIG = """
 version: 1
 parameters: { drain_timeout: 5s, sip_t1: 200ms, reply_unauthorized: on }
@@ -34,6 +34,7 @@ routing_gateways:
 phones:
   - { number: "1001", password: "first secret" }
   - { number: "1002", password: "other secret" }
+  - { number: "1003", password: "third secret", max_contacts: 2 }
 """ % (SIPP_CALLER, PROXY, SIPP_CALLED, GONE, KILLED, STOPPED, STANDBY)
 
 

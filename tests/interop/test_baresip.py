@@ -107,3 +107,28 @@ def test_phone_holds_phone(switch, phones):
     assert len(switch.rows("call", "list")) == 1
     a.command("hangup")
     b.await_event("CALL_CLOSED")
+
+
+def test_second_device_of_a_number(switch, programs, tmp_path, phones):
+    """Two devices register as one number; the newer one has gone without a word, so the call goes on to the other."""
+    c = Phone(programs, tmp_path / "c", conftest.PHONE_C, "1003", "third secret", switch, "auto")
+    await_contacts(switch, c, 1)
+    d = Phone(programs, tmp_path / "d", conftest.PHONE_D, "1003", "third secret", switch, "auto")
+    await_contacts(switch, d, 2)
+    d.process.kill()
+    d.process.wait()
+    a, _ = phones
+    a.command("dial", "sip:1003@%s:5060" % switch.host)
+    a.await_event("CALL_ESTABLISHED")
+    c.await_event("CALL_ESTABLISHED")
+    a.command("hangup")
+    c.await_event("CALL_CLOSED")
+    found = switch.records(1, callee_in="1003")
+    assert found and found[0]["end_code"] == "NORMAL" and str(found[0]["attempts"]) == "1"
+
+
+def await_contacts(switch, phone, count):
+    end = time.time() + 10
+    while len([r for r in switch.ask_json("registration", "list")["registrations"] if r["name"] == "1003"]) != count:
+        assert time.time() < end, phone.said()
+        time.sleep(0.1)
