@@ -85,6 +85,7 @@ bool admit_rewrite(const struct model *m, const struct call_request *req, struct
 	const struct model_mapping *gw = out->mapping;
 	const struct model_numbers *by = gw ? &gw->numbers : &out->phone->numbers;
 	struct rewritten *caller = &numbers->caller, *callee = &numbers->callee;
+	struct model_rules rules = model_rules(by, model_zone(m, out->account), req->utc_us);
 
 	caller->number = req->caller;
 	callee->number = req->callee;
@@ -95,9 +96,9 @@ bool admit_rewrite(const struct model *m, const struct call_request *req, struct
 	caller->share = callee->share = NULL;
 	caller->pool = callee->pool = NULL;
 	caller->display = callee->display = NULL;
-	if (!rewrite_by_rules(caller, by->caller_rules, req->random))
+	if (!rewrite_by_rules(caller, rules.caller, req->random))
 		return refuse(out, why, REASON_CALLER_REWRITE, caller);
-	if (!rewrite_by_rules(callee, by->callee_rules, req->random) || !callee->number.len)
+	if (!rewrite_by_rules(callee, rules.callee, req->random) || !callee->number.len)
 		return refuse(out, why, REASON_CALLEE_REWRITE, callee);
 	callee->share = gw && gw->n_shares ? choose_share(gw, req->random) : NULL;
 	if (callee->share && !put_before(callee, span_of(callee->share->prefix)))

@@ -257,7 +257,8 @@ static bool attempt_numbers(struct call *call, const struct route_candidate *can
 {
 	struct call_request req = { .caller = span_of(call->caller),
 				    .callee = span_of(call->callee),
-				    .random = call->random };
+				    .random = call->random,
+				    .utc_us = call->host->loop->utc_us };
 	struct sent_numbers sent;
 	struct reason why;
 	char text[256];

@@ -229,7 +229,15 @@ static const struct model_field_info number_group_fields[] = {
 	  .most = 2, .help = "Called numbers, after the rules, may be any, phones of this switch only, or never such phones." }
 #define NUMBER_FIELDS(owner, when) \
 	PERMITTED_FIELDS(owner, caller, "caller", "caller"), PERMITTED_FIELDS(owner, callee, "callee", "called"), \
-	RULE_FIELDS(owner, numbers.caller_rules, numbers.callee_rules, when)
+	RULE_FIELDS(owner, numbers.caller_rules, numbers.callee_rules, when), \
+	{ .name = "scheduled_rules", .type = FIELD_OBJECTS, .of = KIND_RULE_WINDOW, .offset = AT(owner, numbers.scheduled), \
+	  .count = AT(owner, numbers.n_scheduled), \
+	  .help = "Dial rules at certain times: the first whose window is open replaces caller_rules, callee_rules or both." }
+
+static const struct model_field_info rule_window_fields[] = {
+	WINDOW_FIELDS(model_rule_window, when),
+	RULE_FIELDS(model_rule_window, caller_rules, callee_rules, "while the window is open"),
+};
 
 static const struct model_field_info transform_fields[] = {
 	{ .name = "number", .type = FIELD_NUMBER, .offset = AT(model_transform, number), .required = true, .least = 1,
@@ -437,6 +445,8 @@ const struct kind_info kinds[KINDS_ALL] = {
 	[KIND_RATE] = { "rate", NULL, sizeof(struct model_rate), rate_fields, ARRAY_SIZE(rate_fields), 0, 0, NO_LOAD },
 	[KIND_PREFIX_WINDOW] = { "prefix_window", NULL, sizeof(struct model_prefix_window), prefix_window_fields,
 				 ARRAY_SIZE(prefix_window_fields), 0, 0, NO_LOAD },
+	[KIND_RULE_WINDOW] = { "rule_window", NULL, sizeof(struct model_rule_window), rule_window_fields,
+			       ARRAY_SIZE(rule_window_fields), 0, 0, NO_LOAD },
 	[KIND_PRIORITY_WINDOW] = { "priority_window", NULL, sizeof(struct model_priority_window), priority_window_fields,
 				   ARRAY_SIZE(priority_window_fields), 0, 0, NO_LOAD },
 	[KIND_SHARE] = { "route_prefix", NULL, sizeof(struct model_share), share_fields, ARRAY_SIZE(share_fields), 0, 0,
@@ -509,6 +519,7 @@ static const struct {
 	{ "rewriteRulesOutCaller", "caller_rules" }, { "rewriteRulesOutCallee", "callee_rules" },
 	{ "rewriteRulesInCaller", "caller_rules" }, { "rewriteRulesInCallee", "callee_rules" },
 	{ "rewriteRulesInCallerUseE164Group", "caller_pool" }, { "rewriteRulesInCallerUseE164GroupLine", "caller_pool_reuse" },
+	{ "scheduledrewriterulesin", "scheduled_rules" }, { "scheduledrewriterulesout", "scheduled_rules" },
 	{ "calleeE164Restrict", "callee_phones" }, { "groupE164Change", "transform_numbers" }, { "proportionCalleePrefixs", "route_prefixes" },
 	{ "proportion", "percent" },	   { "addPrefix", "prefix" },
 	{ "calloutCallerPrefixes", "callers_forbidden" }, { "calloutCalleePrefixes", "callees_forbidden" },

@@ -233,7 +233,18 @@ struct model_numbers {
 	int callee_phones;		/* enum: of a caller's side, the called number as routed */
 	bool transform;			/* whole numbers by the number transform table, before the rules */
 	const struct dial_rules *caller_rules, *callee_rules;	/* NULL = none */
+	unsigned n_scheduled;
+	struct model_rule_window *scheduled;	/* the first that is open replaces those of the two that it has */
 };
+struct model_rule_window {
+	struct model_window when;
+	const struct dial_rules *caller_rules, *callee_rules;
+};
+struct model_rules {
+	const struct dial_rules *caller, *callee;
+};
+/* The dial rules in force at that moment. */
+struct model_rules model_rules(const struct model_numbers *numbers, const struct zone *zone, uint64_t utc_us);
 
 /* Whole numbers that stand for one another: one of ours, the caller by which a mapping gateway knows it, the callee by
  * which a routing gateway does. */

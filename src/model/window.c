@@ -58,6 +58,25 @@ int model_line_limit(const struct model_limits *limits, const struct zone *zone,
 	return limits->line_limit;
 }
 
+struct model_rules model_rules(const struct model_numbers *numbers, const struct zone *zone,
+			       uint64_t utc_us)
+{
+	struct model_rules rules = { numbers->caller_rules, numbers->callee_rules };
+
+	for (unsigned i = 0; i < numbers->n_scheduled; i++) {
+		const struct model_rule_window *window = &numbers->scheduled[i];
+
+		if (!model_window_holds(&window->when, zone, utc_us))
+			continue;
+		if (window->caller_rules)
+			rules.caller = window->caller_rules;
+		if (window->callee_rules)
+			rules.callee = window->callee_rules;
+		break;
+	}
+	return rules;
+}
+
 int model_priority(const struct model *m, const struct model_routing *gw, uint64_t utc_us)
 {
 	const struct zone *zone = model_zone(m, gw->account);

@@ -34,8 +34,19 @@ static bool from_pool(const struct model *m, const struct model_routing *gw, uin
 	return true;
 }
 
+static struct model_rules rules_of(const struct model *m, const struct route_candidate *candidate,
+				   uint64_t utc_us)
+{
+	const struct model_routing *gw = candidate->gateway;
+
+	if (gw)
+		return model_rules(&gw->numbers, model_zone(m, gw->account), utc_us);
+	return (struct model_rules){ candidate->phone->to_caller_rules,
+				     candidate->phone->to_callee_rules };
+}
+
 static bool callee_to(const struct model *m, const struct route_candidate *candidate,
-		      uint64_t random, struct rewritten *callee)
+		      const struct dial_rules *rules, uint64_t random, struct rewritten *callee)
 {
 	const struct model_routing *gw = candidate->gateway;
 	const struct model_transform *row =
@@ -45,10 +56,7 @@ static bool callee_to(const struct model *m, const struct route_candidate *candi
 		callee->number = span_of(row->routing_callee);
 		callee->transform = row;
 	}
-	return rewrite_by_rules(callee,
-				gw ? gw->numbers.callee_rules : candidate->phone->to_callee_rules,
-				random) &&
-	       callee->number.len;
+	return rewrite_by_rules(callee, rules, random) && callee->number.len;
 }
 
 static void begin(struct rewritten *out, struct span number)
@@ -77,6 +85,7 @@ bool route_numbers(const struct model *m, const struct route_candidate *candidat
 		   unsigned attempt, bool take, struct sent_numbers *out, struct reason *why)
 {
 	const struct model_routing *gw = candidate->gateway;
+	struct model_rules rules = rules_of(m, candidate, req->utc_us);
 	uint64_t random = req->random + attempt;
 
 	random = number_random(&random);
@@ -84,13 +93,11 @@ bool route_numbers(const struct model *m, const struct route_candidate *candidat
 	begin(&out->caller, req->caller);
 	show_display(&out->caller, candidate, from->phone);
 	begin(&out->callee, req->callee);
-	if (!callee_to(m, candidate, random, &out->callee))
+	if (!callee_to(m, candidate, rules.callee, random, &out->callee))
 		return failed(why, REASON_CALLEE_REWRITE, candidate, &out->callee);
 	if (gw && gw->caller_pool)
 		return from_pool(m, gw, random, take, out, why);
-	return rewrite_by_rules(&out->caller,
-				gw ? gw->numbers.caller_rules : candidate->phone->to_caller_rules,
-				random) ||
+	return rewrite_by_rules(&out->caller, rules.caller, random) ||
 	       failed(why, REASON_CALLER_REWRITE, candidate, &out->caller);
 }
 

@@ -10,6 +10,7 @@ static const struct admit_result nobody;
 
 static const char config[] =
 	"version: 1\n"
+	"parameters: { time_zone: UTC }\n"
 	"number_transforms:\n"
 	"  - { number: \"1001\", mapping_caller: \"8001\", routing_callee: \"4930555\" }\n"
 	"  - { number: \"1002\", mapping_caller: \"8002\" }\n"
@@ -25,9 +26,16 @@ static const char config[] =
 	"] }\n"
 	"  - { name: home, addresses: 192.0.2.6, callee_phones: only, callee_rules: \"7:2\" }\n"
 	"  - { name: away, addresses: 192.0.2.7, callee_phones: never }\n"
+	"  - { name: night, addresses: 192.0.2.8, callee_rules: \"0:49\", caller_rules: \"*:9*\", "
+	"scheduled_rules: [\n"
+	"      { days: sun, callee_rules: \"0:1\" }, { from: \"20:00\", to: \"06:00\", "
+	"callee_rules: \"0:2\",\n"
+	"        caller_rules: \"*:8*\" } ] }\n"
 	"  - { name: odd, addresses: 192.0.2.5, callee_rules: \"123:\", caller_rules: "
 	"\"*:********\" }\n"
 	"routing_gateways:\n"
+	"  - { name: evening, address: h, caller_rules: \"*:1*\", scheduled_rules: [ { from: "
+	"\"18:00\", caller_rules: \"*:2*\" } ] }\n"
 	"  - { name: own, address: h, phone_display: false }\n"
 	"  - { name: shows, address: h, caller_rules: \"4930:0\" }\n"
 	"  - { name: out, address: h, caller_rules: \"*:a*;b*;c*\", callee_rules: \"49:0\", "
@@ -154,6 +162,44 @@ static void test_nothing_left(void **state)
 	assert_true(rewrite("odd", "", "1234", 1, &numbers,
 			    &result)); /* a caller may be without number */
 	assert_true(span_eq(numbers.callee.number, SPAN("4")));
+}
+
+/* Day 4 after the epoch was a Monday. */
+static uint64_t at(unsigned day, unsigned hour)
+{
+	return (day * 86400ull + hour * 3600ull) * SEC;
+}
+
+static void test_windows(void **state)
+{
+	static const struct {
+		unsigned day, hour;
+		const char *caller, *callee;
+	} cases[] = {
+		{ 4, 12, "91", "4930" }, { 4, 21, "81", "230" },
+		{ 5, 5, "81", "230" },   { 3, 12, "91", "130" }, /* the rest stays as it is */
+		{ 3, 21, "91", "130" }, /* the first that is open */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct call_request req = { .from_gateway = "night",
+					    .caller = SPAN("1"),
+					    .callee = SPAN("030"),
+					    .utc_us = at(cases[i].day, cases[i].hour) };
+		struct route_candidate to = { .gateway = model_routing(model, SPAN("evening")) };
+		struct routed_numbers numbers;
+		struct admit_result result;
+		struct sent_numbers sent;
+		struct reason why;
+
+		admit_decide(model, &req, &result, NULL);
+		assert_true(admit_rewrite(model, &req, &result, &numbers, NULL));
+		assert_true(span_eq(numbers.caller.number, span_of(cases[i].caller)));
+		assert_true(span_eq(numbers.callee.number, span_of(cases[i].callee)));
+		assert_true(route_numbers(model, &to, &req, &nobody, 1, false, &sent, &why));
+		assert_true(
+			span_eq(sent.caller.number, cases[i].hour >= 18 ? SPAN("21") : SPAN("11")));
+	}
 }
 
 static void expect_phones(const char *from, const char *callee, const char *text)
@@ -301,11 +347,12 @@ static void test_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_routed),   cmocka_unit_test(test_by),
-		cmocka_unit_test(test_shares),   cmocka_unit_test(test_nothing_left),
-		cmocka_unit_test(test_sent),     cmocka_unit_test(test_phones),
-		cmocka_unit_test(test_attempts), cmocka_unit_test(test_display),
-		cmocka_unit_test(test_written),  cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_routed),  cmocka_unit_test(test_by),
+		cmocka_unit_test(test_shares),  cmocka_unit_test(test_nothing_left),
+		cmocka_unit_test(test_sent),    cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_phones),  cmocka_unit_test(test_attempts),
+		cmocka_unit_test(test_display), cmocka_unit_test(test_written),
+		cmocka_unit_test(test_faults),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
