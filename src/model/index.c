@@ -340,8 +340,8 @@ static unsigned find_entries(const struct prefix_index *index, struct span numbe
 	return n;
 }
 
-/* So many gateways are fetched ahead of the one that is looked at, and half as many loads: their address stands in
- * the gateway. */
+/* So many gateways are fetched ahead of the one that is looked at, and half as many loads and healths: their
+ * addresses stand in the gateway. */
 #define AHEAD 4
 
 static void fetch_ahead(const struct model *m, const uint32_t *gateways, uint32_t n)
@@ -352,8 +352,10 @@ static void fetch_ahead(const struct model *m, const uint32_t *gateways, uint32_
 		__builtin_prefetch(next);
 		__builtin_prefetch(next + CACHE_LINE);
 	}
-	if (n > AHEAD / 2)
+	if (n > AHEAD / 2) {
 		__builtin_prefetch(m->routings[gateways[AHEAD / 2]].load);
+		__builtin_prefetch(m->routings[gateways[AHEAD / 2]].health);
+	}
 }
 
 void model_routings_for(const struct model *m, struct span number,

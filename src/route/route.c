@@ -140,7 +140,9 @@ static bool usable(const struct model *m, const struct model_routing *gw, int64_
 static bool reached(struct planning *p, const struct model_routing *gw, unsigned matched,
 		    struct reason *why)
 {
-	if (!route_serves(p->m, p->req, p->caller, gw, why))
+	bool open = !gw->restricted && !(p->caller && p->caller->n_groups);
+
+	if (!open && !route_serves(p->m, p->req, p->caller, gw, why))
 		return false;
 	if (matched < p->ends_at) {
 		*why = (struct reason){ REASON_TERMINATED, gw->name, matched, p->ends_at };
