@@ -6,22 +6,27 @@
 #define ALLOWED "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REGISTER\r\n"
 
 /* RFC 3261 11.2: the status an INVITE would get, and our capabilities. */
-static void answer_options(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg)
+static int answer_options(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg)
 {
 	bool draining = atomic_load_explicit(edge->config.host->draining, memory_order_relaxed);
+	int status = draining ? 503 : 200;
 
 	sip_stx_reply(
-		tx, msg, draining ? 503 : 200, NULL,
+		tx, msg, status, NULL,
 		ALLOWED
 		"Accept: application/sdp\r\nSupported: timer, 100rel\r\nAccept-Language: en\r\n");
+	return status;
 }
 
 void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
 		     const struct net_flow *flow)
 {
+	int status;
+
 	switch (msg->method) {
 	case SIP_OPTIONS:
-		answer_options(arg, tx, msg);
+		status = answer_options(arg, tx, msg);
+		edge_source_asks(arg, msg, flow, status);
 		break;
 	case SIP_REGISTER:
 		edge_register(arg, tx, msg, flow);
@@ -34,6 +39,8 @@ void edge_on_request(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
 		sip_stx_reply(tx, msg, 481, NULL, NULL);
 		break;
 	default:
-		sip_stx_reply(tx, msg, msg->method == SIP_METHOD_OTHER ? 501 : 405, NULL, ALLOWED);
+		status = msg->method == SIP_METHOD_OTHER ? 501 : 405;
+		sip_stx_reply(tx, msg, status, NULL, ALLOWED);
+		edge_source_asks(arg, msg, flow, status);
 	}
 }

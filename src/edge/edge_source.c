@@ -187,6 +187,20 @@ void edge_source_refused(struct edge *edge, const struct sip_msg *msg, const str
 	edge_source_note(edge, flow, &what);
 }
 
+void edge_source_asks(struct edge *edge, const struct sip_msg *msg, const struct net_flow *flow,
+		      int status)
+{
+	const struct model *m = edge->config.host->model;
+	const struct model_mapping *gw;
+
+	if (model_mappings_at(m, &flow->peer.sa, &gw, 1) ||
+	    model_list_range(&m->peers, &flow->peer.sa) ||
+	    model_phone(m, user_of(sip_header(msg, SIP_H_FROM))))
+		return;
+	edge_source_refused(edge, msg, flow, END_SOURCE_NOT_AUTHORISED, status,
+			    "no gateway and no phone is listed with this address or number");
+}
+
 bool edge_source_is_meant(enum end_code code)
 {
 	return code == END_SOURCE_NOT_AUTHORISED || code == END_ADDRESS_FORBIDDEN ||

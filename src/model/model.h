@@ -602,6 +602,7 @@ struct model {
 	struct model_routing *routings;
 	struct model_phone *phones;
 	struct model_fence fence;	/* the whole switch's */
+	struct model_address_list peers;	/* routing gateways given by address; a range's text is the gateway */
 	struct load *load;		/* the whole switch's */
 	struct blacklist *blacklist;	/* the hub's; NULL while it is in none */
 	struct model_index *index;	/* opaque: by name, by address, by digest user, by prefix */

@@ -254,6 +254,7 @@ struct address_index {
 };
 /* Sorts the ranges of every address list. 0 or -ENOMEM. */
 int ranges_index_build(struct model *m);
+int ranges_index_peers(struct model *m);	/* m->peers */
 /* The lists that parameters name. False without memory. */
 bool ranges_resolve_system(struct build *b);
 int address_index_build(struct address_index *index, struct model *m);

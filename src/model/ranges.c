@@ -50,30 +50,55 @@ static int compare_ranges(const void *a, const void *b, void *ranges)
 	return order ? order : memcmp(x->last, y->last, sizeof(x->last));
 }
 
+static int index_list(struct arena *arena, struct model_address_list *list)
+{
+	uint32_t *order = arena_alloc(arena, (list->n_ranges + 1) * 2 * sizeof(*order));
+	uint32_t *reach = order ? order + list->n_ranges : NULL;
+
+	if (!order)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < list->n_ranges; i++)
+		order[i] = i;
+	if (list->n_ranges)
+		qsort_r(order, list->n_ranges, sizeof(*order), compare_ranges, list->ranges);
+	for (uint32_t i = 0; i < list->n_ranges; i++) {
+		reach[i] = order[i];
+		if (i && memcmp(list->ranges[reach[i - 1]].last, list->ranges[order[i]].last,
+				RANGE_END) > 0)
+			reach[i] = reach[i - 1];
+	}
+	list->order = order;
+	list->reach = reach;
+	return 0;
+}
+
 int ranges_index_build(struct model *m)
 {
-	for (unsigned i = 0; i < m->n_address_lists; i++) {
-		struct model_address_list *list = &m->address_lists[i];
-		uint32_t *order = arena_alloc(m->arena, (list->n_ranges + 1) * 2 * sizeof(*order));
-		uint32_t *reach = order ? order + list->n_ranges : NULL;
+	int err = 0;
 
-		if (!order)
-			return -ENOMEM;
-		for (uint32_t j = 0; j < list->n_ranges; j++)
-			order[j] = j;
-		if (list->n_ranges)
-			qsort_r(order, list->n_ranges, sizeof(*order), compare_ranges,
-				list->ranges);
-		for (uint32_t j = 0; j < list->n_ranges; j++) {
-			reach[j] = order[j];
-			if (j && memcmp(list->ranges[reach[j - 1]].last,
-					list->ranges[order[j]].last, RANGE_END) > 0)
-				reach[j] = reach[j - 1];
-		}
-		list->order = order;
-		list->reach = reach;
+	for (unsigned i = 0; i < m->n_address_lists && !err; i++)
+		err = index_list(m->arena, &m->address_lists[i]);
+	return err;
+}
+
+/* The routing gateways that are given by address, each a range of one, named by its gateway. */
+int ranges_index_peers(struct model *m)
+{
+	struct model_address_list *peers = &m->peers;
+
+	peers->ranges = arena_alloc(m->arena, (m->n_routings + 1) * sizeof(*peers->ranges));
+	if (!peers->ranges)
+		return -ENOMEM;
+	for (unsigned i = 0; i < m->n_routings; i++) {
+		struct model_range *range = &peers->ranges[peers->n_ranges];
+		const char *host = m->routings[i].host;
+
+		if (!host || range_parse(span_of(host), range))
+			continue;
+		range->text = m->routings[i].name;
+		peers->n_ranges++;
 	}
-	return 0;
+	return index_list(m->arena, peers);
 }
 
 const char *model_list_range(const struct model_address_list *list, const struct sockaddr *source)
