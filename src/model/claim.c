@@ -8,34 +8,43 @@
 
 /* ---- which ------------------------------------------------------------------------------ */
 
-static struct claim *add_claim(struct claims *out, enum claim_of of, const char *object,
-			       struct load *load, const struct model_limits *limits,
-			       const struct zone *zone, uint64_t utc_us)
-{
-	struct claim *c = &out->claim[out->n++];
+struct listing {
+	const struct model *m;
+	uint64_t utc_us;
+	struct claims *out;
+};
 
-	assert(out->n <= CLAIMS_MAX);
-	*c = (struct claim){ .of = of,
-			     .object = object,
-			     .load = load,
-			     .lines = &load->lines,
-			     .line_limit = model_line_limit(limits, zone, utc_us),
-			     .rate_limit = limits->rate_limit,
-			     .rate_burst = limits->rate_burst };
+/* Most limits know no time of day: they ask for no zone. */
+static struct claim *add_claim(const struct listing *l, enum claim_of of, const char *object,
+			       struct load *load, const struct model_limits *limits,
+			       const struct model_account *account)
+{
+	struct claim *c = &l->out->claim[l->out->n++];
+
+	assert(l->out->n <= CLAIMS_MAX);
+	c->of = of;
+	c->object = object;
+	c->load = load;
+	c->lines = &load->lines;
+	c->line_limit = limits->line_limit;
+	if (limits->n_scheduled)
+		c->line_limit = model_line_limit(limits, model_zone(l->m, account), l->utc_us);
+	c->reserved = 0;
+	c->rate_limit = limits->rate_limit;
+	c->rate_burst = limits->rate_burst;
 	return c;
 }
 
-static void add_groups(const struct model *m, const struct model_group *const *groups, unsigned n,
-		       int reserved, uint64_t utc_us, struct claims *out)
+static void add_groups(const struct listing *l, const struct model_group *const *groups, unsigned n,
+		       int reserved)
 {
 	for (unsigned i = 0; i < n; i++)
-		add_claim(out, CLAIM_GROUP, groups[i]->name, groups[i]->load, &groups[i]->limits,
-			  m->zone, utc_us)
+		add_claim(l, CLAIM_GROUP, groups[i]->name, groups[i]->load, &groups[i]->limits,
+			  NULL)
 			->reserved = reserved;
 }
 
-static void add_phone(const struct model *m, const struct model_phone *phone, bool calls,
-		      uint64_t utc_us, struct claims *out)
+static void add_phone(const struct listing *l, const struct model_phone *phone, bool calls)
 {
 	struct load_box *box = load_box_of(phone->load);
 	const struct claim one_way = {
@@ -46,17 +55,15 @@ static void add_phone(const struct model *m, const struct model_phone *phone, bo
 		.line_limit = calls ? phone->lines_out : phone->lines_in,
 	};
 
-	out->claim[out->n++] = one_way;
-	add_claim(out, CLAIM_PHONE, phone->number, phone->load, &phone->limits,
-		  model_zone(m, phone->account), utc_us);
+	l->out->claim[l->out->n++] = one_way;
+	add_claim(l, CLAIM_PHONE, phone->number, phone->load, &phone->limits, phone->account);
 }
 
-static void add_account(const struct model *m, const struct model_account *account, uint64_t utc_us,
-			struct claims *out)
+static void add_account(const struct listing *l, const struct model_account *account)
 {
 	if (account)
-		add_claim(out, CLAIM_ACCOUNT, account->name, account->load, &account->limits,
-			  model_zone(m, account), utc_us);
+		add_claim(l, CLAIM_ACCOUNT, account->name, account->load, &account->limits,
+			  account);
 }
 
 void claims_of_caller(const struct model *m, const struct model_mapping *mapping,
@@ -66,32 +73,34 @@ void claims_of_caller(const struct model *m, const struct model_mapping *mapping
 	const struct model_limits system = { .line_limit = (int)m->params.max_calls,
 					     .rate_limit = (uint32_t)m->params.max_cps,
 					     .rate_burst = (uint32_t)m->params.max_cps_burst };
+	const struct listing l = { m, utc_us, out };
 
 	out->n = 0;
 	if (mapping) {
-		add_claim(out, CLAIM_GATEWAY, mapping->name, mapping->load, &mapping->limits,
-			  model_zone(m, mapping->account), utc_us);
-		add_groups(m, mapping->groups, mapping->n_groups, mapping->reserved_lines, utc_us,
-			   out);
+		add_claim(&l, CLAIM_GATEWAY, mapping->name, mapping->load, &mapping->limits,
+			  mapping->account);
+		add_groups(&l, mapping->groups, mapping->n_groups, mapping->reserved_lines);
 	} else {
-		add_phone(m, phone, true, utc_us, out);
+		add_phone(&l, phone, true);
 	}
-	add_account(m, account, utc_us, out);
-	add_claim(out, CLAIM_SYSTEM, "system", m->load, &system, m->zone, utc_us);
+	add_account(&l, account);
+	add_claim(&l, CLAIM_SYSTEM, "system", m->load, &system, NULL);
 }
 
 void claims_of_callee(const struct model *m, const struct model_routing *routing,
 		      const struct model_phone *phone, uint64_t utc_us, struct claims *out)
 {
+	const struct listing l = { m, utc_us, out };
+
 	out->n = 0;
 	if (!routing) {
-		add_phone(m, phone, false, utc_us, out);
+		add_phone(&l, phone, false);
 		return;
 	}
-	add_claim(out, CLAIM_GATEWAY, routing->name, routing->load, &routing->limits,
-		  model_zone(m, routing->account), utc_us);
-	add_groups(m, routing->groups, routing->n_groups, routing->reserved_lines, utc_us, out);
-	add_account(m, routing->account, utc_us, out);
+	add_claim(&l, CLAIM_GATEWAY, routing->name, routing->load, &routing->limits,
+		  routing->account);
+	add_groups(&l, routing->groups, routing->n_groups, routing->reserved_lines);
+	add_account(&l, routing->account);
 }
 
 /* ---- taking ------------------------------------------------------------------------------- */
