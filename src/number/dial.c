@@ -114,8 +114,7 @@ const struct dial_rule *dial_find(const struct dial_rules *rules, struct span nu
 /* ---- rewriting --------------------------------------------------------------------------- */
 
 struct rewriting {
-	const struct dial_rule *rule;
-	struct span number, rest; /* what the star stands for */
+	struct span number, rest; /* rest: what the star stands for */
 	uint64_t random;
 	bool rest_used;
 	char *dst;
@@ -208,7 +207,7 @@ int dial_apply(const struct dial_rule *rule, struct span number, uint64_t random
 	       char dst[NUMBER_TEXT])
 {
 	size_t fixed = (size_t)rule->form.head + rule->form.tail;
-	struct rewriting r = { .rule = rule, .number = number, .random = random, .dst = dst };
+	struct rewriting r = { .number = number, .random = random, .dst = dst };
 	uint64_t which;
 
 	assert(number.len >= fixed);

@@ -206,12 +206,193 @@ static void test_faults(void **state)
 	}
 }
 
+/* ---- random lists against a naive reading of them ---------------------------------------------- */
+
+#define LIST_MOST 4
+struct naive_list {
+	bool given;
+	unsigned n;
+	char text[LIST_MOST][8];
+};
+struct naive_side {
+	struct naive_list forbidden, allowed, lengths, groups_forbidden, groups_allowed;
+};
+static struct naive_list group_numbers[3], group_prefixes[3];
+
+static void random_digits(char *dst, unsigned least, unsigned most)
+{
+	unsigned len = least + rng_below(most - least + 1);
+
+	for (unsigned i = 0; i < len; i++)
+		dst[i] = (char)('0' + rng_below(2));
+	dst[len] = '\0';
+}
+
+/* A list of random texts, or none; written as the YAML of `key`. */
+static struct naive_list random_list(struct buf *yaml, const char *key, void (*text)(char *dst))
+{
+	struct naive_list list = { .given = rng_below(3) == 0 };
+
+	if (!list.given)
+		return list;
+	list.n = 1 + rng_below(LIST_MOST);
+	buf_addf(yaml, ", %s: [", key);
+	for (unsigned i = 0; i < list.n; i++) {
+		text(list.text[i]);
+		for (unsigned j = 0; j < i; j++)
+			if (strcmp(list.text[j], list.text[i]) == 0)
+				list.text[i][0] = '\0';
+		if (list.text[i][0])
+			buf_addf(yaml, "%s\"%s\"", i ? ", " : "", list.text[i]);
+		else
+			list.n = i; /* each once */
+	}
+	buf_add_char(yaml, ']');
+	return list;
+}
+
+static void a_number(char *dst)
+{
+	random_digits(dst, 1, 5);
+}
+
+static void a_prefix(char *dst)
+{
+	random_digits(dst, 1, 3);
+}
+
+static void a_length(char *dst)
+{
+	unsigned from = 1 + rng_below(6);
+
+	if (rng_below(2))
+		snprintf(dst, 8, "%u", from);
+	else
+		snprintf(dst, 8, "%u-%u", from, from + rng_below(3));
+}
+
+static void a_group(char *dst)
+{
+	snprintf(dst, 8, "g%u", rng_below(3));
+}
+
+static bool begins_one(const struct naive_list *list, const char *number)
+{
+	for (unsigned i = 0; i < list->n; i++)
+		if (strncmp(list->text[i], number, strlen(list->text[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool has_length(const struct naive_list *list, size_t len)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		unsigned from = (unsigned)(list->text[i][0] - '0'),
+			 to = list->text[i][1] ? (unsigned)(list->text[i][2] - '0') : from;
+
+		if (len >= from && len <= to)
+			return true;
+	}
+	return false;
+}
+
+static bool in_one(const struct naive_list *list, const char *number)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		unsigned g = (unsigned)(list->text[i][1] - '0');
+
+		for (unsigned j = 0; j < group_numbers[g].n; j++)
+			if (strcmp(group_numbers[g].text[j], number) == 0)
+				return true;
+		if (begins_one(&group_prefixes[g], number))
+			return true;
+	}
+	return false;
+}
+
+static enum reason_code naive_check(const struct naive_side *side, const char *number, bool callee)
+{
+	int row = callee ? REASON_CALLEE_FORBIDDEN - REASON_CALLER_FORBIDDEN : 0;
+
+	if (begins_one(&side->forbidden, number))
+		return (enum reason_code)(REASON_CALLER_FORBIDDEN + row);
+	if (side->allowed.given && !begins_one(&side->allowed, number))
+		return (enum reason_code)(REASON_CALLER_NOT_ALLOWED + row);
+	if (side->lengths.given && !has_length(&side->lengths, strlen(number)))
+		return (enum reason_code)(REASON_CALLER_LENGTH + row);
+	if (in_one(&side->groups_forbidden, number))
+		return (enum reason_code)(REASON_CALLER_GROUP + row);
+	if (side->groups_allowed.given && !in_one(&side->groups_allowed, number))
+		return (enum reason_code)(REASON_CALLER_NO_GROUP + row);
+	return REASON_CHOSEN;
+}
+
+static struct naive_side random_side(struct buf *yaml, const char *who)
+{
+	static const char *const keys[] = { "s_forbidden", "s_allowed", "_lengths",
+					    "_groups_forbidden", "_groups_allowed" };
+	static void (*const texts[])(char *dst) = { a_prefix, a_prefix, a_length, a_group,
+						    a_group };
+	struct naive_list list[ARRAY_SIZE(keys)];
+	char key[40];
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		snprintf(key, sizeof(key), "%s%s", who, keys[i]);
+		list[i] = random_list(yaml, key, texts[i]);
+	}
+	return (struct naive_side){ list[0], list[1], list[2], list[3], list[4] };
+}
+
+static void test_naive(void **state)
+{
+	unsigned refused = 0, permitted = 0;
+
+	for (unsigned round = 0; round < 200; round++) {
+		struct buf yaml = BUF_INIT(1 << 16);
+		struct naive_side caller, callee;
+		struct model *m;
+
+		buf_add_str(&yaml, "version: 1\nnumber_groups:\n");
+		for (unsigned g = 0; g < 3; g++) {
+			buf_addf(&yaml, "  - { name: g%u", g);
+			group_numbers[g] = random_list(&yaml, "numbers", a_number);
+			group_prefixes[g] = random_list(&yaml, "prefixes", a_prefix);
+			buf_add_str(&yaml, " }\n");
+		}
+		buf_add_str(&yaml, "mapping_gateways: [ { name: a, addresses: 192.0.2.1");
+		caller = random_side(&yaml, "caller");
+		callee = random_side(&yaml, "callee");
+		buf_add_str(&yaml, " } ]\n");
+		m = model_of(buf_cstr(&yaml));
+		for (unsigned i = 0; i < 100; i++) {
+			char from[8], to[8];
+			enum reason_code want;
+			struct reason got;
+
+			random_digits(from, 0, 7);
+			random_digits(to, 1, 7);
+			want = naive_check(&caller, from, false);
+			if (want == REASON_CHOSEN)
+				want = naive_check(&callee, to, true);
+			got = admit_numbers(&m->mappings[0].numbers, span_of(from), span_of(to));
+			if (got.code != want)
+				fail_msg("%s to %s: %s, not %s, by\n%s", from, to,
+					 reason_name(got.code), reason_name(want), buf_cstr(&yaml));
+			refused += want != REASON_CHOSEN;
+			permitted += want == REASON_CHOSEN;
+		}
+		model_unref(&m);
+		buf_free(&yaml);
+	}
+	assert_true(refused > 1000 && permitted > 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals),  cmocka_unit_test(test_candidates),
 		cmocka_unit_test(test_none_left), cmocka_unit_test(test_written),
-		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_faults),    cmocka_unit_test(test_naive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
