@@ -306,7 +306,8 @@ static bool call_admit(struct call *call, const struct call_arrival *arrival, st
 	struct admit_result *result = &call->from;
 
 	if (result->verdict == ADMIT_CHALLENGE) {
-		call_refuse(call, END_WRONG_PASSWORD, "user or secret is wrong");
+		call_refuse(call, arrival->suspended ? END_SUSPENDED : END_WRONG_PASSWORD,
+			    arrival->suspended ? arrival->suspended : "user or secret is wrong");
 		return false;
 	}
 	if (result->verdict == ADMIT_DROP) {
@@ -450,7 +451,8 @@ void call_incoming(struct call_host *host, struct leg *leg, const struct call_ar
 
 	why.n = 0;
 	admit_decide(host->model, &arrival->request, &result, &why);
-	if (result.verdict == ADMIT_CHALLENGE && !arrival->wrong_credentials) {
+	if (result.verdict == ADMIT_CHALLENGE && !arrival->wrong_credentials &&
+	    !arrival->suspended) {
 		leg->ops->challenge(leg, arrival->stale, &result);
 		leg->ops->free(leg);
 		return;

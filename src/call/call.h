@@ -119,6 +119,7 @@ struct call_arrival {
 	int max_forwards;
 	bool stale;			/* credentials were right but the nonce too old */
 	bool wrong_credentials;
+	const char *suspended;		/* they were not looked at, as this says; NULL = they were */
 };
 /* Takes the leg over: it ends refused, challenged, or with a call. */
 void call_incoming(struct call_host *host, struct leg *leg, const struct call_arrival *arrival);

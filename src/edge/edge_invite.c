@@ -136,20 +136,21 @@ static void refuse_sdp(struct edge *edge, struct sip_stx *tx, const struct sip_m
 	edge_record_refusal(edge, msg, flow, END_SDP_MALFORMED, 488, why);
 }
 
-static void refuse_suspended(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg,
-			     const struct net_flow *flow, const struct edge_proof *proof)
+/* Whether it matters is for admission to say: who is known by his address needs no credentials. */
+static void note_suspended(const struct edge_proof *proof, const struct net_flow *flow, char *dst,
+			   size_t size, struct call_arrival *arrival)
 {
-	unsigned left = (unsigned)((proof->suspended_us + SEC - 1) / SEC);
-	char host[NET_ADDR_TEXT], text[192], extra[48];
+	char host[NET_ADDR_TEXT];
 
-	fmt_print(extra, sizeof(extra), "Retry-After: %u\r\n", left);
-	sip_stx_reply(tx, msg, 403, NULL, extra);
-	fmt_print(text, sizeof(text),
-		  "%.*s from %s is suspended for another %u s after failed authentications; "
-		  "causeway registration unsuspend lifts it",
-		  SPAN_ARG(span_head(proof->claim, 64)), net_addr_format_host(&flow->peer, host),
-		  left);
-	edge_record_refusal(edge, msg, flow, END_SUSPENDED, 403, text);
+	if (!proof->suspended_us)
+		return;
+	fmt_print(
+		dst, size,
+		"%.*s from %s is suspended for another %u s after failed authentications; causeway "
+		"registration unsuspend lifts it",
+		SPAN_ARG(span_head(proof->claim, 64)), net_addr_format_host(&flow->peer, host),
+		(unsigned)((proof->suspended_us + SEC - 1) / SEC));
+	arrival->suspended = dst;
 }
 
 static struct sip_leg *caller_leg(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg,
@@ -199,12 +200,7 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
 	edge_check_credentials(edge, msg, flow, &proof);
 	if (proof.claim.len)
 		edge_challenge_returned(edge->challenges, msg->call_id);
-	if (proof.suspended_us) {
-		refuse_suspended(edge, tx, msg, flow, &proof);
-		edge_leg_free(leg);
-		arena_free(&edge->scratch);
-		return;
-	}
+	note_suspended(&proof, flow, why, sizeof(why), &arrival);
 	arrival.stale = proof.stale;
 	arrival.wrong_credentials = proof.wrong;
 	memcpy(&arrival.request.source, &flow->peer, sizeof(flow->peer));
