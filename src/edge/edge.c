@@ -218,7 +218,7 @@ static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flo
 {
 	struct edge *edge = arg;
 	const struct model *m = edge->config.host->model;
-	struct call_request req = { .callee = SPAN("?") };
+	struct call_request req = { .callee = SPAN("?"), .node = edge->config.host->node };
 	struct admit_result result;
 	struct sip_name_addr from;
 	struct sip_uri uri;

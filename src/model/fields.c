@@ -261,6 +261,8 @@ static const struct model_field_info mapping_fields[] = {
 	{ .name = "account", .type = FIELD_REFERENCE, .of = KIND_ACCOUNT, .offset = AT(model_mapping, account),
 	  .help = "Who pays." },
 	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_mapping, locked), .help = "No calls from this gateway." },
+	{ .name = "node", .type = FIELD_TEXT, .offset = AT(model_mapping, node), .most = 63,
+	  .help = "Its calls are taken by this node alone (the boot file's node); absent = by all." },
 	{ .name = "auth", .type = FIELD_CHOICE, .offset = AT(model_mapping, auth),
 	  .choices = "address|address_port|digest", .most = 2,
 	  .help = "Known by its address, by address and port (each address then names its port), or by user and password." },

@@ -399,6 +399,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	const char *name;
 	const struct model_account *account;	/* NULL = none */
 	bool locked;
+	const char *node;		/* its calls are taken by this node alone; NULL = by all */
 	enum mapping_auth auth;
 	unsigned n_addresses;
 	struct model_address *addresses;	/* with AUTH_DIGEST: where it may come from; none = anywhere */
