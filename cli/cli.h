@@ -108,6 +108,7 @@ const char *format_seconds(double seconds, char *dst, size_t size);
 /* ---- commands ------------------------------------------------------------------------------ */
 
 int run_status(struct cli *cli);
+int run_doctor(struct cli *cli);
 int run_openapi(struct cli *cli);
 int run_audit_list(struct cli *cli);
 int run_config_import(struct cli *cli);

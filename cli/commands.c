@@ -5,6 +5,10 @@
 
 #define END { .name = NULL }
 
+static const struct cli_option doctor_options[] = {
+	{ "root", "DIR", NULL, "look below this folder, such as a copy of another host's /proc and /sys; then without clock and daemon" },
+	END,
+};
 static const struct cli_option import_options[] = {
 	{ "dry-run", NULL, NULL, "check and count, change nothing" },
 	END,
@@ -76,6 +80,8 @@ static const struct cli_option audit_options[] = {
 
 const struct cli_command cli_commands[] = {
 	{ "status", "", 0, 0, "how the switch is doing", NULL, run_status, "causeway status\ncauseway status --json\n" },
+	{ "doctor", "", 0, 0, "kernel, clock, disk, limits of this host: what to set and why; changes nothing", doctor_options,
+	  run_doctor, "causeway doctor\n" },
 	{ "config import", "FILE|-", 1, 1, "put a whole configuration in force", import_options, run_config_import,
 	  "causeway config import causeway.yaml\ncauseway config import - --dry-run < causeway.yaml\n" },
 	{ "config export", "", 0, 0, "print the configuration in force", export_options, run_config_export,

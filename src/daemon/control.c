@@ -213,6 +213,8 @@ static void status(void *arg, struct buf *out)
 
 	buf_addf(out, "{\"version\":\"%s\",\"node\":", CAUSEWAY_VERSION);
 	buf_add_json(out, span_of(p->boot.node));
+	buf_add_str(out, ",\"data_folder\":");
+	buf_add_json(out, span_of(p->boot.data_folder));
 	buf_addf(out,
 		 ",\"uptime_s\":%llu,\"draining\":%s,\"config_version\":%llu,\"mapping_gateways\":%"
 		 "u,\"routing_gateways\":%u,\"phones\":%u",

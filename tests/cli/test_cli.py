@@ -221,6 +221,35 @@ def test_no_daemon(tmp_path):
     assert "no daemon answers" in err
 
 
+def host(root, **files):
+    """A copy of what doctor reads, good unless told otherwise."""
+    good = {"proc/sys/net/core/rmem_max": "16777216", "proc/sys/net/core/wmem_max": "16777216",
+            "proc/sys/net/core/netdev_max_backlog": "5000", "proc/sys/net/core/somaxconn": "4096",
+            "proc/net/snmp": "Tcp: A B\nTcp: 1 2\nUdp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors\nUdp: 9 8 7 6 0\nUdpLite: X\n",
+            "sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc"}
+    for path, text in {**good, **{k.replace("__", "/"): v for k, v in files.items()}}.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text + "\n")
+    return str(root)
+
+
+def test_doctor(server, tmp_path):
+    out, _ = run("doctor", "--root", host(tmp_path / "good"))
+    assert re.search(r"receive buffer +16777216 +4194304 or more +yes$", out, re.M) and "sysctl" not in out
+    bad = host(tmp_path / "bad", proc__sys__net__core__rmem_max="212992", proc__sys__net__netfilter__nf_conntrack_max="65536",
+               proc__net__snmp="Udp: InDatagrams RcvbufErrors\nUdp: 9 41")
+    out, _ = run("doctor", "--root", bad, code=1)
+    assert re.search(r"^receive buffer: a burst .*\n  sysctl -w net.core.rmem_max=16777216$", out, re.M)
+    assert re.search(r"^tracked connections +65536 +262144 or more *$", out, re.M)
+    assert re.search(r"^datagrams dropped since boot +41 +0 *$", out, re.M)
+    found = {c["check"]: c for c in json.loads(run("doctor", "--root", bad, "--json", code=1)[0])["checks"]}
+    assert found["receive buffer"]["good"] is False and found["clock source"]["good"] is True
+    done = subprocess.run([CAUSEWAY, "--socket", server, "doctor", "--json"], capture_output=True, timeout=30)
+    assert done.returncode in (0, 1)
+    found = {c["check"]: c for c in json.loads(done.stdout)["checks"]}
+    assert found["daemon"]["good"] and "clock" in found and "open files" in found
+
+
 def test_broken_pipe(server):
     done = subprocess.run(["sh", "-c", f"'{CAUSEWAY}' --socket '{server}' openapi | head -c 10"], capture_output=True, timeout=30)
     assert done.stdout == b'{"openapi"' and done.stderr == b""
