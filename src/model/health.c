@@ -274,7 +274,8 @@ void health_tell(const struct model_routing *gw, const struct health_news *news,
 	struct health_mark before, after;
 	struct health_rules rules;
 
-	if (news->event == HEALTH_CALL_ANSWERED)
+	/* Written for the prober alone: the word beside it is read by every plan on every core. */
+	if (news->event == HEALTH_CALL_ANSWERED && gw->options_check)
 		atomic_store_explicit(&health->heard_us, mono_us, memory_order_relaxed);
 	/* Up and well: what nearly all calls find, and nothing to be written. */
 	if (word == 0 && news->event == HEALTH_CALL_ANSWERED && !news->trial)

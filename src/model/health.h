@@ -72,7 +72,7 @@ struct health_slot {
 struct health {
 	_Atomic uint64_t word;
 	atomic_bool trial;		/* one call is being let through */
-	_Atomic uint64_t heard_us;	/* monotonic: the last response to a call */
+	_Atomic uint64_t heard_us;	/* monotonic: the last response to a call; with options_check only */
 	_Atomic uint64_t n_changes;
 	struct health_slot slots[HEALTH_CHANGES];
 	/* Of OPTIONS; one worker writes them. */

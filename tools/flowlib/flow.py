@@ -215,6 +215,8 @@ class Flow:
         ip6 = any(":" in options["host"] for _, _, options, _ in self.declared)
         self.daemon.write_boot(self.tls and self.tls.files, ip6, self.start_dns() + self.expand(self.boot))
         self.daemon.start()
+        for actor in self.actors.values():
+            actor.prepare()
         self.daemon.import_config(self.configuration())
 
     def start_dns(self):
@@ -286,8 +288,6 @@ class Flow:
         return "failed" if self.complaints else "passed"
 
     def play(self):
-        for actor in self.actors.values():
-            actor.prepare()
         scripts = list(self.actors.values()) + [Operator(self, statement) for statement in self.operators]
         threads = [threading.Thread(target=script.run, daemon=True) for script in scripts]
         for thread in threads:
