@@ -71,21 +71,31 @@ static void load_row(struct blacklist *b, sqlite3_stmt *statement)
 			  SPAN_ARG(number));
 }
 
-int store_load_blacklist(struct store *store, struct blacklist *b, uint64_t utc_us)
+static int read_rows(struct store *store, struct blacklist *b)
 {
 	sqlite3_stmt *statement = NULL;
 	int err, result = SQLITE_DONE;
 
 	pthread_mutex_lock(&store->read_lock);
-	err = store_prepare(
-		store->read,
-		"SELECT callee, number, since, until FROM blacklist WHERE until=0 OR until>?",
-		&statement);
-	if (!err)
-		sqlite3_bind_int64(statement, 1, (int64_t)utc_us);
+	err = store_prepare(store->read, "SELECT callee, number, since, until FROM blacklist",
+			    &statement);
 	while (!err && (result = sqlite3_step(statement)) == SQLITE_ROW)
 		load_row(b, statement);
 	sqlite3_finalize(statement);
 	pthread_mutex_unlock(&store->read_lock);
 	return err ? err : store_errno(result);
+}
+
+/* What has expired goes first: nobody asks for it any more. */
+int store_load_blacklist(struct store *store, struct blacklist *b, uint64_t utc_us)
+{
+	char sql[100];
+	int err;
+
+	snprintf(sql, sizeof(sql), "DELETE FROM blacklist WHERE until > 0 AND until <= %llu",
+		 (unsigned long long)utc_us);
+	pthread_mutex_lock(&store->write_lock);
+	err = store_exec(store->write, sql);
+	pthread_mutex_unlock(&store->write_lock);
+	return err ? err : read_rows(store, b);
 }

@@ -616,6 +616,35 @@ static void test_with_journal(void **state)
 	assert_int_equal(system(inside), 0);
 }
 
+/* What operators blacklisted comes back after a restart, but for what has expired or was taken off. */
+static void test_blacklist(void **state)
+{
+	struct blacklist *b = blacklist_new();
+	struct blacklist_entry entry;
+	struct buf audit = BUF_INIT(1 << 16);
+
+	assert_int_equal(store_put_blacklist(store, false, "4930", BASE, 0, "cli:root"), 0);
+	assert_int_equal(store_put_blacklist(store, true, "4930", BASE, BASE + HOUR, "cli:root"),
+			 0);
+	assert_int_equal(store_put_blacklist(store, true, "it's", BASE, BASE + 2 * HOUR, NULL), 0);
+	assert_int_equal(store_put_blacklist(store, true, "gone", BASE, 0, "api"), 0);
+	assert_int_equal(store_drop_blacklist(store, true, "gone", "api"), 0);
+	assert_int_equal(store_drop_blacklist(store, true, "never there", "api"), 0);
+	assert_int_equal(store_load_blacklist(store, b, BASE + HOUR), 0);
+	assert_true(blacklist_find(b, false, SPAN("4930"), BASE + HOUR, &entry));
+	assert_int_equal(entry.until_us, 0);
+	assert_int_equal(entry.since_us, BASE);
+	assert_true(blacklist_find(b, true, SPAN("it's"), BASE + HOUR, &entry));
+	assert_int_equal(entry.until_us, BASE + 2 * HOUR);
+	assert_false(blacklist_find(b, true, SPAN("4930"), BASE, &entry));
+	assert_false(blacklist_find(b, true, SPAN("gone"), BASE, &entry));
+	assert_int_equal(store_list_audit(store, 10, &audit), 0);
+	assert_non_null(strstr(buf_cstr(&audit),
+			       "\"what\":\"blacklist remove\",\"detail\":{\"callee\":\"gone\"}"));
+	buf_free(&audit);
+	blacklist_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -625,6 +654,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_clean, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keeper, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_configuration, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_blacklist, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_mode, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_locked_then_free, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_entry_is_left_out, setup, teardown),
