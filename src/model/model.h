@@ -138,7 +138,7 @@ void registration_set_changed(struct registration *r);
 /* ---- pools of caller numbers ------------------------------------------------------- */
 
 /* How many calls use each number of a number group, by its place in the group. Any thread; no locks. What is taken
- * stays counted while configurations change: a number keeps its count for as long as a group of that name lists it. */
+ * stays counted while configurations change: a number keeps its count for as long as a caller pool of that name lists it. */
 struct number_pool;
 /* One more call uses the first number at or behind place `start` (any value; wraps around) that fewer than `reuse` calls
  * use, 0 = no limit. Its place, or -1: there is none. Walks at most once over the group. */
