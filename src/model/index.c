@@ -340,21 +340,21 @@ static unsigned find_entries(const struct prefix_index *index, struct span numbe
 	return n;
 }
 
-/* So many gateways are fetched ahead of the one that is looked at, and half as many loads and healths: their
- * addresses stand in the gateway. */
-#define AHEAD 4
+/* So many gateways are asked of memory at once, then what their pointers lead to: one wait for all of them instead
+ * of one for each. */
+#define FETCH_MOST 16
 
-static void fetch_ahead(const struct model *m, const uint32_t *gateways, uint32_t n)
+static void fetch(const struct model *m, const uint32_t *gateways, uint32_t n)
 {
-	if (n > AHEAD) {
-		const char *next = (const char *)&m->routings[gateways[AHEAD]];
+	for (uint32_t i = 0; i < n && i < FETCH_MOST; i++) {
+		const char *gw = (const char *)&m->routings[gateways[i]];
 
-		__builtin_prefetch(next);
-		__builtin_prefetch(next + CACHE_LINE);
+		__builtin_prefetch(gw);
+		__builtin_prefetch(gw + CACHE_LINE);
 	}
-	if (n > AHEAD / 2) {
-		__builtin_prefetch(m->routings[gateways[AHEAD / 2]].load);
-		__builtin_prefetch(m->routings[gateways[AHEAD / 2]].health);
+	for (uint32_t i = 0; i < n && i < FETCH_MOST; i++) {
+		__builtin_prefetch(m->routings[gateways[i]].load);
+		__builtin_prefetch(m->routings[gateways[i]].health);
 	}
 }
 
@@ -370,7 +370,8 @@ void model_routings_for(const struct model *m, struct span number,
 		const uint32_t *gateways = &index->gateways[entries[e]->first];
 
 		for (uint32_t i = 0; i < entries[e]->n; i++) {
-			fetch_ahead(m, &gateways[i], entries[e]->n - i);
+			if (i % FETCH_MOST == 0)
+				fetch(m, &gateways[i], entries[e]->n - i);
 			if (!found(arg, &m->routings[gateways[i]], entries[e]->len))
 				return;
 		}
