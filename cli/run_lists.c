@@ -348,7 +348,7 @@ int run_phone_list(struct cli *cli)
 		{ "CALLS", "load.calls", AS_NUMBER },
 		{ "ANSWERED", "load.answered", AS_NUMBER },
 		{ "FAILED", "load.failed", AS_NUMBER },
-		{ "LOCKED", "locked", AS_YES },
+		{ "LOCKED", "locked", AS_TEXT },
 	};
 
 	return show_list(cli,

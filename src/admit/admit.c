@@ -239,13 +239,15 @@ static void identify(struct asking *a)
 static void check_locks(struct asking *a)
 {
 	struct admit_result *out = a->out;
-	bool locked = out->mapping ? out->mapping->locked : out->phone->locked;
+	bool locked =
+		out->mapping ? out->mapping->locked : out->phone->locked & PHONE_LOCK_OUTBOUND;
 	const char *node = out->mapping ? out->mapping->node : NULL;
 	const struct model_fence *fence = out->mapping ? &out->mapping->fence : &out->phone->fence;
 	const char *name = out->mapping ? out->mapping->name : out->phone->number;
 
 	if (locked) {
-		refuse(out, END_GATEWAY_LOCKED, "%s: locked", name);
+		refuse(out, out->mapping ? END_GATEWAY_LOCKED : END_PHONE_LOCKED, "%s: locked",
+		       name);
 		reasons_add(a->why, REASON_LOCKED, name, 0, 0);
 	} else if (node && (!a->req->node || strcmp(node, a->req->node) != 0)) {
 		refuse(out, END_OTHER_NODE, "%s: bound to node %s", name, node);

@@ -79,6 +79,7 @@ static const struct {
 							"callee_phones is only" },
 	[REASON_CALLEE_PHONE] = { "callee_phone",
 				  "callee is a phone of this switch, and callee_phones is never" },
+	[REASON_DO_NOT_DISTURB] = { "do_not_disturb", "does not want to be disturbed" },
 	[REASON_CALLER_POOL] = { "caller_pool",
 				 "each number of its caller pool %D is used by %L calls already" },
 	[REASON_CALLEE_BLACKLISTED] = { "callee_blacklisted", "callee is in number group %D, which "

@@ -17,9 +17,14 @@ static const char *admit_word(enum admit_verdict verdict)
 
 static const char *route_word(enum route_verdict verdict)
 {
-	static const char *const words[] = {
-		"ok", "none", "all_busy", "not_registered", "gateways_not_registered", "all_down"
-	};
+	static const char *const words[] = { "ok",
+					     "none",
+					     "all_busy",
+					     "not_registered",
+					     "gateways_not_registered",
+					     "all_down",
+					     "phone_locked",
+					     "do_not_disturb" };
 
 	return words[verdict];
 }

@@ -413,6 +413,9 @@ static bool call_route(struct call *call, const struct call_request *routed, str
 		[ROUTE_GATEWAYS_NOT_REGISTERED] = { END_GATEWAY_NOT_REGISTERED,
 						    "no routing gateway for this number is "
 						    "registered" },
+		[ROUTE_PHONE_LOCKED] = { END_CALLEE_LOCKED, "the called phone is locked" },
+		[ROUTE_DO_NOT_DISTURB] = { END_DO_NOT_DISTURB,
+					   "the called phone does not want to be disturbed" },
 	};
 	struct route_plan plan = { 0 };
 	enum route_verdict verdict = route_plan(call->model, routed, &call->from, &plan, why);

@@ -51,7 +51,7 @@ struct load *edge_registrant_load(const struct registrant *who)
 
 static bool is_locked(const struct registrant *who)
 {
-	return who->phone     ? who->phone->locked
+	return who->phone     ? who->phone->locked == PHONE_LOCK_ALL
 	       : who->mapping ? who->mapping->locked
 			      : who->routing->locked;
 }

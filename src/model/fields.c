@@ -392,7 +392,10 @@ static const struct model_field_info phone_fields[] = {
 	  .most = NAME_LEN_MAX, .help = "Its number and digest user." },
 	{ .name = "account", .type = FIELD_REFERENCE, .of = KIND_ACCOUNT, .offset = AT(model_phone, account),
 	  .help = "Who pays." },
-	{ .name = "locked", .type = FIELD_BOOL, .offset = AT(model_phone, locked), .help = "No calls from or to it." },
+	{ .name = "locked", .type = FIELD_CHOICE, .offset = AT(model_phone, locked), .choices = "none|outbound|inbound|all",
+	  .most = PHONE_LOCK_ALL, .help = "No calls from it, to it, or either (true); all: nor does it register." },
+	{ .name = "do_not_disturb", .type = FIELD_BOOL, .offset = AT(model_phone, do_not_disturb),
+	  .help = "Calls to it hear that it is busy." },
 	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_phone, password), .most = 128,
 	  .help = "Digest password." },
 	{ .name = "register", .type = FIELD_CHOICE, .offset = AT(model_phone, reg.type), .choices = "static|dynamic",
@@ -550,6 +553,7 @@ static const struct {
 	{ "switchAllowErrorCode", "continue_codes" }, { "stopSwitchSipCodes", "stop_codes" },
 	{ "callFailedSipCode", "failed_codes" }, { "sipRemoteRingSignal", "ring_signal" },
 	{ "registerType", "register" },
+	{ "doNotDisturb", "do_not_disturb" },
 	{ "maxCallDurationUpper", "max_duration" }, { "maxCallDurationLower", "max_duration" },
 };
 

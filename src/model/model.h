@@ -478,10 +478,13 @@ struct model_routing {			/* routing gateway: where calls go out */
 	const char *memo;
 };
 
+enum phone_lock { PHONE_LOCK_OUTBOUND = 1, PHONE_LOCK_INBOUND = 2, PHONE_LOCK_ALL = 3 };	/* bits */
+
 struct model_phone {
 	const char *number;
 	const struct model_account *account;
-	bool locked;
+	int locked;			/* enum phone_lock; 0 = not */
+	bool do_not_disturb;		/* calls to it are told that it is busy */
 	const char *password;
 	const char *display;
 	struct model_register reg;

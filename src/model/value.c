@@ -266,19 +266,28 @@ static bool set_days(const struct setting *s)
 
 /* ---- choices ------------------------------------------------------------------------------- */
 
-/* Which of "a|b|c" it is, or -1. What YAML and JSON call true and false are on and off. */
+/* What YAML and JSON call true and false are on and off, or all and none. */
+static bool choice_is(struct span word, struct span text)
+{
+	bool on;
+
+	if (span_ieq(word, text))
+		return true;
+	if (!bool_parse(text, &on))
+		return false;
+	return span_eq(word, on ? SPAN("on") : SPAN("off")) ||
+	       span_eq(word, on ? SPAN("all") : SPAN("none"));
+}
+
+/* Which of "a|b|c" it is, or -1. */
 static int choice_find(const char *choices, struct span text, const char **word_out)
 {
 	struct span rest = span_of(choices), word;
 	bool more = true;
 
-	if (span_eq(text, SPAN("true")))
-		text = SPAN("on");
-	else if (span_eq(text, SPAN("false")))
-		text = SPAN("off");
 	for (int i = 0; more; i++) {
 		more = span_cut(rest, '|', &word, &rest);
-		if (span_ieq(word, text)) {
+		if (choice_is(word, text)) {
 			*word_out = word.p;
 			return i;
 		}

@@ -193,9 +193,16 @@ static enum route_verdict plan_phone(const struct model *m, const struct model_p
 	const struct route_candidate candidate = { NULL, phone, (unsigned)req->callee.len };
 	struct reason full;
 
-	if (phone->locked || !phone_online(phone, req->mono_us)) {
-		reasons_add(why, phone->locked ? REASON_LOCKED : REASON_NOT_REGISTERED,
-			    phone->number, 0, 0);
+	if (phone->locked & PHONE_LOCK_INBOUND) {
+		reasons_add(why, REASON_LOCKED, phone->number, 0, 0);
+		return ROUTE_PHONE_LOCKED;
+	}
+	if (phone->do_not_disturb) {
+		reasons_add(why, REASON_DO_NOT_DISTURB, phone->number, 0, 0);
+		return ROUTE_DO_NOT_DISTURB;
+	}
+	if (!phone_online(phone, req->mono_us)) {
+		reasons_add(why, REASON_NOT_REGISTERED, phone->number, 0, 0);
 		return ROUTE_NOT_REGISTERED;
 	}
 	if (route_is_full(m, &candidate, req->mono_us, req->utc_us, &full)) {

@@ -23,7 +23,9 @@ static const char config[] =
 	"203.0.113.8 ] }\n"
 	"phones:\n"
 	"  - { number: \"1001\", account: acme, password: p, line_limit: 1 }\n"
-	"  - { number: \"1002\", locked: true, password: p }\n";
+	"  - { number: \"1002\", locked: true, password: p }\n"
+	"  - { number: \"1003\", locked: outbound, password: p }\n"
+	"  - { number: \"1004\", locked: inbound, password: p }\n";
 
 static const char open_config[] =
 	"version: 1\n"
@@ -128,8 +130,11 @@ static const struct {
 	  REASON_NEEDS_DIGEST, "1001: credentials are needed" },
 	{ "2001:db8::1", 5060, "1001", "", "1001", "880", OK, END_NONE, "1001", REASON_MATCHED,
 	  "" },
-	{ "8.8.8.8", 5060, "1002", "", "1002", "880", NO, END_GATEWAY_LOCKED, "1002", REASON_LOCKED,
+	{ "8.8.8.8", 5060, "1002", "", "1002", "880", NO, END_PHONE_LOCKED, "1002", REASON_LOCKED,
 	  "1002: locked" },
+	{ "8.8.8.8", 5060, "1003", "", "1003", "880", NO, END_PHONE_LOCKED, "1003", REASON_LOCKED,
+	  "1003: locked" },
+	{ "8.8.8.8", 5060, "1004", "", "1004", "880", OK, END_NONE, "1004", REASON_MATCHED, "" },
 };
 
 static void test_decide(void **state)

@@ -22,7 +22,10 @@ static const char config[] =
 	"  - { name: x3, address: h, prefixes: [ \"5\" ], line_limit: 10 }\n"
 	"  - { name: x2, address: h, prefixes: [ \"5\" ], line_limit: 20 }\n"
 	"  - { name: x1, address: h, prefixes: [ \"5\" ], line_limit: 10 }\n"
-	"phones: [ { number: \"88\", line_limit: 1 }, { number: \"99\", locked: true } ]\n";
+	"phones: [ { number: \"88\", line_limit: 1 }, { number: \"99\", locked: true },\n"
+	"  { number: \"98\", register: static, address: 192.0.2.7, locked: inbound },\n"
+	"  { number: \"97\", register: static, address: 192.0.2.8, locked: outbound },\n"
+	"  { number: \"96\", register: static, address: 192.0.2.9, do_not_disturb: true } ]\n";
 
 struct fixture {
 	struct model *m;
@@ -182,8 +185,12 @@ static void test_phone(void **state)
 	route_give(f.m, &(struct route_candidate){ .phone = model_phone(f.m, SPAN("88")) });
 	f.req.mono_us++;
 	assert_int_equal(plan(&f, "88"), ROUTE_NOT_REGISTERED);
-	assert_int_equal(plan(&f, "99"), ROUTE_NOT_REGISTERED);
+	assert_int_equal(plan(&f, "99"), ROUTE_PHONE_LOCKED);
 	assert_int_equal(reason_of(&f, "99"), REASON_LOCKED);
+	assert_int_equal(plan(&f, "98"), ROUTE_PHONE_LOCKED);
+	expect_plan(&f, "97", "97");
+	assert_int_equal(plan(&f, "96"), ROUTE_DO_NOT_DISTURB);
+	assert_int_equal(reason_of(&f, "96"), REASON_DO_NOT_DISTURB);
 	model_unref(&f.m);
 }
 
