@@ -54,7 +54,7 @@ static void is_mapping(struct asking *a, const struct model_mapping *gw)
 	a->out->verdict = ADMIT_OK;
 	a->out->mapping = gw;
 	a->out->account = gw->account;
-	a->out->max_duration_us = gw->max_duration_us;
+	a->out->max_duration_us = model_max_duration(&gw->max_duration, a->req->random);
 	reasons_add(a->why, REASON_MATCHED, gw->name, 0, 0);
 }
 
@@ -63,6 +63,7 @@ static void is_phone(struct asking *a, const struct model_phone *phone)
 	a->out->verdict = ADMIT_OK;
 	a->out->phone = phone;
 	a->out->account = phone->account;
+	a->out->max_duration_us = model_max_duration(&phone->max_duration, a->req->random);
 	reasons_add(a->why, REASON_MATCHED, phone->number, 0, 0);
 }
 

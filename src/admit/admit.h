@@ -72,7 +72,7 @@ struct admit_result {
 	const struct model_mapping *mapping;	/* or */
 	const struct model_phone *phone;
 	const struct model_account *account;
-	uint64_t max_duration_us;	/* 0 = none; smallest of system, gateway */
+	uint64_t max_duration_us;	/* 0 = none; smallest of system, gateway or phone */
 	char text[192];			/* why refused, for record and log: names object, value, limit, nearest match */
 };
 

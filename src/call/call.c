@@ -98,14 +98,16 @@ static uint64_t smaller_limit(uint64_t a, uint64_t b)
 	return a == 0 ? b : b == 0 ? a : a < b ? a : b;
 }
 
-/* The tightest of system, both gateways and what the legs themselves demand; 0 = none. */
+/* The tightest of system, both sides and what the legs themselves demand; 0 = none. */
 static uint64_t talk_limit(const struct call *call)
 {
 	uint64_t limit =
 		smaller_limit(call->model->params.max_call_duration, call->from.max_duration_us);
+	const struct model_duration *own = call->current.gateway
+						   ? &call->current.gateway->max_duration
+						   : &call->current.phone->max_duration;
 
-	if (call->current.gateway)
-		limit = smaller_limit(limit, call->current.gateway->max_duration_us);
+	limit = smaller_limit(limit, model_max_duration(own, call->random));
 	limit = smaller_limit(limit, call->a->max_talk_us);
 	return smaller_limit(limit, call->b->max_talk_us);
 }

@@ -518,6 +518,7 @@ static bool place_and_check(struct build *b)
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_routings; i++)
 		check_diversion(b, i);
 	check_routings(b);
+	build_check_durations(b);
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_calendars; i++)
 		check_calendar(b, i);
 	return index_users(b) && ranges_index_build(m) == 0 && ranges_index_peers(m) == 0 &&

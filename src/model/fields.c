@@ -39,6 +39,12 @@
 	{ .name = "pass_headers", .type = FIELD_HEADERS, .offset = AT(owner, sip.pass_headers), \
 	  .help = "Headers of the INVITE, such as User-to-User or X-*, that pass when both sides of the call list them." }
 
+#define DURATION_FIELDS(owner) \
+	{ .name = "max_duration", .type = FIELD_DURATION, .offset = AT(owner, max_duration.most_us), .most = 7 * DAY_US, \
+	  .help = "Longest talk time; 0s = the system's." }, \
+	{ .name = "max_duration_least", .type = FIELD_DURATION, .offset = AT(owner, max_duration.least_us), .most = 7 * DAY_US, \
+	  .help = "The longest talk time is drawn for each call between this and max_duration; 0s = always max_duration." }
+
 #define WINDOW_FIELDS(owner, member) \
 	{ .name = "days", .type = FIELD_DAYS, .offset = AT(owner, member.days), .unset = 0x7f, \
 	  .help = "mon..sun, ranges such as mon-fri, work or holiday (as the calendar has them); absent = every day." }, \
@@ -302,8 +308,7 @@ static const struct model_field_info mapping_fields[] = {
 	{ .name = "reason_text", .type = FIELD_BOOL, .offset = AT(model_mapping, reason_text),
 	  .help = "Tell it our end code as text in the Reason header (RFC 3326)." },
 	ROUTES_FIELDS(model_mapping),
-	{ .name = "max_duration", .type = FIELD_DURATION, .offset = AT(model_mapping, max_duration_us),
-	  .most = 7 * DAY_US, .help = "Longest talk time; 0s = the system's." },
+	DURATION_FIELDS(model_mapping),
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_mapping, memo), .most = 4096, .help = "Free text." },
 };
 
@@ -382,8 +387,7 @@ static const struct model_field_info routing_fields[] = {
 	  .help = "Its SIP statuses that end the search for a gateway; they go before the system's lists." },
 	{ .name = "continue_codes", .type = FIELD_CODES, .offset = AT(model_routing, failover.continue_codes),
 	  .help = "Its SIP statuses after which the search goes on, though they say busy or declined." },
-	{ .name = "max_duration", .type = FIELD_DURATION, .offset = AT(model_routing, max_duration_us),
-	  .most = 7 * DAY_US, .help = "Longest talk time; 0s = the system's." },
+	DURATION_FIELDS(model_routing),
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_routing, memo), .most = 4096, .help = "Free text." },
 };
 
@@ -407,6 +411,7 @@ static const struct model_field_info phone_fields[] = {
 	{ .name = "display", .type = FIELD_TEXT, .offset = AT(model_phone, display), .most = 64,
 	  .help = "Number shown when it calls; absent = its own." },
 	LIMIT_FIELDS(model_phone),
+	DURATION_FIELDS(model_phone),
 	{ .name = "lines_in", .type = FIELD_COUNT, .offset = AT(model_phone, lines_in), .most = LINES_MOST,
 	  .help = "Most simultaneous calls to it; 0 = no limit but line_limit." },
 	{ .name = "lines_out", .type = FIELD_COUNT, .offset = AT(model_phone, lines_out), .most = LINES_MOST,
@@ -554,7 +559,8 @@ static const struct {
 	{ "callFailedSipCode", "failed_codes" }, { "sipRemoteRingSignal", "ring_signal" },
 	{ "registerType", "register" },
 	{ "doNotDisturb", "do_not_disturb" },
-	{ "maxCallDurationUpper", "max_duration" }, { "maxCallDurationLower", "max_duration" },
+	{ "maxCallDurationUpper", "max_duration" }, { "maxCallDurationLower", "max_duration_least" },
+	{ "callDurationLimit", "max_duration" },
 };
 
 const char *foreign_key(struct span key)

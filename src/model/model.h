@@ -353,6 +353,13 @@ struct model_failover {
 	const char *stop_codes, *continue_codes;	/* "503,480-489"; NULL = none */
 };
 
+/* The longest talk time of a call, drawn between the two; least 0 = always `most`, which is 0 for the system's. */
+struct model_duration {
+	uint64_t least_us, most_us;
+};
+/* 0 = none of its own. Pure: the same `random` gives the same. */
+uint64_t model_max_duration(const struct model_duration *duration, uint64_t random);
+
 /* Which routing gateways a caller's calls may use, and in which order. */
 enum route_policy { POLICY_NONE, POLICY_ASR, POLICY_ACD, POLICY_PDD, POLICY_COST };
 struct model_routes {
@@ -417,7 +424,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	int caller_from, callee_from;	/* enums */
 	bool blacklist_exempt;		/* from the rules of the dynamic blacklist */
 	bool recognize_privacy;		/* its callers may ask for privacy */
-	uint64_t max_duration_us;	/* 0 = the system's */
+	struct model_duration max_duration;
 	int ring_signal;		/* enum ring_signal */
 	const char *failed_codes;	/* statuses of failed calls replaced: "404:503"; NULL = none */
 	bool reason_text;		/* our end code in the Reason header */
@@ -474,7 +481,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	int follow_redirects;		/* -1 = the system's */
 	struct model_failover failover;
 	int quality_counts;		/* live quality: -1 = the system's route_quality, 0 off, 1 on */
-	uint64_t max_duration_us;
+	struct model_duration max_duration;
 	const char *memo;
 };
 
@@ -490,6 +497,7 @@ struct model_phone {
 	struct model_register reg;
 	const char *address;		/* of a static phone: "host", "host:port"; else NULL */
 	struct model_limits limits;	/* of calls from and to it together */
+	struct model_duration max_duration;	/* of calls from it and to it */
 	int lines_in, lines_out;	/* of those to it, from it; 0 = no limit of its own */
 	struct model_fence fence;	/* where it may register and call from */
 	struct model_numbers numbers;	/* of the calls that it makes */

@@ -190,6 +190,7 @@ void build_end_list(struct build *b, const struct list_mark *mark, enum kind kin
 /* About object `i` of its kind; `line` 0 = where it stands. */
 void build_object_error(struct build *b, enum kind kind, unsigned i, unsigned line, const char *text, const char *remedy);
 /* check_register.c: who registers where, and under which user. False: no memory. */
+void build_check_durations(struct build *b);
 bool build_check_registrations(struct build *b);
 /* Checks what lies between objects and indexes. The snapshot, or NULL with errors. */
 struct model *build_finish(struct build *b);

@@ -182,6 +182,29 @@ static void test_duration_and_account(void **state)
 	model_unref(&m);
 }
 
+/* Drawn anew for each call, never outside of the bounds, and on both sides of their middle. */
+static void test_duration_drawn(void **state)
+{
+	struct model *m =
+		model_of("version: 1\nmapping_gateways: [ { name: a, addresses: 192.0.2.1, "
+			 "max_duration_least: 100s, max_duration: 200s } ]\n"
+			 "phones: [ { number: \"1\", password: p, max_duration: 7m } ]\n");
+	struct call_request req = request("192.0.2.1", 5060);
+	struct admit_result out;
+	unsigned below = 0;
+
+	for (req.random = 0; req.random < 1000; req.random++) {
+		admit_decide(m, &req, &out, NULL);
+		assert_in_range(out.max_duration_us, 100 * SEC, 200 * SEC);
+		below += out.max_duration_us < 150 * SEC;
+	}
+	assert_in_range(below, 400, 600);
+	req.digest_user = SPAN("1");
+	admit_decide(m, &req, &out, NULL);
+	assert_int_equal(out.max_duration_us, 420 * SEC);
+	model_unref(&m);
+}
+
 static void test_by_name(void **state)
 {
 	struct model *m = model_of(config);
@@ -419,11 +442,11 @@ static void test_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decide),      cmocka_unit_test(test_duration_and_account),
-		cmocka_unit_test(test_by_name),     cmocka_unit_test(test_drop_and_open),
-		cmocka_unit_test(test_line_limit),  cmocka_unit_test(test_rate_limit),
-		cmocka_unit_test(test_every_limit), cmocka_unit_test(test_system_limits),
-		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_decide),         cmocka_unit_test(test_duration_and_account),
+		cmocka_unit_test(test_duration_drawn), cmocka_unit_test(test_by_name),
+		cmocka_unit_test(test_drop_and_open),  cmocka_unit_test(test_line_limit),
+		cmocka_unit_test(test_rate_limit),     cmocka_unit_test(test_every_limit),
+		cmocka_unit_test(test_system_limits),  cmocka_unit_test(test_reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,7 +128,7 @@ static void check_objects(const struct model *m)
 	assert_string_equal(pbx->sip.pass_headers, "User-to-User,X-*");
 	assert_null(in->sip.pass_headers);
 	assert_string_equal(pbx->failed_codes, "404:503,0:480");
-	assert_int_equal(pbx->max_duration_us, 3600 * SEC);
+	assert_int_equal(pbx->max_duration.most_us, 3600 * SEC);
 	assert_string_equal(a->host, "127.0.0.3");
 	assert_int_equal(a->port, 5060);
 	assert_int_equal(a->proto, PROTO_TCP);
@@ -419,6 +419,10 @@ static const struct {
 	  "mapping_gateways[0] in", "allow_address_lists: `nowhere` does not exist", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], lockType: 3"), 3, "mapping_gateways[0] in",
 	  "did you mean `locked`?", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], max_duration: 1m, max_duration_least: 61s"), 3,
+	  "mapping_gateways[0] in", "max_duration_least is above max_duration", "at least" },
+	{ MAP("addresses: [ 192.0.2.1 ], max_duration_least: 61s"), 3, "mapping_gateways[0] in",
+	  "max_duration_least is given without max_duration", "at least" },
 	{ MAP("addresses: [ 192.0.2.1 ], line_limit: 99999999"), 3, "mapping_gateways[0] in",
 	  "line_limit: 99999999 is above the limit, 10000000", "from 0 to 10000000" },
 	{ MAP("addresses: [ 192.0.2.1 ], rate_limit: many"), 3, "mapping_gateways[0] in",
