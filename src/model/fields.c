@@ -400,6 +400,8 @@ static const struct model_field_info phone_fields[] = {
 	  .most = PHONE_LOCK_ALL, .help = "No calls from it, to it, or either (true); all: nor does it register." },
 	{ .name = "do_not_disturb", .type = FIELD_BOOL, .offset = AT(model_phone, do_not_disturb),
 	  .help = "Calls to it hear that it is busy." },
+	{ .name = "offline_to_gateways", .type = FIELD_BOOL, .offset = AT(model_phone, offline_to_gateways),
+	  .help = "While it is not registered, calls to it go to the routing gateways that serve its number." },
 	{ .name = "password", .type = FIELD_SECRET, .offset = AT(model_phone, password), .most = 128,
 	  .help = "Digest password." },
 	{ .name = "register", .type = FIELD_CHOICE, .offset = AT(model_phone, reg.type), .choices = "static|dynamic",
@@ -558,7 +560,7 @@ static const struct {
 	{ "switchAllowErrorCode", "continue_codes" }, { "stopSwitchSipCodes", "stop_codes" },
 	{ "callFailedSipCode", "failed_codes" }, { "sipRemoteRingSignal", "ring_signal" },
 	{ "registerType", "register" },
-	{ "doNotDisturb", "do_not_disturb" },
+	{ "doNotDisturb", "do_not_disturb" }, { "useRoutingGatewayNotOnline", "offline_to_gateways" },
 	{ "maxCallDurationUpper", "max_duration" }, { "maxCallDurationLower", "max_duration_least" },
 	{ "callDurationLimit", "max_duration" },
 };

@@ -492,6 +492,7 @@ struct model_phone {
 	const struct model_account *account;
 	int locked;			/* enum phone_lock; 0 = not */
 	bool do_not_disturb;		/* calls to it are told that it is busy */
+	bool offline_to_gateways;	/* while it is not registered, gateways may take calls to its number */
 	const char *password;
 	const char *display;
 	struct model_register reg;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The plan: a local phone alone; else every gateway with a matching prefix, once, by its longest, and the
- * best ROUTE_MAX of them in order. What a gateway is ordered by is read once, so that the order is sound even while
+/* The plan: a local phone alone, if it is registered or no gateway may stand for it; else every gateway with a
+ * matching prefix, once, by its longest, and the best ROUTE_MAX of them in order. What a gateway is ordered by is read once, so that the order is sound even while
  * calls come and go. */
 #include "route/route_int.h"
 
@@ -262,18 +262,12 @@ static void planning_begin(struct planning *p, const struct model *m,
 	memset(p->seen, 0, (m->n_routings + 63) / 64 * sizeof(p->seen[0]));
 }
 
-enum route_verdict route_plan(const struct model *m, const struct call_request *req,
-			      const struct admit_result *from, struct route_plan *plan_out,
-			      struct reasons *why)
+static enum route_verdict plan_gateways(const struct model *m, const struct call_request *req,
+					const struct admit_result *from,
+					struct route_plan *plan_out, struct reasons *why)
 {
-	const struct model_phone *phone = model_phone(m, req->callee);
 	struct planning p;
 
-	plan_out->n = plan_out->n_order = 0;
-	if (why)
-		why->n = 0;
-	if (phone)
-		return plan_phone(m, phone, req, plan_out, why);
 	planning_begin(&p, m, req, from, why);
 	model_routings_for(m, req->callee, consider, &p);
 	explain_plan(&p);
@@ -292,6 +286,25 @@ enum route_verdict route_plan(const struct model *m, const struct call_request *
 	if (p.obstacles[UNFIT])
 		return ROUTE_ALL_DOWN;
 	return p.obstacles[UNREGISTERED] ? ROUTE_GATEWAYS_NOT_REGISTERED : ROUTE_NONE;
+}
+
+enum route_verdict route_plan(const struct model *m, const struct call_request *req,
+			      const struct admit_result *from, struct route_plan *plan_out,
+			      struct reasons *why)
+{
+	const struct model_phone *phone = model_phone(m, req->callee);
+	enum route_verdict verdict;
+
+	plan_out->n = plan_out->n_order = 0;
+	if (why)
+		why->n = 0;
+	if (!phone)
+		return plan_gateways(m, req, from, plan_out, why);
+	verdict = plan_phone(m, phone, req, plan_out, why);
+	if (verdict != ROUTE_NOT_REGISTERED || !phone->offline_to_gateways)
+		return verdict;
+	verdict = plan_gateways(m, req, from, plan_out, why);
+	return verdict == ROUTE_NONE ? ROUTE_NOT_REGISTERED : verdict;
 }
 
 uint64_t route_wait_us(const struct model *m, const struct route_candidate *first,

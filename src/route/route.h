@@ -28,9 +28,9 @@ struct route_plan {
 	const char *order[ROUTE_KEYS_MAX];		/* what they were ordered by: "protect", "prefix", ... */
 };
 
-/* Plan the attempts for `req` (admitted as `from`) against `m`, given who is busy or locked. A local phone stands alone;
- * else the gateways that serve the call, each by its longest prefix, in the order of route_sort.c; protect routes
- * last. Gateways that are down or rest are passed over; when nothing else is left the best of those that are down stands
+/* Plan the attempts for `req` (admitted as `from`) against `m`, given who is busy or locked. A local phone stands alone,
+ * unless it is not registered and its calls may then go to gateways; else the gateways that serve the call, each by its
+ * longest prefix, in the order of route_sort.c; protect routes last. Gateways that are down or rest are passed over; when nothing else is left the best of those that are down stands
  * alone. ROUTE_OK: `plan_out` holds 1..ROUTE_MAX candidates borrowed from `m`. Anything else leaves it empty. `why` may be NULL;
  * otherwise it gets one line per gateway considered, the chosen ones first. Safe from any thread. */
 enum route_verdict route_plan(const struct model *m, const struct call_request *req, const struct admit_result *from,

@@ -25,7 +25,9 @@ static const char config[] =
 	"phones: [ { number: \"88\", line_limit: 1 }, { number: \"99\", locked: true },\n"
 	"  { number: \"98\", register: static, address: 192.0.2.7, locked: inbound },\n"
 	"  { number: \"97\", register: static, address: 192.0.2.8, locked: outbound },\n"
-	"  { number: \"96\", register: static, address: 192.0.2.9, do_not_disturb: true } ]\n";
+	"  { number: \"96\", register: static, address: 192.0.2.9, do_not_disturb: true },\n"
+	"  { number: \"8899\", offline_to_gateways: true },\n"
+	"  { number: \"8800\", locked: true, offline_to_gateways: true } ]\n";
 
 struct fixture {
 	struct model *m;
@@ -192,6 +194,25 @@ static void test_phone(void **state)
 	assert_int_equal(plan(&f, "96"), ROUTE_DO_NOT_DISTURB);
 	assert_int_equal(reason_of(&f, "96"), REASON_DO_NOT_DISTURB);
 	model_unref(&f.m);
+}
+
+/* Gateways stand for a phone that is not registered, and for no other. */
+static void test_offline(void **state)
+{
+	struct fixture f = begin(config);
+	struct fixture none =
+		begin("version: 1\nphones: [ { number: \"1\", offline_to_gateways: true } ]\n");
+	struct binding b = { .contact = "sip:x@192.0.2.9", .expires_us = f.req.mono_us + 1 };
+
+	expect_plan(&f, "8899", "both any");
+	assert_int_equal(reason_of(&f, "8899"), REASON_NOT_REGISTERED);
+	assert_int_equal(f.why.reason[0].code, REASON_CHOSEN);
+	registration_update(load_registration(model_phone(f.m, SPAN("8899"))->load), bind_one, &b);
+	expect_plan(&f, "8899", "8899");
+	assert_int_equal(plan(&f, "8800"), ROUTE_PHONE_LOCKED);
+	assert_int_equal(plan(&none, "1"), ROUTE_NOT_REGISTERED);
+	model_unref(&f.m);
+	model_unref(&none.m);
 }
 
 /* More gateways than a plan holds: the best of them, in order, whatever their order in the file. */
@@ -424,12 +445,19 @@ static void test_go_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order), cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_full),  cmocka_unit_test(test_verdicts),
-		cmocka_unit_test(test_phone), cmocka_unit_test(test_many),
-		cmocka_unit_test(test_go_on), cmocka_unit_test(test_own_rules),
-		cmocka_unit_test(test_codes), cmocka_unit_test(test_explain),
-		cmocka_unit_test(test_wait),  cmocka_unit_test(test_registered_timeout),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_phone),
+		cmocka_unit_test(test_offline),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_go_on),
+		cmocka_unit_test(test_own_rules),
+		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_registered_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
