@@ -39,18 +39,10 @@ void api_test_gateway(struct api_request *req)
 {
 	const char *name = api_text(req, "name");
 	struct model *m = model_hub_get(req->sw->hub);
-	const struct model_routing *gw = model_routing(m, span_of(name));
-	bool known = gw && gw->reg.type != REGISTER_DYNAMIC;
+	bool known = model_routing(m, span_of(name)) != NULL;
 	bool mapping = model_mapping(m, span_of(name)) != NULL;
 
-	if (gw && !known)
-		api_fail(req, 409,
-			 &(struct api_problem){ .field = "name",
-						.value = name,
-						.remedy = "causeway registration show or analyze "
-							  "says where it is, or why not" },
-			 "it registers here: there is no address to test");
-	else if (!known && mapping)
+	if (!known && mapping)
 		api_fail(req, 409,
 			 &(struct api_problem){ .field = "name",
 						.value = name,

@@ -86,7 +86,8 @@ static bool look(struct process *p, struct gateway_test *t)
 	if (!t->edge.asked)
 		return true;
 	net_check_ping(&t->ping, &flow->peer, &flow->local, PINGS, PING_TIME);
-	t->connected = flow->proto != NET_UDP;
+	/* One that registers here keeps its own connection, and may take no other. */
+	t->connected = flow->proto != NET_UDP && t->edge.gateway->reg.type != REGISTER_DYNAMIC;
 	if (t->connected)
 		net_check_connect(&t->connect, &p->boot.net.tls, (enum net_proto)flow->proto,
 				  &flow->peer, &flow->local, t->edge.gateway->host, CONNECT_TIME);
@@ -188,6 +189,9 @@ static void say_dead(const struct gateway_test *t, struct buf *out)
 		buf_add_str(out, r->text);
 	if (r && r->cause == HEALTH_ICMP && strstr(r->text, "port"))
 		buf_addf(out, ": nothing listens on %s %u there", proto, port);
+	else if (r && r->cause == HEALTH_LOCAL && !t->edge.asked &&
+		 t->edge.gateway->reg.type == REGISTER_DYNAMIC)
+		buf_addf(out, ": causeway registration analyze %s says why", t->name);
 	else if (r && r->cause == HEALTH_TCP_REFUSED)
 		buf_addf(out, ": nothing listens on TCP %u of %s, or a firewall refuses for it",
 			 port, where);

@@ -132,7 +132,7 @@ static bool is_asked(const struct question *q, const struct model_routing *gw)
 {
 	union net_addr literal;
 
-	if (net_addr_parse(&literal, span_of(gw->host), 1) == 0)
+	if (gw->reg.type == REGISTER_DYNAMIC || net_addr_parse(&literal, span_of(gw->host), 1) == 0)
 		return false;
 	if (q->type == NET_RR_A || q->type == NET_RR_AAAA)
 		return true;

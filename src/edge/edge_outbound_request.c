@@ -232,14 +232,9 @@ static uint32_t granted(const struct outbound *o, const struct sip_msg *msg)
 static void on_refused(struct outbound *o, const struct sip_msg *msg)
 {
 	struct span phrase = span_head(sip_str(msg, msg->reason), 80);
-	struct span text =
-		sip_header(msg, SIP_H_RETRY_AFTER); /* "120 (maintenance);duration=3600" */
-	uint32_t seconds = 0;
-	size_t digits = 0;
+	uint32_t seconds = sip_retry_after(msg);
 
-	while (digits < text.len && ascii_digit(text.p[digits]))
-		digits++;
-	if (span_to_u32(span_head(text, digits), &seconds) || seconds > ASK_MOST_S)
+	if (seconds > ASK_MOST_S)
 		seconds = 0;
 	outbound_failed(o, msg->status, seconds, "%d %.*s", msg->status, SPAN_ARG(phrase));
 }

@@ -66,23 +66,34 @@ static void write_uri(struct sip_writer *w, const char *host, uint16_t port, enu
 		sip_puts(w, proto == NET_TCP ? ";transport=tcp" : ";transport=tls");
 }
 
+static void write_target(struct sip_writer *w, const struct ping *ping)
+{
+	const struct model_routing *gw = ping->gateway;
+
+	if (ping->contact[0])
+		sip_puts(w, ping->contact);
+	else
+		write_uri(w, gw->host, gw->port, (enum net_proto)ping->flow.proto);
+}
+
 /* RFC 3261 11.1. */
 static struct net_buf *write_options(const struct ping *ping, const struct sip_ctx *ctx)
 {
 	const struct model_routing *gw = ping->gateway;
-	enum net_proto proto = (enum net_proto)ping->flow.proto;
 	char local[NET_ADDR_TEXT];
 	struct sip_writer w;
 
 	net_addr_format_uri(&ping->flow.local, local);
 	sip_write_begin(&w, OPTIONS_BYTES);
 	SIP_PUT(&w, "OPTIONS ");
-	write_uri(&w, gw->host, gw->port, proto);
+	write_target(&w, ping);
 	SIP_PUT(&w, " SIP/2.0\r\n");
 	sip_ctx_write_via(&w, ctx);
+	if (ping->path[0])
+		sip_write_header(&w, SIP_H_ROUTE, span_of(ping->path));
 	sip_putf(&w, "Max-Forwards: 70\r\nFrom: <sip:%s>;tag=%08x%08x\r\nTo: <",
 		 gw->from_host ? gw->from_host : local, rng_u32(), rng_u32());
-	write_uri(&w, gw->host, gw->port, proto);
+	write_target(&w, ping);
 	sip_putf(&w, ">\r\nCall-ID: %08x%08x%08x%08x\r\n", rng_u32(), rng_u32(), rng_u32(),
 		 rng_u32());
 	sip_write_cseq(&w, 1, SPAN("OPTIONS"));
@@ -92,25 +103,14 @@ static struct net_buf *write_options(const struct ping *ping, const struct sip_c
 	return sip_finish(&w, NULL, SPAN_NONE);
 }
 
-/* 0, or -errno and nothing was sent. */
-static int send_to(struct ping *ping, const struct sip_target *target)
+/* Along ping->flow: 0, or -errno and nothing was sent. */
+static int send_options(struct ping *ping)
 {
-	const struct model_routing *gw = ping->gateway;
-	bool pinned = gw->local_address != NULL;
-	struct net_flow flow;
-	union net_addr local;
-	struct sip_ctx *ctx;
+	struct sip_ctx *ctx =
+		sip_ctx_new(ping->edge->stack, SIP_OPTIONS, &ping->flow, &ctx_ops, ping);
 	int err;
 
-	if (pinned && net_addr_parse(&local, span_of(gw->local_address), 0))
-		return -EADDRNOTAVAIL;
-	err = net_flow_to(ping->edge->config.net, &flow, target->proto, &target->addr,
-			  pinned ? &local : NULL, gw->host);
-	if (err)
-		return err;
-	ping->flow = flow;
 	ping->asked = true;
-	ctx = sip_ctx_new(ping->edge->stack, SIP_OPTIONS, &flow, &ctx_ops, ping);
 	if (!ctx)
 		return -ENOSPC;
 	err = sip_ctx_send(ctx, write_options(ping, ctx), true);
@@ -120,6 +120,24 @@ static int send_to(struct ping *ping, const struct sip_target *target)
 	ping->sent_us = ping->edge->config.loop->now_us;
 	loop_timer(ping->edge->config.loop, &ping->timer, ping->timeout_us);
 	return 0;
+}
+
+static int send_to(struct ping *ping, const struct sip_target *target)
+{
+	const struct model_routing *gw = ping->gateway;
+	bool pinned = gw->local_address != NULL;
+	struct net_flow flow;
+	union net_addr local;
+	int err;
+
+	if (pinned && net_addr_parse(&local, span_of(gw->local_address), 0))
+		return -EADDRNOTAVAIL;
+	err = net_flow_to(ping->edge->config.net, &flow, target->proto, &target->addr,
+			  pinned ? &local : NULL, gw->host);
+	if (err)
+		return err;
+	ping->flow = flow;
+	return send_options(ping);
 }
 
 /* `failed` is how the address before ended: that counts if there is no other. */
@@ -187,6 +205,29 @@ static void on_failed(void *arg, struct sip_ctx *ctx, int err, const char *text)
 	try_next(ping, &failed);
 }
 
+/* Where it registered from, on whichever worker's connection that is. */
+static void ask_registered(struct ping *ping)
+{
+	struct ping_result failed = { .cause = HEALTH_LOCAL, .text = "it is not registered here" };
+	struct bindings all;
+	int err;
+
+	registration_read(load_registration(ping->gateway->load), &all);
+	bindings_prune(&all, ping->edge->config.loop->now_us);
+	if (!all.n) {
+		finish(ping, &failed);
+		return;
+	}
+	memcpy(&ping->flow, all.binding[0].flow, sizeof(ping->flow));
+	span_copy(span_of(all.binding[0].contact), ping->contact, sizeof(ping->contact));
+	span_copy(span_of(all.binding[0].path), ping->path, sizeof(ping->path));
+	err = send_options(ping);
+	if (err) {
+		failed.text = strerror(-err);
+		finish(ping, &failed);
+	}
+}
+
 void ping_init(struct ping *ping, struct edge *edge)
 {
 	*ping = (struct ping){ .edge = edge };
@@ -204,7 +245,12 @@ void ping_start(struct ping *ping, const struct model_routing *gateway, uint64_t
 	ping->asked = false;
 	ping->next = ping->targets.n = 0;
 	ping->done = done;
+	ping->contact[0] = ping->path[0] = '\0';
 	loop_timer(ping->edge->config.loop, &ping->timer, timeout_us);
+	if (gateway->reg.type == REGISTER_DYNAMIC) {
+		ask_registered(ping);
+		return;
+	}
 	resolve = sip_resolve_start(ping->edge->config.dns, span_of(gateway->host), gateway->port,
 				    gateway->proto, true, true, on_resolved, ping);
 	if (resolve)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One OPTIONS to a routing gateway, outside any call: its name is resolved, and each address asked in turn until one
- * answers or all have failed. For probing and for `gateway test`. */
+ * answers or all have failed; one that registers here is asked at its first contact. For probing and for `gateway test`. */
 #ifndef CAUSEWAY_EDGE_PING_H
 #define CAUSEWAY_EDGE_PING_H
 
@@ -28,6 +28,7 @@ struct ping {
 	struct sip_ctx *ctx;
 	struct net_flow flow;
 	bool asked;			/* flow is set */
+	char contact[192], path[256];	/* of one that registers here; "" = it is asked by its address */
 	struct sip_targets targets;
 	unsigned next;
 	void (*done)(struct ping *ping, const struct ping_result *result);
