@@ -72,7 +72,7 @@ static bool check_phone(const struct model *m, int phones, struct span callee,
 								      : REASON_CALLEE_PHONE };
 
 	if (phones == CALLEE_ANY ||
-	    (model_phone(m, callee) != NULL) == (phones == CALLEE_PHONES_ONLY))
+	    (model_phone_called(m, callee) != NULL) == (phones == CALLEE_PHONES_ONLY))
 		return true;
 	reason.object = out->mapping ? out->mapping->name : out->phone->number;
 	admit_refuse_number(out, END_CALLEE_PHONE_FORBIDDEN, &reason, callee, why);

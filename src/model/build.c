@@ -521,8 +521,8 @@ static bool place_and_check(struct build *b)
 	build_check_durations(b);
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_calendars; i++)
 		check_calendar(b, i);
-	return index_users(b) && ranges_index_build(m) == 0 && ranges_index_peers(m) == 0 &&
-	       build_check_registrations(b);
+	return index_users(b) && build_index_dids(b) && ranges_index_build(m) == 0 &&
+	       ranges_index_peers(m) == 0 && build_check_registrations(b);
 }
 
 struct model *build_finish(struct build *b)

@@ -263,7 +263,8 @@ const struct model_phone *model_phone_at(const struct model *m, const struct soc
 		if (e->address.port && e->address.port != from.port)
 			continue;
 		found = &m->phones[e->phone];
-		if (span_eq(caller, span_of(found->number)))
+		if (span_eq(caller, span_of(found->number)) ||
+		    (found->dids && number_set_find(found->dids, caller) >= 0))
 			return found;
 		n++;
 	}

@@ -394,6 +394,8 @@ static const struct model_field_info routing_fields[] = {
 static const struct model_field_info phone_fields[] = {
 	{ .name = "number", .type = FIELD_NUMBER, .offset = AT(model_phone, number), .required = true, .least = 1,
 	  .most = NAME_LEN_MAX, .help = "Its number and digest user." },
+	{ .name = "dids", .type = FIELD_NUMBERS, .offset = AT(model_phone, dids),
+	  .help = "Further numbers that it is called at; each stands for one phone alone." },
 	{ .name = "account", .type = FIELD_REFERENCE, .of = KIND_ACCOUNT, .offset = AT(model_phone, account),
 	  .help = "Who pays." },
 	{ .name = "locked", .type = FIELD_CHOICE, .offset = AT(model_phone, locked), .choices = "none|outbound|inbound|all",

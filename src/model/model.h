@@ -489,6 +489,7 @@ enum phone_lock { PHONE_LOCK_OUTBOUND = 1, PHONE_LOCK_INBOUND = 2, PHONE_LOCK_AL
 
 struct model_phone {
 	const char *number;
+	const struct number_set *dids;	/* further numbers that it is called at; NULL = none */
 	const struct model_account *account;
 	int locked;			/* enum phone_lock; 0 = not */
 	bool do_not_disturb;		/* calls to it are told that it is busy */
@@ -709,6 +710,8 @@ const struct model_transform *model_transform_of_caller(const struct model *m, s
 const struct model_mapping *model_mapping(const struct model *m, struct span name);
 const struct model_routing *model_routing(const struct model *m, struct span name);
 const struct model_phone *model_phone(const struct model *m, struct span number);
+/* By its own number or one of its dids. */
+const struct model_phone *model_phone_called(const struct model *m, struct span number);
 const struct model_mapping *model_mapping_by_user(const struct model *m, struct span digest_user);
 /* The routing gateway that registers here under this user. */
 const struct model_routing *model_routing_by_user(const struct model *m, struct span register_user);

@@ -191,6 +191,8 @@ void build_end_list(struct build *b, const struct list_mark *mark, enum kind kin
 void build_object_error(struct build *b, enum kind kind, unsigned i, unsigned line, const char *text, const char *remedy);
 /* check_register.c: who registers where, and under which user. False: no memory. */
 void build_check_durations(struct build *b);
+/* False: no memory. */
+bool build_index_dids(struct build *b);
 bool build_check_registrations(struct build *b);
 /* Checks what lies between objects and indexes. The snapshot, or NULL with errors. */
 struct model *build_finish(struct build *b);
@@ -275,6 +277,7 @@ struct model_index {
 	struct name_index users;
 	struct name_index registrants;	/* routing gateways that register here, by user */
 	struct phone_index static_phones;
+	struct name_index dids;			/* further numbers of phones */
 	struct name_index transform_callers;
 	struct prefix_index prefixes;
 	struct address_index addresses;

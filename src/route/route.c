@@ -292,7 +292,7 @@ enum route_verdict route_plan(const struct model *m, const struct call_request *
 			      const struct admit_result *from, struct route_plan *plan_out,
 			      struct reasons *why)
 {
-	const struct model_phone *phone = model_phone(m, req->callee);
+	const struct model_phone *phone = model_phone_called(m, req->callee);
 	enum route_verdict verdict;
 
 	plan_out->n = plan_out->n_order = 0;

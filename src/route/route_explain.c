@@ -48,7 +48,7 @@ enum route_verdict route_explain(const struct model *m, const struct call_reques
 				 struct reasons *why)
 {
 	enum route_verdict verdict = route_plan(m, req, from, plan_out, why);
-	const struct model_phone *phone = model_phone(m, req->callee);
+	const struct model_phone *phone = model_phone_called(m, req->callee);
 	struct miss *misses = calloc(m->n_routings + 1, sizeof(*misses));
 	unsigned n = 0;
 

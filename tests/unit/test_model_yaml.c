@@ -423,6 +423,12 @@ static const struct {
 	  "mapping_gateways[0] in", "max_duration_least is above max_duration", "at least" },
 	{ MAP("addresses: [ 192.0.2.1 ], max_duration_least: 61s"), 3, "mapping_gateways[0] in",
 	  "max_duration_least is given without max_duration", "at least" },
+	{ V "phones:\n  - { number: \"1\", password: p, dids: [ \"77\" ] }\n"
+	    "  - { number: \"2\", password: p, dids: [ \"78\", \"77\" ] }\n",
+	  4, "phones[1] 2", "dids: `77` is a number of phone `1` already", "one phone" },
+	{ V "phones:\n  - { number: \"1\", password: p, dids: [ \"2\" ] }\n"
+	    "  - { number: \"2\", password: p }\n",
+	  3, "phones[0] 1", "dids: `2` is a number of phone `2` already", "one phone" },
 	{ MAP("addresses: [ 192.0.2.1 ], line_limit: 99999999"), 3, "mapping_gateways[0] in",
 	  "line_limit: 99999999 is above the limit, 10000000", "from 0 to 10000000" },
 	{ MAP("addresses: [ 192.0.2.1 ], rate_limit: many"), 3, "mapping_gateways[0] in",

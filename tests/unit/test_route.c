@@ -196,6 +196,24 @@ static void test_phone(void **state)
 	model_unref(&f.m);
 }
 
+/* A phone is found by any of its numbers, and by nothing else. */
+static void test_dids(void **state)
+{
+	struct fixture f =
+		begin("version: 1\nphones:\n"
+		      "  - { number: \"1\", register: static, address: 192.0.2.1, dids: [ "
+		      "\"4930100\", \"4930101\" ] }\n"
+		      "  - { number: \"2\", register: static, address: 192.0.2.2, dids: [ "
+		      "\"4930102\" ] }\n");
+
+	expect_plan(&f, "4930101", "1");
+	expect_plan(&f, "4930102", "2");
+	expect_plan(&f, "1", "1");
+	assert_int_equal(plan(&f, "493010"), ROUTE_NONE);
+	assert_int_equal(plan(&f, "49301011"), ROUTE_NONE);
+	model_unref(&f.m);
+}
+
 /* Gateways stand for a phone that is not registered, and for no other. */
 static void test_offline(void **state)
 {
@@ -445,19 +463,13 @@ static void test_go_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_verdicts),
-		cmocka_unit_test(test_phone),
-		cmocka_unit_test(test_offline),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_go_on),
-		cmocka_unit_test(test_own_rules),
-		cmocka_unit_test(test_codes),
-		cmocka_unit_test(test_explain),
-		cmocka_unit_test(test_wait),
-		cmocka_unit_test(test_registered_timeout),
+		cmocka_unit_test(test_order), cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_full),  cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_phone), cmocka_unit_test(test_offline),
+		cmocka_unit_test(test_dids),  cmocka_unit_test(test_many),
+		cmocka_unit_test(test_go_on), cmocka_unit_test(test_own_rules),
+		cmocka_unit_test(test_codes), cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_wait),  cmocka_unit_test(test_registered_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
