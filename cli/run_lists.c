@@ -360,10 +360,15 @@ int run_phone_list(struct cli *cli)
 int run_account_list(struct cli *cli)
 {
 	static const struct column columns[] = {
-		{ "ACCOUNT", "name", AS_TEXT },          { "KIND", "kind", AS_TEXT },
-		{ "BALANCE", "balance", AS_TEXT },       { "OVERDRAFT", "overdraft", AS_TEXT },
-		{ "RATE GROUP", "rate_group", AS_TEXT }, { "LINES", "", AS_LINES },
-		{ "LOCKED", "locked", AS_YES },          { "MEMO", "memo", AS_TEXT },
+		{ "ACCOUNT", "name", AS_TEXT },
+		{ "KIND", "kind", AS_TEXT },
+		{ "BALANCE", "balance", AS_TEXT },
+		{ "OVERDRAFT", "overdraft", AS_TEXT },
+		{ "RATE GROUP", "rate_group", AS_TEXT },
+		{ "LINES", "", AS_LINES },
+		{ "LOCKED", "locked", AS_YES },
+		{ "VALID UNTIL", "valid_until", AS_TEXT },
+		{ "MEMO", "memo", AS_TEXT },
 	};
 
 	return show_list(cli,

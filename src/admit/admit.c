@@ -237,6 +237,18 @@ static void identify(struct asking *a)
 
 /* ---- may they ----------------------------------------------------------------------------- */
 
+static void expired(struct asking *a, const char *name)
+{
+	const struct model_account *account = a->out->account;
+	const struct reason reason = { .code = REASON_ACCOUNT_EXPIRED,
+				       .object = account->name,
+				       .detail = account->valid_until.text };
+
+	refuse(a->out, END_ACCOUNT_EXPIRED, "%s: account %s was valid until %s", name,
+	       account->name, account->valid_until.text);
+	reasons_add_reason(a->why, &reason);
+}
+
 static void check_locks(struct asking *a)
 {
 	struct admit_result *out = a->out;
@@ -259,6 +271,8 @@ static void check_locks(struct asking *a)
 		refuse(out, END_ACCOUNT_LOCKED, "%s: account %s is locked", name,
 		       out->account->name);
 		reasons_add(a->why, REASON_ACCOUNT_LOCKED, out->account->name, 0, 0);
+	} else if (model_account_expired(out->account, a->req->utc_us)) {
+		expired(a, name);
 	} else if (a->req->callee.len == 0) {
 		refuse(out, END_NO_NUMBER, "%s: the request names no number to call", name);
 		reasons_add(a->why, REASON_NO_NUMBER, name, 0, 0);

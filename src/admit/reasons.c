@@ -14,6 +14,7 @@ static const struct {
 	[REASON_WRONG_PORT] = { "wrong_port", "lists the source with port %L, not %V" },
 	[REASON_LOCKED] = { "locked", "locked" },
 	[REASON_ACCOUNT_LOCKED] = { "account_locked", "the account is locked" },
+	[REASON_ACCOUNT_EXPIRED] = { "account_expired", "the account was valid until %D" },
 	[REASON_NEEDS_DIGEST] = { "needs_digest", "credentials are needed" },
 	[REASON_WRONG_DIGEST_SOURCE] = { "wrong_digest_source",
 					 "credentials are right, but the source is not listed" },

@@ -545,6 +545,7 @@ struct model *build_finish(struct build *b)
 			    "give the process more memory");
 	if (b->n_errors)
 		return NULL;
+	build_resolve_moments(b);
 	m->built_utc_us = clock_utc_us();
 	b->m = NULL;
 	return m;

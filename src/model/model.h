@@ -184,17 +184,29 @@ struct model_limits {
 /* The line limit in force at that moment. */
 int model_line_limit(const struct model_limits *limits, const struct zone *zone, uint64_t utc_us);
 
+/* A moment as written: "2026-12-31", "2026-12-31 18:00", or RFC 3339. */
+struct model_moment {
+	const char *text;		/* NULL = none is given */
+	int64_t second;			/* since 1970, of UTC or of the clocks on the wall */
+	bool local;
+	uint64_t utc_us;		/* derived; 0 = none */
+};
+
 struct model_account {
 	const char *name;
 	const char *kind;		/* "customer", "agent", "vendor" */
 	bool locked;
 	int64_t balance, overdraft;	/* 10^-8 units */
 	const struct model_rate_group *rate_group;	/* NULL = none */
+	struct model_moment valid_until;	/* from then on it has no calls */
 	const struct zone *zone;	/* NULL = the system's */
 	struct model_limits limits;	/* of the calls it makes, or of those to its routing gateways */
 	const char *memo;
 	struct load *load;
 };
+
+/* Is its time over at that moment? NULL: no. Pure. */
+bool model_account_expired(const struct model_account *account, uint64_t utc_us);
 
 struct model_group {			/* gateways that share one limit */
 	const char *name;
@@ -779,6 +791,7 @@ enum model_field_type {
 	FIELD_TRANSPORT,	/* as FIELD_CHOICE */
 	FIELD_REFERENCE,	/* name of an object of kind `of`: a pointer to it */
 	FIELD_REFERENCES,	/* list of them, each once */
+	FIELD_MOMENT,		/* a date, a time of day on it, RFC 3339: a struct model_moment */
 	FIELD_ZONE,		/* name of a time zone: a struct zone */
 	FIELD_DATES,		/* list of "2026-12-25", days since 1970-01-01 */
 	FIELD_PREFIX,		/* 0..32: digits, letters, * # + */

@@ -114,6 +114,12 @@ bool code_range_parse(struct span text, uint32_t *first_out, uint32_t *last_out)
 bool code_pair_parse(struct span text, uint32_t *from_out, uint32_t *to_out);
 bool code_list_is_good(struct span list);
 bool bool_parse(struct span text, bool *out);
+/* "08:30", "08:30:15", to 24:00: seconds of the day. */
+bool clock_parse(struct span text, uint32_t *out);
+/* "2026-12-25": days since 1970-01-01. */
+bool date_parse(struct span text, int32_t *out);
+/* Sets all but text and utc_us. False: it is none, or before 1970-01-02. */
+bool moment_parse(struct span text, struct model_moment *out);
 void params_default(struct model_params *params, struct arena *arena);
 /* The parameter at odds with another one, or NULL. */
 const char *params_check(const struct model_params *params, char *why, size_t size);
@@ -191,6 +197,8 @@ void build_end_list(struct build *b, const struct list_mark *mark, enum kind kin
 void build_object_error(struct build *b, enum kind kind, unsigned i, unsigned line, const char *text, const char *remedy);
 /* check_register.c: who registers where, and under which user. False: no memory. */
 void build_check_durations(struct build *b);
+/* Moments by the clocks on the wall become those of UTC: when all zones are known. */
+void build_resolve_moments(struct build *b);
 /* False: no memory. */
 bool build_index_dids(struct build *b);
 bool build_check_registrations(struct build *b);

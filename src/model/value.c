@@ -193,8 +193,7 @@ static bool set_money(const struct setting *s)
 	return true;
 }
 
-/* "08:30" or "08:30:15", to 24:00. */
-static bool clock_parse(struct span text, uint32_t *out)
+bool clock_parse(struct span text, uint32_t *out)
 {
 	struct span parts[3] = { { 0 } };
 	uint32_t value[3] = { 0 };
@@ -396,6 +395,25 @@ static bool set_zone(const struct setting *s)
 	return true;
 }
 
+static bool set_moment(const struct setting *s)
+{
+	struct model_moment moment = { 0 };
+	struct span text = s->items[0].text;
+
+	if (text.len == 0)
+		return true;
+	if (!moment_parse(text, &moment))
+		return fault(
+			s, 0,
+			"write 2026-12-31, \"2026-12-31 18:00\" or \"2026-12-31T18:00:00+01:00\"",
+			"`%.*s` is no moment from 1970-01-02 on", SHOWN(text));
+	moment.text = arena_dup(s->b->m->arena, text);
+	if (!moment.text)
+		return no_memory(s);
+	memcpy(s->object + s->f->offset, &moment, sizeof(moment));
+	return true;
+}
+
 /* ---- lists ------------------------------------------------------------------------------------- */
 
 static bool prefix_is_good(const struct setting *s, unsigned i)
@@ -451,7 +469,7 @@ static bool set_references(const struct setting *s)
 	return store_list(s, list, s->n);
 }
 
-static bool date_parse(struct span text, int32_t *out)
+bool date_parse(struct span text, int32_t *out)
 {
 	struct span year, month, day;
 	uint32_t y, m, d;
@@ -802,6 +820,7 @@ static const struct {
 	[FIELD_REFERENCES] = { set_references, true },
 	[FIELD_CLOCK] = { set_clock },
 	[FIELD_DAYS] = { set_days, true },
+	[FIELD_MOMENT] = { set_moment },
 	[FIELD_ZONE] = { set_zone },
 	[FIELD_DATES] = { set_dates, true },
 	[FIELD_PREFIX] = { set_prefix },

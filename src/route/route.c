@@ -14,6 +14,7 @@ static const uint8_t obstacles[REASONS] = {
 	[REASON_NOT_REGISTERED] = UNREGISTERED,
 	[REASON_LOCKED] = LASTING,
 	[REASON_ACCOUNT_LOCKED] = LASTING,
+	[REASON_ACCOUNT_EXPIRED] = LASTING,
 	[REASON_NODE] = LASTING,
 	[REASON_GROUP] = LASTING,
 	[REASON_PAIR] = LASTING,
@@ -124,6 +125,10 @@ static bool usable(const struct model *m, const struct model_routing *gw, int64_
 		*why = (struct reason){ REASON_LOCKED, gw->name, 0, 0 };
 	else if (gw->account && gw->account->locked)
 		*why = (struct reason){ REASON_ACCOUNT_LOCKED, gw->name, 0, 0 };
+	else if (model_account_expired(gw->account, req->utc_us))
+		*why = (struct reason){ .code = REASON_ACCOUNT_EXPIRED,
+					.object = gw->name,
+					.detail = gw->account->valid_until.text };
 	else if (needs_registration(m, gw) &&
 		 !registration_is_live(load_registration(gw->load), req->mono_us))
 		*why = (struct reason){ REASON_NOT_REGISTERED, gw->name, 0, 0 };

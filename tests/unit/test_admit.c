@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdarg.h>
 #include <cmocka.h>
 
@@ -180,6 +181,45 @@ static void test_duration_and_account(void **state)
 	assert_int_equal(out.max_duration_us, 1800 * SEC);
 	assert_null(out.account);
 	model_unref(&m);
+}
+
+/* The moments in every form, each with the second before it; clocks in Berlin are an hour ahead in winter. */
+static void test_account_expires(void **state)
+{
+	static const struct {
+		const char *until;
+		int64_t utc_s;
+	} moments[] = {
+		{ "2026-12-31", 1798758000 }, /* its end in Berlin */
+		{ "2026-12-31 18:00", 1798736400 }, /* 17:00 UTC */
+		{ "2026-07-01T18:00:30", 1782921630 }, /* 16:00:30 UTC */
+		{ "2026-12-31T18:00:00Z", 1798740000 }, { "2026-12-31T18:00:00-05:30", 1798759800 },
+		{ "1970-01-02T00:00Z", 86400 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(moments); i++) {
+		char text[400];
+		struct admit_result out;
+		struct call_request req = request("192.0.2.1", 5060);
+		struct model *m;
+
+		snprintf(
+			text, sizeof(text),
+			"version: 1\naccounts: [ { name: x, time_zone: Europe/Berlin, valid_until: "
+			"\"%s\" } ]\nmapping_gateways: [ { name: a, addresses: 192.0.2.1, "
+			"account: x } ]\n",
+			moments[i].until);
+		m = model_of(text);
+		req.utc_us = (uint64_t)moments[i].utc_s * SEC - 1;
+		admit_decide(m, &req, &out, NULL);
+		assert_int_equal(out.verdict, ADMIT_OK);
+		req.utc_us++;
+		admit_decide(m, &req, &out, NULL);
+		assert_int_equal(out.end, END_ACCOUNT_EXPIRED);
+		snprintf(text, sizeof(text), "a: account x was valid until %s", moments[i].until);
+		assert_string_equal(out.text, text);
+		model_unref(&m);
+	}
 }
 
 /* Drawn anew for each call, never outside of the bounds, and on both sides of their middle. */
@@ -443,10 +483,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_decide),         cmocka_unit_test(test_duration_and_account),
-		cmocka_unit_test(test_duration_drawn), cmocka_unit_test(test_by_name),
-		cmocka_unit_test(test_drop_and_open),  cmocka_unit_test(test_line_limit),
-		cmocka_unit_test(test_rate_limit),     cmocka_unit_test(test_every_limit),
-		cmocka_unit_test(test_system_limits),  cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_duration_drawn), cmocka_unit_test(test_account_expires),
+		cmocka_unit_test(test_by_name),        cmocka_unit_test(test_drop_and_open),
+		cmocka_unit_test(test_line_limit),     cmocka_unit_test(test_rate_limit),
+		cmocka_unit_test(test_every_limit),    cmocka_unit_test(test_system_limits),
+		cmocka_unit_test(test_reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
