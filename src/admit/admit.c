@@ -49,12 +49,36 @@ struct asking {
 	unsigned n_at;
 };
 
+/* The longest talk time is the smallest of all that hold; 0 = none. */
+static void bound_talk(struct admit_result *out, uint64_t most)
+{
+	if (most && (!out->max_duration_us || most < out->max_duration_us))
+		out->max_duration_us = most;
+}
+
+/* It may be a phone of ours that calls by the gateway. */
+static void look_behind(struct asking *a, const struct model_mapping *gw)
+{
+	const struct model_phone *phone = model_phone_called(a->m, a->req->caller);
+
+	if (!phone)
+		return;
+	if (gw->phone_billing && phone->account)
+		a->out->account = phone->account;
+	if (!gw->phone_settings)
+		return;
+	a->out->behind = phone;
+	bound_talk(a->out, model_max_duration(&phone->max_duration, a->req->random));
+}
+
 static void is_mapping(struct asking *a, const struct model_mapping *gw)
 {
 	a->out->verdict = ADMIT_OK;
 	a->out->mapping = gw;
 	a->out->account = gw->account;
 	a->out->max_duration_us = model_max_duration(&gw->max_duration, a->req->random);
+	if (gw->phone_billing || gw->phone_settings)
+		look_behind(a, gw);
 	reasons_add(a->why, REASON_MATCHED, gw->name, 0, 0);
 }
 
@@ -262,6 +286,9 @@ static void check_locks(struct asking *a)
 		refuse(out, out->mapping ? END_GATEWAY_LOCKED : END_PHONE_LOCKED, "%s: locked",
 		       name);
 		reasons_add(a->why, REASON_LOCKED, name, 0, 0);
+	} else if (out->behind && out->behind->locked & PHONE_LOCK_OUTBOUND) {
+		refuse(out, END_PHONE_LOCKED, "%s: phone %s is locked", name, out->behind->number);
+		reasons_add(a->why, REASON_LOCKED, out->behind->number, 0, 0);
 	} else if (node && (!a->req->node || strcmp(node, a->req->node) != 0)) {
 		refuse(out, END_OTHER_NODE, "%s: bound to node %s", name, node);
 		reasons_add(a->why, REASON_NODE, name, 0, 0);
@@ -283,7 +310,6 @@ void admit_decide(const struct model *m, const struct call_request *req, struct 
 		  struct reasons *why)
 {
 	struct asking a = { .m = m, .req = req, .out = out, .why = why };
-	uint64_t most = m->params.max_call_duration;
 
 	*out = (struct admit_result){ .end = END_NONE };
 	if (why)
@@ -295,6 +321,5 @@ void admit_decide(const struct model *m, const struct call_request *req, struct 
 	if (out->verdict == ADMIT_OK)
 		admit_check_numbers(m, req, out, why);
 	admit_check_blacklist(m, req, out, why);
-	if (most && (!out->max_duration_us || most < out->max_duration_us))
-		out->max_duration_us = most;
+	bound_talk(out, m->params.max_call_duration);
 }

@@ -71,6 +71,7 @@ struct admit_result {
 	uint32_t retry_after_s;		/* then: a rate refused; when to come back */
 	const struct model_mapping *mapping;	/* or */
 	const struct model_phone *phone;
+	const struct model_phone *behind;	/* of a mapping gateway: the phone of ours that calls, if its settings hold */
 	const struct model_account *account;
 	uint64_t max_duration_us;	/* 0 = none; smallest of system, gateway or phone */
 	char text[192];			/* why refused, for record and log: names object, value, limit, nearest match */
@@ -79,6 +80,9 @@ struct admit_result {
 /* May a source be where it is? Else false and `out` is a refusal that names `who`, address, range and list. */
 bool admit_address(const struct model_fence *fence, const char *who, const struct sockaddr_storage *source,
 		   struct admit_result *out);
+
+/* The phone whose settings hold for the call, or NULL. */
+const struct model_phone *admit_phone(const struct admit_result *from);
 
 /* REASON_CHOSEN when these numbers are permitted, else why not; the object is left to the caller. */
 struct reason admit_numbers(const struct model_numbers *numbers, struct span caller, struct span callee);

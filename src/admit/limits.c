@@ -2,6 +2,11 @@
 /* The limits of the caller's side, and the words for a limit that refused on either side. */
 #include "admit/admit.h"
 
+const struct model_phone *admit_phone(const struct admit_result *from)
+{
+	return from->phone ? from->phone : from->behind;
+}
+
 static const char *admitted_name(const struct admit_result *from)
 {
 	return from->mapping ? from->mapping->name : from->phone->number;
@@ -11,7 +16,7 @@ void admit_claims(const struct model *m, const struct admit_result *from, uint64
 		  struct claims *out)
 {
 	assert(from->mapping || from->phone);
-	claims_of_caller(m, from->mapping, from->phone, from->account, utc_us, out);
+	claims_of_caller(m, from->mapping, admit_phone(from), from->account, utc_us, out);
 }
 
 static const struct {
@@ -26,11 +31,17 @@ static const struct {
 	[CLAIM_PHONE_OUT] = { REASON_LINES_OUT, REASON_RATE_LIMIT },
 };
 
+/* A phone may stand behind the gateway that a call came by. */
+static bool names_itself(enum claim_of of)
+{
+	return of == CLAIM_SYSTEM || of == CLAIM_PHONE || of == CLAIM_PHONE_OUT;
+}
+
 struct reason reason_of_refusal(const char *object, const struct claim_refusal *refusal)
 {
 	const struct claim *c = &refusal->claim;
 	struct reason reason = { .code = codes[c->of].lines,
-				 .object = c->of == CLAIM_SYSTEM ? c->object : object,
+				 .object = names_itself(c->of) ? c->object : object,
 				 .value = refusal->lines,
 				 .limit = c->line_limit };
 

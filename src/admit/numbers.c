@@ -112,12 +112,17 @@ void admit_check_numbers(const struct model *m, const struct call_request *req,
 	const struct model_numbers *numbers =
 		out->mapping ? &out->mapping->numbers : &out->phone->numbers;
 	struct reason reason = admit_numbers(numbers, req->caller, req->callee);
+	const char *name = out->mapping ? out->mapping->name : out->phone->number;
 
+	if (reason.code == REASON_CHOSEN && out->behind) {
+		name = out->behind->number;
+		reason = admit_numbers(&out->behind->numbers, req->caller, req->callee);
+	}
 	if (reason.code == REASON_CHOSEN)
 		reason = check_system(m, req->caller, req->callee);
 	if (reason.code == REASON_CHOSEN)
 		return;
-	reason.object = out->mapping ? out->mapping->name : out->phone->number;
+	reason.object = name;
 	admit_refuse_number(out, ends[reason.code], &reason,
 			    reason.code >= REASON_CALLEE_FORBIDDEN ? req->callee : req->caller,
 			    why);

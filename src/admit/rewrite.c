@@ -85,7 +85,8 @@ bool admit_rewrite(const struct model *m, const struct call_request *req, struct
 	const struct model_mapping *gw = out->mapping;
 	const struct model_numbers *by = gw ? &gw->numbers : &out->phone->numbers;
 	struct rewritten *caller = &numbers->caller, *callee = &numbers->callee;
-	struct model_rules rules = model_rules(by, model_zone(m, out->account), req->utc_us);
+	const struct zone *zone = model_zone(m, gw ? gw->account : out->account);
+	struct model_rules rules = model_rules(by, zone, req->utc_us);
 
 	caller->number = req->caller;
 	callee->number = req->callee;

@@ -121,6 +121,7 @@ static void write_limits(struct buf *out, const struct claims *claims, uint64_t 
 static void write_admit(struct buf *out, const struct model *m, const struct call_request *call,
 			const struct admit_result *result, const struct reasons *why)
 {
+	const struct model_phone *phone = admit_phone(result);
 	struct claims claims;
 	char duration[32];
 
@@ -130,7 +131,7 @@ static void write_admit(struct buf *out, const struct model *m, const struct cal
 		api_json_text(out, "end_code", end_code_info(result->end)->name);
 	api_json_text(out, "text", result->text[0] ? result->text : NULL);
 	api_json_text(out, "mapping_gateway", result->mapping ? result->mapping->name : NULL);
-	api_json_text(out, "phone", result->phone ? result->phone->number : NULL);
+	api_json_text(out, "phone", phone ? phone->number : NULL);
 	api_json_text(out, "account", result->account ? result->account->name : NULL);
 	if (result->max_duration_us)
 		api_json_text(out, "max_duration",

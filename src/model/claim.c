@@ -80,9 +80,9 @@ void claims_of_caller(const struct model *m, const struct model_mapping *mapping
 		add_claim(&l, CLAIM_GATEWAY, mapping->name, mapping->load, &mapping->limits,
 			  mapping->account);
 		add_groups(&l, mapping->groups, mapping->n_groups, mapping->reserved_lines);
-	} else {
-		add_phone(&l, phone, true);
 	}
+	if (phone)
+		add_phone(&l, phone, true);
 	add_account(&l, account);
 	add_claim(&l, CLAIM_SYSTEM, "system", m->load, &system, NULL);
 }

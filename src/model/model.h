@@ -440,6 +440,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	int ring_signal;		/* enum ring_signal */
 	const char *failed_codes;	/* statuses of failed calls replaced: "404:503"; NULL = none */
 	bool reason_text;		/* our end code in the Reason header */
+	bool phone_billing, phone_settings;	/* of a calling phone of ours: its account pays, its settings hold too */
 	struct model_routes routes;
 	const char *memo;
 	struct load *load;
@@ -684,7 +685,7 @@ struct claim {
 	uint32_t rate_burst;
 };
 #define MODEL_GROUPS_MAX 8		/* that a gateway may be in */
-#define CLAIMS_MAX (3 + MODEL_GROUPS_MAX)
+#define CLAIMS_MAX (5 + MODEL_GROUPS_MAX)
 struct claims {
 	unsigned n;
 	struct claim claim[CLAIMS_MAX];

@@ -91,7 +91,7 @@ bool route_numbers(const struct model *m, const struct route_candidate *candidat
 	random = number_random(&random);
 	out->pool_place = -1;
 	begin(&out->caller, req->caller);
-	show_display(&out->caller, candidate, from->phone);
+	show_display(&out->caller, candidate, admit_phone(from));
 	begin(&out->callee, req->callee);
 	if (!callee_to(m, candidate, rules.callee, random, &out->callee))
 		return failed(why, REASON_CALLEE_REWRITE, candidate, &out->callee);

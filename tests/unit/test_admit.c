@@ -222,6 +222,63 @@ static void test_account_expires(void **state)
 	}
 }
 
+/* A phone of ours that calls by a gateway: who pays, and which of its settings hold. */
+static void test_phone_behind(void **state)
+{
+	struct model *m = model_of(
+		"version: 1\naccounts: [ { name: trunk }, { name: alice } ]\n"
+		"mapping_gateways:\n"
+		"  - { name: none, addresses: 192.0.2.1, account: trunk }\n"
+		"  - { name: pays, addresses: 192.0.2.2, account: trunk, phone_billing: true }\n"
+		"  - { name: sets, addresses: 192.0.2.3, account: trunk, phone_settings: true, "
+		"max_duration: 1h }\n"
+		"phones:\n"
+		"  - { number: \"1001\", dids: [ \"4930\" ], account: alice, password: p, "
+		"lines_out: 1, "
+		"max_duration: 7m, callees_forbidden: [ \"900\" ] }\n"
+		"  - { number: \"1002\", password: p, locked: outbound }\n");
+	struct call_request req = request("192.0.2.1", 5060);
+	struct admit_result out, second;
+
+	req.caller = SPAN("1001");
+	admit_decide(m, &req, &out, NULL);
+	assert_string_equal(out.account->name, "trunk");
+	assert_null(out.behind);
+	req = request("192.0.2.2", 5060);
+	req.caller = SPAN("4930");
+	admit_decide(m, &req, &out, NULL);
+	assert_string_equal(out.account->name, "alice");
+	assert_null(out.behind);
+	req.caller = SPAN("1002"); /* has no account of its own */
+	admit_decide(m, &req, &out, NULL);
+	assert_int_equal(out.verdict, ADMIT_OK);
+	assert_string_equal(out.account->name, "trunk");
+	req = request("192.0.2.3", 5060);
+	req.caller = SPAN("1002");
+	admit_decide(m, &req, &out, NULL);
+	assert_string_equal(out.text, "sets: phone 1002 is locked");
+	req.caller = SPAN("1001");
+	req.callee = SPAN("9001");
+	admit_decide(m, &req, &out, NULL);
+	assert_string_equal(out.text,
+			    "1001: callee 9001 begins with 900, which callees_forbidden lists");
+	req.callee = SPAN("8801");
+	admit_decide(m, &req, &out, NULL);
+	assert_string_equal(out.account->name, "trunk");
+	assert_int_equal(out.max_duration_us, 420 * SEC);
+	assert_true(admit_take(m, &req, &out, NULL));
+	assert_int_equal(model_mapping(m, SPAN("sets"))->load->lines, 1);
+	second = out;
+	assert_false(admit_take(m, &req, &second, NULL));
+	assert_string_equal(second.text, "1001: lines_out reached, 1 of 1 in use");
+	assert_int_equal(second.status, 486);
+	assert_int_equal(model_mapping(m, SPAN("sets"))->load->lines, 1);
+	admit_give(m, &out);
+	assert_int_equal(model_mapping(m, SPAN("sets"))->load->lines, 0);
+	assert_true(admit_would_take(m, &req, &out, NULL));
+	model_unref(&m);
+}
+
 /* Drawn anew for each call, never outside of the bounds, and on both sides of their middle. */
 static void test_duration_drawn(void **state)
 {
@@ -482,12 +539,12 @@ static void test_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decide),         cmocka_unit_test(test_duration_and_account),
-		cmocka_unit_test(test_duration_drawn), cmocka_unit_test(test_account_expires),
-		cmocka_unit_test(test_by_name),        cmocka_unit_test(test_drop_and_open),
-		cmocka_unit_test(test_line_limit),     cmocka_unit_test(test_rate_limit),
-		cmocka_unit_test(test_every_limit),    cmocka_unit_test(test_system_limits),
-		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_decide),          cmocka_unit_test(test_duration_and_account),
+		cmocka_unit_test(test_duration_drawn),  cmocka_unit_test(test_phone_behind),
+		cmocka_unit_test(test_account_expires), cmocka_unit_test(test_by_name),
+		cmocka_unit_test(test_drop_and_open),   cmocka_unit_test(test_line_limit),
+		cmocka_unit_test(test_rate_limit),      cmocka_unit_test(test_every_limit),
+		cmocka_unit_test(test_system_limits),   cmocka_unit_test(test_reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
