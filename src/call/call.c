@@ -140,13 +140,28 @@ static uint64_t step_timeout(const struct call *call, enum step_timer timer)
 	return 0;
 }
 
+/* What is left of the time in which the call must ring; 0 = it need not (any more). */
+static uint64_t ringing_left(const struct call *call)
+{
+	uint64_t most = call->from.mapping ? call->from.mapping->ringing_within_us : 0;
+	uint64_t due = call->started_us + most, now = call->host->loop->utc_us;
+
+	if (!most || call->ringing_us || call->media_us || call->step >= STEP_PROGRESS_MEDIA)
+		return 0;
+	return due > now ? due - now : 1;
+}
+
 void call_enter(struct call *call, enum call_step step)
 {
-	uint64_t timeout;
+	uint64_t timeout, left;
 
 	assert(call->step != STEP_OVER);
 	call->step = step;
 	timeout = step_timeout(call, steps[step].timer);
+	left = ringing_left(call);
+	call->last_timer = left && (!timeout || left < timeout);
+	if (call->last_timer)
+		timeout = left;
 	loop_timer_stop(call->host->loop, &call->timer);
 	if (timeout)
 		loop_timer(call->host->loop, &call->timer, timeout);
@@ -159,12 +174,31 @@ static bool may_retarget(const struct call *call)
 	return call->step == STEP_DIAL || (call->current.phone && !call->attempt.had_sdp);
 }
 
+/* The error says that no gateway sent the status. */
+static void ring_too_late(struct call *call)
+{
+	const struct end_code_info *info = end_code_info(END_RINGING_TOO_LATE);
+	const struct call_end end = {
+		.code = END_RINGING_TOO_LATE,
+		.status = info->sip,
+		.q850 = info->q850,
+		.err = ETIMEDOUT,
+		.text = "it did not ring within the caller's ringing_within"
+	};
+
+	call_finish(call, &end);
+}
+
 static void on_step_timer(struct timer *timer)
 {
 	struct call *call = container_of(timer, struct call, timer);
 	const struct step_info *step = &steps[call->step];
 	struct call_end end = { .code = step->timeout, .q850 = -1, .text = step->text };
 
+	if (call->last_timer) {
+		ring_too_late(call);
+		return;
+	}
 	if (call->step == STEP_TALK) {
 		call_finish(call, &end);
 		return;

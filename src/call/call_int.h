@@ -48,6 +48,7 @@ struct call {
 	struct leg *a, *b;
 	struct admit_result from;	/* .text is not kept */
 	bool caller_taken;
+	bool last_timer;		/* the step's timer is that of ringing_within */
 	uint32_t watch;			/* of admit_watch */
 	struct call_numbers numbers;	/* caller and callee as the running attempt sends them */
 	const char *caller_in, *callee_in, *source;	/* as received */

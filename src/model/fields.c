@@ -309,6 +309,8 @@ static const struct model_field_info mapping_fields[] = {
 	  .help = "SIP statuses of failed calls replaced toward it, received:sent; 0 before the colon = all others, behind it = leave." },
 	{ .name = "reason_text", .type = FIELD_BOOL, .offset = AT(model_mapping, reason_text),
 	  .help = "Tell it our end code as text in the Reason header (RFC 3326)." },
+	TIMEOUT(model_mapping, "ringing_within", ringing_within_us,
+		"A call that neither rings nor has early media nor is answered by then ends, however many gateways are left; 0s = no limit."),
 	{ .name = "phone_billing", .type = FIELD_BOOL, .offset = AT(model_mapping, phone_billing),
 	  .help = "Where the caller's number is a phone's, that phone's account is the call's." },
 	{ .name = "phone_settings", .type = FIELD_BOOL, .offset = AT(model_mapping, phone_settings),
@@ -568,7 +570,7 @@ static const struct {
 	{ "switchAllowErrorCode", "continue_codes" }, { "stopSwitchSipCodes", "stop_codes" },
 	{ "callFailedSipCode", "failed_codes" }, { "sipRemoteRingSignal", "ring_signal" },
 	{ "registerType", "register" },
-	{ "doNotDisturb", "do_not_disturb" }, { "allowPhoneBilling", "phone_billing" }, { "enablePhoneSetting", "phone_settings" }, { "validTime", "valid_until" }, { "useRoutingGatewayNotOnline", "offline_to_gateways" },
+	{ "doNotDisturb", "do_not_disturb" }, { "timeoutCallProceeding", "ringing_within" }, { "allowPhoneBilling", "phone_billing" }, { "enablePhoneSetting", "phone_settings" }, { "validTime", "valid_until" }, { "useRoutingGatewayNotOnline", "offline_to_gateways" },
 	{ "maxCallDurationUpper", "max_duration" }, { "maxCallDurationLower", "max_duration_least" },
 	{ "callDurationLimit", "max_duration" },
 };

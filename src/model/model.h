@@ -440,6 +440,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	int ring_signal;		/* enum ring_signal */
 	const char *failed_codes;	/* statuses of failed calls replaced: "404:503"; NULL = none */
 	bool reason_text;		/* our end code in the Reason header */
+	uint64_t ringing_within_us;	/* its calls ring, have early media or are answered by then; 0 = whenever */
 	bool phone_billing, phone_settings;	/* of a calling phone of ours: its account pays, its settings hold too */
 	struct model_routes routes;
 	const char *memo;
