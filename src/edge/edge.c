@@ -230,7 +230,8 @@ static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flo
 	if (sip_name_addr_decode(&from, sip_header(msg, SIP_H_FROM)) == 0 &&
 	    sip_uri_decode(&uri, from.uri) == 0)
 		req.caller = uri.user;
-	sip_digest_user(msg, m->params.auth_realm, false, &req.digest_claim);
+	sip_digest_user(msg, m->params.auth_realm, edge_asks_as_proxy(edge, msg),
+			&req.digest_claim);
 	admit_decide(m, &req, &result, NULL);
 	if (result.verdict != ADMIT_DROP)
 		return true;

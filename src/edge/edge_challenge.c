@@ -20,6 +20,7 @@ struct challenge {
 	struct timer timer;
 	struct challenges *owner;
 	uint64_t since_us; /* UTC */
+	int status; /* that asked him */
 	struct net_flow flow;
 	char gateway[NUMBER_KEPT]; /* or phone: who was asked */
 	char user[NUMBER_KEPT]; /* as he is known; "" = not known yet */
@@ -75,12 +76,23 @@ void edge_challenges_free(struct challenges **challenges)
 	free(all);
 }
 
+int edge_challenge_status(const struct edge *edge, const struct sip_msg *msg)
+{
+	return msg->method == SIP_REGISTER ? 401
+					   : (int)edge->config.host->model->params.auth_status;
+}
+
+bool edge_asks_as_proxy(const struct edge *edge, const struct sip_msg *msg)
+{
+	return edge_challenge_status(edge, msg) == 407;
+}
+
 /* ---- the record ------------------------------------------------------------------------------ */
 
 static void record_and_forget(struct challenge *c, const char *why)
 {
 	struct call_refusal refusal = { .code = END_NO_CREDENTIALS,
-					.status = 401,
+					.status = c->status,
 					.started_us = c->since_us };
 	char source[NET_ADDR_TEXT], proto[16], text[320];
 
@@ -194,6 +206,7 @@ void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg,
 	c->owner = all;
 	c->since_us = edge->config.loop->utc_us;
 	c->flow = *flow;
+	c->status = edge_challenge_status(edge, msg);
 	c->call_id_len = call_id.len;
 	memcpy(c->call_id, call_id.p, call_id.len);
 	note_message(c, msg);

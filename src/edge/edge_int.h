@@ -122,7 +122,11 @@ struct edge_proof {
 void edge_check_credentials(struct edge *edge, const struct sip_msg *msg, const struct net_flow *flow,
 			    struct edge_proof *out);
 void edge_challenge(struct edge *edge, struct sip_stx *tx, const struct sip_msg *msg, bool stale);
-/* edge_challenge.c: challenged INVITEs that have not come back. 0 or -ENOMEM. */
+/* edge_challenge.c: how requests are challenged, and INVITEs that have not come back. */
+/* The status that challenges such a request; and is that the way of a proxy (407)? */
+int edge_challenge_status(const struct edge *edge, const struct sip_msg *msg);
+bool edge_asks_as_proxy(const struct edge *edge, const struct sip_msg *msg);
+/* 0 or -ENOMEM. */
 int edge_challenges_new(struct challenges **out, struct edge *edge);
 void edge_challenges_free(struct challenges **challenges);
 void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg, const struct net_flow *flow,

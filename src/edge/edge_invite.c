@@ -35,7 +35,7 @@ static void count_failure(struct edge *edge, const struct sip_msg *msg, const st
 
 	if (registers && !p->register_suspend)
 		return;
-	if (!sip_digest_is_fresh(edge->digest, msg, p->auth_realm, false,
+	if (!sip_digest_is_fresh(edge->digest, msg, p->auth_realm, edge_asks_as_proxy(edge, msg),
 				 edge->config.loop->now_us))
 		return;
 	if (suspensions_failed(edge->config.suspensions, who, limit,
@@ -51,7 +51,8 @@ static void check_secret(struct edge *edge, const struct sip_msg *msg, const cha
 			 const struct suspect *who, struct edge_proof *out)
 {
 	switch (sip_digest_check(edge->digest, msg, edge->config.host->model->params.auth_realm,
-				 false, user, who->secret, edge->config.loop->now_us)) {
+				 edge_asks_as_proxy(edge, msg), user, who->secret,
+				 edge->config.loop->now_us)) {
 	case SIP_DIGEST_OK:
 		out->proven = true;
 		suspensions_passed(edge->config.suspensions, who);
@@ -82,7 +83,7 @@ void edge_check_credentials(struct edge *edge, const struct sip_msg *msg,
 	char user[NUMBER_MAX];
 
 	*out = (struct edge_proof){ .claim = SPAN_NONE };
-	if (!sip_digest_user(msg, m->params.auth_realm, false, &out->claim))
+	if (!sip_digest_user(msg, m->params.auth_realm, edge_asks_as_proxy(edge, msg), &out->claim))
 		return;
 	secret = secret_of(m, out->claim);
 	if (span_copy(out->claim, user, sizeof(user)) >= sizeof(user))
@@ -109,8 +110,8 @@ void edge_challenge(struct edge *edge, struct sip_stx *tx, const struct sip_msg 
 	struct buf lines = BUF_INIT(2048);
 
 	sip_digest_challenge(edge->digest, &lines, edge->config.host->model->params.auth_realm,
-			     false, stale, edge->config.loop->now_us);
-	sip_stx_reply(tx, msg, lines.failed ? 500 : 401, NULL,
+			     edge_asks_as_proxy(edge, msg), stale, edge->config.loop->now_us);
+	sip_stx_reply(tx, msg, lines.failed ? 500 : edge_challenge_status(edge, msg), NULL,
 		      lines.failed ? NULL : buf_cstr(&lines));
 	buf_free(&lines);
 }

@@ -181,8 +181,8 @@ void edge_source_refused(struct edge *edge, const struct sip_msg *msg, const str
 			what.callee = user_of(sip_header(msg, SIP_H_TO));
 		else if (sip_uri_decode(&uri, sip_str(msg, msg->uri)) == 0)
 			what.callee = uri.user;
-		sip_digest_user(msg, edge->config.host->model->params.auth_realm, false,
-				&what.user);
+		sip_digest_user(msg, edge->config.host->model->params.auth_realm,
+				edge_asks_as_proxy(edge, msg), &what.user);
 	}
 	edge_source_note(edge, flow, &what);
 }

@@ -319,5 +319,9 @@ const char *params_check(const struct model_params *params, char *why, size_t si
 			 duration_format(b, b_text, sizeof(b_text)));
 		return small->name;
 	}
-	return NULL;
+	if (params->auth_status == 401 || params->auth_status == 407)
+		return NULL;
+	snprintf(why, size, "auth_status (%u) is neither 401 nor 407",
+		 (unsigned)params->auth_status);
+	return "auth_status";
 }

@@ -32,6 +32,7 @@ static int setup(void **state)
 	loop.now_us = SEC;
 	wheel_init(&loop.wheel, loop.now_us);
 	model.params.auth_timeout = 10 * SEC;
+	model.params.auth_status = 401;
 	host.model = &model;
 	edge.config.loop = &loop;
 	edge.config.host = &host;

@@ -419,6 +419,7 @@ static const struct {
 	  "mapping_gateways[0] in", "allow_address_lists: `nowhere` does not exist", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], lockType: 3"), 3, "mapping_gateways[0] in",
 	  "did you mean `locked`?", "" },
+	{ V "parameters: { auth_status: 403 }\n", 2, "parameters", "neither 401 nor 407", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], max_duration: 1m, max_duration_least: 61s"), 3,
 	  "mapping_gateways[0] in", "max_duration_least is above max_duration", "at least" },
 	{ MAP("addresses: [ 192.0.2.1 ], max_duration_least: 61s"), 3, "mapping_gateways[0] in",
