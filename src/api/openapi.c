@@ -194,6 +194,7 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 	case FIELD_PAIRS:
 	case FIELD_CODECS:
 	case FIELD_HEADERS:
+	case FIELD_LINES:
 	case FIELD_CODES:
 	case FIELD_NUMBERS:
 	case FIELD_BEGINNINGS:

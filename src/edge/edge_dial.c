@@ -129,6 +129,8 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 		buf_addf(&extra, "Route: %.*s\r\n", SPAN_ARG(d->route));
 	edge_identity_write(&shown, &extra);
 	edge_headers_add(&extra, span_of(numbers->headers), &shown);
+	if (d->gateway && d->gateway->extra_headers)
+		buf_add_str(&extra, d->gateway->extra_headers);
 	dial.sdp = edge_write_sdp(leg, d->offer, &sdp);
 	dial.from = buf_span(&from);
 	dial.to = buf_span(&to);

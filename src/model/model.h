@@ -491,6 +491,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	const char *registrar_host;	/* the same, read */
 	uint16_t registrar_port;	/* 0 = by DNS, or the transport's default */
 	const char *from_host;		/* host of the caller's number; NULL = our address */
+	const char *extra_headers;	/* lines of INVITEs to it, each with its CRLF; NULL = none */
 	bool phone_display;		/* a phone's display number stands for its own */
 	int follow_redirects;		/* -1 = the system's */
 	struct model_failover failover;
@@ -811,6 +812,7 @@ enum model_field_type {
 	FIELD_RULES,		/* list of dial rules: dial_rules */
 	FIELD_LENGTHS,		/* list of "7" and "10-12": a mask as in struct model_permitted */
 	FIELD_HEADERS,		/* list of header names, "X-*" = all that begin so */
+	FIELD_LINES,		/* list of header lines, "X-Trunk: 42": one text, each with its CRLF */
 	FIELD_TYPES
 };
 /* One key of an object: reading, writing, the API's schema and the manual follow from it. */

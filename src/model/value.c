@@ -619,6 +619,44 @@ static bool set_headers(const struct setting *s)
 	return set_names(s, header_is_good);
 }
 
+static bool line_is_good(const struct setting *s, unsigned item, struct span *name,
+			 struct span *value)
+{
+	struct span line = s->items[item].text;
+	const char *never;
+
+	if (!span_cut(line, ':', name, value) || !name->len || name->len > 63 ||
+	    !text_of(*name, "-_.", false) || !span_trim(*value).len ||
+	    !text_is_clean(*value, false))
+		return fault(s, item, "write a header and its value, such as \"X-Trunk: 42\"",
+			     "`%.*s` is no header line", SHOWN(line));
+	*value = span_trim(*value);
+	never = model_header_refused(*name);
+	return !never ||
+	       fault(s, item, "the switch writes it itself, or it belongs to a side of the call",
+		     "`%.*s` cannot be added (%s)", SHOWN(*name), never);
+}
+
+/* As they stand in a message. */
+static bool set_lines(const struct setting *s)
+{
+	struct buf lines = BUF_INIT(1024);
+	struct span name, value;
+	bool good = true;
+
+	for (unsigned i = 0; i < s->n && good; i++) {
+		good = line_is_good(s, i, &name, &value);
+		if (good)
+			buf_addf(&lines, "%.*s: %.*s\r\n", SPAN_ARG(name), SPAN_ARG(value));
+	}
+	if (good && lines.failed)
+		good = fault(s, s->n - 1, "list fewer", "the lines are longer than 1024 bytes");
+	if (good && s->n)
+		good = store_text(s, buf_span(&lines));
+	buf_free(&lines);
+	return good;
+}
+
 static bool code_is_good(const struct setting *s, unsigned item)
 {
 	struct span text = s->items[item].text;
@@ -830,6 +868,7 @@ static const struct {
 	[FIELD_RANGES] = { set_ranges, true },
 	[FIELD_PEER] = { set_peer },
 	[FIELD_HEADERS] = { set_headers, true },
+	[FIELD_LINES] = { set_lines, true },
 	[FIELD_CODES] = { set_codes, true },
 	[FIELD_CODE_MAP] = { set_code_map, true },
 	[FIELD_NUMBERS] = { set_numbers, true },

@@ -266,6 +266,21 @@ static void write_names(struct writing *w, const struct model_field_info *f, con
 	buf_add_char(w->out, ']');
 }
 
+static void write_lines(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	struct span rest = span_of(text_at(object, f)), line;
+	const char *before = "";
+
+	buf_add_char(w->out, '[');
+	while (rest.len) {
+		span_cut(rest, '\n', &line, &rest);
+		buf_add_str(w->out, before);
+		buf_add_json(w->out, span_head(line, line.len - 1));
+		before = ", ";
+	}
+	buf_add_char(w->out, ']');
+}
+
 static void write_peer(struct writing *w, const struct model_field_info *f, const void *object)
 {
 	const struct model_routing *gw = object;
@@ -304,15 +319,16 @@ static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_f
 	[FIELD_WORD] = write_text,           [FIELD_TRANSPORT] = write_choice,
 	[FIELD_REFERENCE] = write_reference, [FIELD_REFERENCES] = write_references,
 	[FIELD_CLOCK] = write_clock,         [FIELD_DAYS] = write_days,
-	[FIELD_MOMENT] = write_text,         [FIELD_ZONE] = write_zone,
-	[FIELD_DATES] = write_dates,         [FIELD_PREFIX] = write_text,
-	[FIELD_PREFIXES] = write_prefixes,   [FIELD_CODECS] = write_names,
-	[FIELD_ADDRESSES] = write_addresses, [FIELD_RANGES] = write_ranges,
-	[FIELD_PEER] = write_peer,           [FIELD_OBJECTS] = write_objects,
-	[FIELD_HEADERS] = write_names,       [FIELD_NUMBERS] = write_numbers,
-	[FIELD_BEGINNINGS] = write_numbers,  [FIELD_LENGTHS] = write_lengths,
-	[FIELD_RULES] = write_rules,         [FIELD_CODES] = write_names,
-	[FIELD_CODE_MAP] = write_names,      [FIELD_PAIRS] = write_pairs,
+	[FIELD_MOMENT] = write_text,         [FIELD_LINES] = write_lines,
+	[FIELD_ZONE] = write_zone,           [FIELD_DATES] = write_dates,
+	[FIELD_PREFIX] = write_text,         [FIELD_PREFIXES] = write_prefixes,
+	[FIELD_CODECS] = write_names,        [FIELD_ADDRESSES] = write_addresses,
+	[FIELD_RANGES] = write_ranges,       [FIELD_PEER] = write_peer,
+	[FIELD_OBJECTS] = write_objects,     [FIELD_HEADERS] = write_names,
+	[FIELD_NUMBERS] = write_numbers,     [FIELD_BEGINNINGS] = write_numbers,
+	[FIELD_LENGTHS] = write_lengths,     [FIELD_RULES] = write_rules,
+	[FIELD_CODES] = write_names,         [FIELD_CODE_MAP] = write_names,
+	[FIELD_PAIRS] = write_pairs,
 };
 
 /* JSON members, and YAML's as well within braces. What has no value at all is left out in any case. */

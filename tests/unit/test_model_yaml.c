@@ -15,7 +15,8 @@ static const char good[] =
 	"accounts:\n"
 	"  - { name: acme, kind: customer, balance: \"100.00\", overdraft: \"5.5\", rate_group: "
 	"retail }\n"
-	"  - { name: 广州联通, kind: vendor, time_zone: Asia/Shanghai, locked: true, memo: "
+	"  - { name: 广州联通, kind: vendor, time_zone: Asia/Shanghai, locked: true, "
+	"valid_until: 2026-12-31, memo: "
 	"\"two\\nlines\" }\n"
 	"rate_groups:\n"
 	"  - { name: retail, rates: [ { prefix: \"880\", price: \"0.0200\", period: 1 }, { prefix: "
@@ -58,9 +59,10 @@ static const char good[] =
 	"  - { name: b-1, address: \"[2001:db8::9]:5080\", protect: true, follow_redirects: on, "
 	"request_address: source }\n"
 	"  - { name: c-1, address: carrier.example, prefixes: \"1,2\", codecs: [ G729 ], "
-	"response_address: via }\n"
+	"response_address: via, extra_headers: [ \"X-Trunk:42\", \"X-Time: 08:30 \" ] }\n"
 	"phones:\n"
-	"  - { number: \"1001\", account: acme, password: pw, display: \"4420\", line_limit: 2 }\n";
+	"  - { number: \"1001\", account: acme, password: pw, display: \"4420\", line_limit: 2, "
+	"locked: yes, dids: [ \"4421\", \"4422\" ], max_duration_least: 1m, max_duration: 2m }\n";
 
 static struct model *read_good(const char *text)
 {
@@ -107,6 +109,15 @@ static void check_objects(const struct model *m)
 				   *b = model_routing(m, SPAN("b-1"));
 	const struct model_account *acme = model_account(m, SPAN("acme"));
 
+	const struct model_phone *phone = model_phone_called(m, SPAN("4422"));
+
+	assert_int_equal(phone->locked, PHONE_LOCK_ALL);
+	assert_int_equal(phone->max_duration.least_us, 60 * SEC);
+	assert_ptr_equal(phone, model_phone(m, SPAN("1001")));
+	assert_true(model_account_expired(a->account, 1798732800 * SEC)); /* 2027 in Shanghai */
+	assert_false(model_account_expired(a->account, 1798732799 * SEC));
+	assert_string_equal(model_routing(m, SPAN("c-1"))->extra_headers,
+			    "X-Trunk: 42\r\nX-Time: 08:30\r\n");
 	assert_int_equal(acme->overdraft, 550000000);
 	assert_ptr_equal(acme->rate_group, model_rate_group(m, SPAN("retail")));
 	assert_ptr_equal(model_routing(m, SPAN("a-1"))->account,
@@ -420,6 +431,23 @@ static const struct {
 	{ MAP("addresses: [ 192.0.2.1 ], lockType: 3"), 3, "mapping_gateways[0] in",
 	  "did you mean `locked`?", "" },
 	{ V "parameters: { auth_status: 403 }\n", 2, "parameters", "neither 401 nor 407", "" },
+	{ V "routing_gateways: [ { name: g, address: h, extra_headers: [ \"Via: SIP/2.0/UDP x\" ] "
+	    "} ]\n",
+	  2, "routing_gateways[0] g", "`Via` cannot be added (Via)", "" },
+	{ V "routing_gateways: [ { name: g, address: h, extra_headers: [ \"f: x\" ] } ]\n", 2,
+	  "routing_gateways[0] g", "`f` cannot be added (From)", "" },
+	{ V "routing_gateways: [ { name: g, address: h, extra_headers: [ \"P-Asserted-Identity: "
+	    "<sip:1@x>\" ] } ]\n",
+	  2, "routing_gateways[0] g", "cannot be added", "" },
+	{ V "routing_gateways: [ { name: g, address: h, extra_headers: [ \"X-Empty: \" ] } ]\n", 2,
+	  "routing_gateways[0] g", "is no header line", "" },
+	{ V "routing_gateways: [ { name: g, address: h, extra_headers: [ \"no colon\" ] } ]\n", 2,
+	  "routing_gateways[0] g", "is no header line", "" },
+	{ V "routing_gateways: [ { name: g, address: h, extra_headers: [ \"X Y: z\" ] } ]\n", 2,
+	  "routing_gateways[0] g", "is no header line", "" },
+	{ V "routing_gateways: [ { name: g, address: h, extra_headers: [ \"X-A: b\\r\\nVia: x\" ] "
+	    "} ]\n",
+	  2, "routing_gateways[0] g", "is no header line", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], max_duration: 1m, max_duration_least: 61s"), 3,
 	  "mapping_gateways[0] in", "max_duration_least is above max_duration", "at least" },
 	{ MAP("addresses: [ 192.0.2.1 ], max_duration_least: 61s"), 3, "mapping_gateways[0] in",
