@@ -76,6 +76,8 @@ struct call {
 /* call.c: the one door to change steps; starts the step's timer. */
 void call_enter(struct call *call, enum call_step step);
 const char *call_step_name(const struct call *call);
+/* The step's timer fired. */
+void call_on_timer(struct timer *timer);
 /* End the call: release both legs, give back what was taken, write the record, free. `from` is the leg that is over
  * already (NULL: none). The call is gone when this returns. */
 void call_finish(struct call *call, const struct call_end *end);
