@@ -700,8 +700,8 @@ struct claim_refusal {
 	uint64_t wait_us;		/* CLAIM_RATE: until a call would be taken */
 };
 
-/* What a call needs on the caller's side: its mapping gateway or phone, the gateway's groups, the account, the system. The
- * same arguments give the same counters for as long as the snapshot lives; utc_us only decides which limits hold. */
+/* What a call needs on the caller's side: its mapping gateway, its phone, or both where a phone calls by a
+ * gateway; the gateway's groups, the account, the system. The same arguments give the same counters for as long as the snapshot lives; utc_us only decides which limits hold. */
 void claims_of_caller(const struct model *m, const struct model_mapping *mapping, const struct model_phone *phone,
 		      const struct model_account *account, uint64_t utc_us, struct claims *out);
 /* On the callee's side, one or the other: a routing gateway with its groups and account, or a phone. */
