@@ -97,9 +97,13 @@ class Daemon:
         self.process.send_signal(number)
 
     def died(self):
-        """What ended it unbidden, or None."""
-        code = None if self.ending or not self.process else self.process.poll()
-        return None if code is None else "causewayd died (%s)" % (signal.Signals(-code).name if code < 0 else code)
+        """What ended it unbidden, or None. An operator's thread may be killing and starting it meanwhile: a code is
+        looked at before `ending`, which is set before the kill, and belongs to a process that is still the one."""
+        process = self.process
+        code = process.poll() if process else None
+        if code is None or self.ending or self.process is not process:
+            return None
+        return "causewayd died (%s)" % (signal.Signals(-code).name if code < 0 else code)
 
     def kill(self):
         self.ending = True
