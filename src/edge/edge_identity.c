@@ -126,6 +126,8 @@ static struct span read_diversions(struct arena *arena, const struct sip_msg *ms
 				     ? edge_number_of(addr.uri, number, sizeof(number)).len
 				     : 0;
 
+		/* An escaped ';' would pass for the beginning of our parameters. */
+		len = span_find((struct span){ number, len }, ';');
 		if (!len)
 			continue;
 		number[len] = '\0';

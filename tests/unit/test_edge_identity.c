@@ -101,6 +101,7 @@ static void test_diversions(void **state)
 		{ "<sip:1@h>, <sip:2@h>, junk, <sip:3@h>;screen=yes, <tel:4>, <tel:5>, <tel:6>",
 		  "1\n2\n3;screen=yes\n4\n" }, /* five at most are looked at */
 		{ "<sip:h>", "" },
+		{ "<sip:5%3Bx=1,y@h>;reason=no-answer", "5;reason=no-answer\n" },
 	};
 	struct call_arrival arrival;
 	char line[300];
