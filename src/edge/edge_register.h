@@ -43,7 +43,6 @@ struct registrant {
 };
 /* False: nobody registers under this user. */
 bool edge_registrant_find(const struct model *m, struct span user, struct registrant *out);
-const char *edge_registrant_secret(const struct registrant *who);
 /* The load, and with it the contacts, of the first of them. */
 struct load *edge_registrant_load(const struct registrant *who);
 

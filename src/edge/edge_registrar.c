@@ -35,13 +35,6 @@ bool edge_registrant_find(const struct model *m, struct span user, struct regist
 	return out->phone || out->mapping || out->routing;
 }
 
-const char *edge_registrant_secret(const struct registrant *who)
-{
-	return who->phone     ? who->phone->password
-	       : who->mapping ? who->mapping->password
-			      : who->routing->password;
-}
-
 struct load *edge_registrant_load(const struct registrant *who)
 {
 	return who->phone     ? who->phone->load

@@ -169,16 +169,10 @@ static int param_set_number(char *to, const struct param_info *info, struct span
 	return 0;
 }
 
-static int param_set_codes(char *to, struct arena *arena, struct span text, char *why, size_t size)
+static int store_text(char *to, struct arena *arena, struct span text, char *why, size_t size)
 {
-	char *copy;
+	const char *copy = arena_dup(arena, text);
 
-	if (text.len > 128 || !code_list_is_good(text)) {
-		snprintf(why, size, "`%.*s` is no list of SIP statuses such as 404,500-599",
-			 SPAN_ARG(span_head(text, 40)));
-		return -EINVAL;
-	}
-	copy = arena_dup(arena, text);
 	if (!copy) {
 		snprintf(why, size, "not enough memory");
 		return -ENOMEM;
@@ -187,22 +181,24 @@ static int param_set_codes(char *to, struct arena *arena, struct span text, char
 	return 0;
 }
 
+static int param_set_codes(char *to, struct arena *arena, struct span text, char *why, size_t size)
+{
+	if (text.len > 128 || !code_list_is_good(text)) {
+		snprintf(why, size, "`%.*s` is no list of SIP statuses such as 404,500-599",
+			 SPAN_ARG(span_head(text, 40)));
+		return -EINVAL;
+	}
+	return store_text(to, arena, text, why, size);
+}
+
 static int param_set_names(char *to, struct arena *arena, struct span text, char *why, size_t size)
 {
-	const char *copy;
-
 	if (text.len > 1024 || !text_of(text, "._-@, ", true)) {
 		snprintf(why, size, "`%.*s` is no list of names with commas, 1024 bytes at most",
 			 SPAN_ARG(span_head(text, 40)));
 		return -EINVAL;
 	}
-	copy = arena_dup(arena, text);
-	if (!copy) {
-		snprintf(why, size, "not enough memory");
-		return -ENOMEM;
-	}
-	memcpy(to, &copy, sizeof(copy));
-	return 0;
+	return store_text(to, arena, text, why, size);
 }
 
 /* Of texts `least` says only this. */
@@ -214,7 +210,7 @@ static bool may_be_empty(const struct param_info *info)
 int param_set(struct model_params *params, const struct param_info *info, struct arena *arena,
 	      struct span text, char *why, size_t size)
 {
-	char *to = (char *)params + info->offset, *copy;
+	char *to = (char *)params + info->offset;
 	bool on;
 
 	switch (info->type) {
@@ -234,13 +230,7 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 				 !may_be_empty(info));
 			return -EINVAL;
 		}
-		copy = arena_dup(arena, text);
-		if (!copy) {
-			snprintf(why, size, "not enough memory");
-			return -ENOMEM;
-		}
-		memcpy(to, &copy, sizeof(copy));
-		return 0;
+		return store_text(to, arena, text, why, size);
 	case PARAM_TYPE_CODES:
 		return param_set_codes(to, arena, text, why, size);
 	case PARAM_TYPE_NAMES:
