@@ -119,6 +119,7 @@ struct call_arrival {
 	int max_forwards;
 	bool stale;			/* credentials were right but the nonce too old */
 	bool wrong_credentials;
+	unsigned challenges;		/* that the call had before */
 	const char *suspended;		/* they were not looked at, as this says; NULL = they were */
 };
 /* Takes the leg over: it ends refused, challenged, or with a call. */

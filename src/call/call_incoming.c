@@ -129,13 +129,30 @@ static void turn_away(struct call_host *host, struct leg *leg, const struct call
 	leg->ops->free(leg);
 }
 
+/* Credentials were looked at and did not do, or there have been challenges enough. */
+static void call_refuse_unproven(struct call *call, const struct call_arrival *arrival)
+{
+	char text[128];
+
+	if (arrival->suspended) {
+		call_refuse(call, END_SUSPENDED, arrival->suspended);
+	} else if (arrival->wrong_credentials) {
+		call_refuse(call, END_WRONG_PASSWORD, "user or secret is wrong");
+	} else {
+		fmt_print(text, sizeof(text),
+			  "challenged %u times for this call, as often as auth_challenges_max "
+			  "permits",
+			  arrival->challenges);
+		call_refuse(call, END_TOO_MANY_CHALLENGES, text);
+	}
+}
+
 static bool call_admit(struct call *call, const struct call_arrival *arrival, struct reasons *why)
 {
 	struct admit_result *result = &call->from;
 
 	if (result->verdict == ADMIT_CHALLENGE) {
-		call_refuse(call, arrival->suspended ? END_SUSPENDED : END_WRONG_PASSWORD,
-			    arrival->suspended ? arrival->suspended : "user or secret is wrong");
+		call_refuse_unproven(call, arrival);
 		return false;
 	}
 	if (result->verdict == ADMIT_DROP) {
@@ -283,7 +300,7 @@ void call_incoming(struct call_host *host, struct leg *leg, const struct call_ar
 	why.n = 0;
 	admit_decide(host->model, &arrival->request, &result, &why);
 	if (result.verdict == ADMIT_CHALLENGE && !arrival->wrong_credentials &&
-	    !arrival->suspended) {
+	    !arrival->suspended && arrival->challenges < host->model->params.auth_challenges_max) {
 		leg->ops->challenge(leg, arrival->stale, &result);
 		leg->ops->free(leg);
 		return;

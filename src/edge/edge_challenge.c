@@ -21,6 +21,7 @@ struct challenge {
 	struct challenges *owner;
 	uint64_t since_us; /* UTC */
 	int status; /* that asked him */
+	unsigned sent; /* challenges of this call */
 	struct net_flow flow;
 	char gateway[NUMBER_KEPT]; /* or phone: who was asked */
 	char user[NUMBER_KEPT]; /* as he is known; "" = not known yet */
@@ -154,6 +155,14 @@ static struct challenge *find(const struct challenges *all, struct span call_id)
 	return NULL;
 }
 
+unsigned edge_challenge_count(const struct challenges *all, struct span call_id)
+{
+	const struct challenge *c =
+		all->by_call_id.count ? find(all, span_head(call_id, CALL_ID_KEPT)) : NULL;
+
+	return c ? c->sent : 0;
+}
+
 void edge_challenge_returned(struct challenges *all, struct span call_id)
 {
 	struct challenge *c = find(all, span_head(call_id, CALL_ID_KEPT));
@@ -187,14 +196,17 @@ static void note_asked(struct challenge *c, const struct admit_result *asked)
 
 /* One that is challenged again without having tried credentials keeps its first time. */
 void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg,
-			 const struct net_flow *flow, const struct admit_result *asked)
+			 const struct net_flow *flow, const struct admit_result *asked,
+			 unsigned before)
 {
 	struct edge *edge = all->edge;
 	struct span call_id = span_head(msg->call_id, CALL_ID_KEPT);
-	struct challenge *c;
+	struct challenge *c = find(all, call_id);
 
-	if (find(all, call_id))
+	if (c) {
+		c->sent = before + 1;
 		return;
+	}
 	if (all->by_call_id.count >= CHALLENGES_MAX)
 		record_and_forget(list_entry(all->age.next, struct challenge, age),
 				  "the table of challenged calls is full");
@@ -204,6 +216,7 @@ void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg,
 		return;
 	}
 	c->owner = all;
+	c->sent = before + 1;
 	c->since_us = edge->config.loop->utc_us;
 	c->flow = *flow;
 	c->status = edge_challenge_status(edge, msg);

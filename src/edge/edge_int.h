@@ -129,9 +129,12 @@ bool edge_asks_as_proxy(const struct edge *edge, const struct sip_msg *msg);
 /* 0 or -ENOMEM. */
 int edge_challenges_new(struct challenges **out, struct edge *edge);
 void edge_challenges_free(struct challenges **challenges);
+/* It was challenged, `before` times already. */
 void edge_challenge_sent(struct challenges *all, const struct sip_msg *msg, const struct net_flow *flow,
-			 const struct admit_result *asked);
-/* An INVITE with credentials came, good or bad. */
+			 const struct admit_result *asked, unsigned before);
+/* How often the call that waits under this Call-ID has been challenged; 0: none waits. */
+unsigned edge_challenge_count(const struct challenges *all, struct span call_id);
+/* An INVITE with credentials came, good or bad, or the call ends otherwise. */
 void edge_challenge_returned(struct challenges *all, struct span call_id);
 /* Record what still waits. */
 void edge_challenges_settle(struct challenges *all);

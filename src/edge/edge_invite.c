@@ -199,7 +199,9 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
 		return;
 	}
 	edge_check_credentials(edge, msg, flow, &proof);
-	if (proof.claim.len)
+	arrival.challenges = edge_challenge_count(edge->challenges, msg->call_id);
+	if (proof.claim.len ||
+	    arrival.challenges >= edge->config.host->model->params.auth_challenges_max)
 		edge_challenge_returned(edge->challenges, msg->call_id);
 	note_suspended(&proof, flow, why, sizeof(why), &arrival);
 	arrival.stale = proof.stale;

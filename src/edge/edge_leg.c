@@ -68,6 +68,7 @@ void edge_session_config(const struct sip_leg *leg, const struct model_params *p
 		.early_hangup_s = (uint32_t)(params->session_early_hangup / SEC),
 		.request_address = leg->natted ? 0 : sip->request_address,
 		.keep_udp = sip->keep_udp,
+		.challenges_max = (uint8_t)params->auth_challenges_max,
 		.user = gateway ? gateway->user : NULL,
 		.password = gateway ? gateway->password : NULL,
 	};
@@ -281,7 +282,8 @@ static void leg_challenge(struct leg *base, bool stale, const struct admit_resul
 
 	leg->invite_pending = false;
 	base->over = true;
-	edge_challenge_sent(leg->edge->challenges, leg->invite, &leg->flow, asked);
+	edge_challenge_sent(leg->edge->challenges, leg->invite, &leg->flow, asked,
+			    leg->arrival->challenges);
 	edge_challenge(leg->edge, leg->tx, leg->invite, stale);
 }
 

@@ -95,7 +95,7 @@ static void on_timer(struct timer *timer)
 		return;
 	}
 	o->next_try_us = 0;
-	o->tries = 0;
+	o->challenges = o->briefs = 0;
 	o->challenged = false;
 	o->next_target = o->targets.n = 0;
 	outbound_ask(o);
@@ -202,7 +202,7 @@ static void leave(struct outbound *o)
 		return;
 	}
 	loop_timer(loop_of(o), &o->timer, LEAVE_TIME);
-	o->tries = 0;
+	o->challenges = o->briefs = 0;
 	o->challenged = false;
 	outbound_ask(o);
 }

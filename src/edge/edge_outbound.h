@@ -30,7 +30,7 @@ struct outbound {
 	char call_id[33], tag[17];
 	uint32_t cseq;
 	uint32_t asked_s;		/* what the server wants at least, once it said so (423) */
-	unsigned tries;			/* of this round: challenges and intervals answered */
+	unsigned challenges, briefs;	/* of this round: answered, and intervals that were too brief */
 	bool challenged;		/* the request under way carries credentials */
 	bool leaving;			/* un-registers, then goes */
 	uint64_t registered_until_us, since_utc_us;

@@ -4,7 +4,7 @@
 #include "edge/edge_outbound.h"
 
 #define REGISTER_BYTES 2048
-#define TRIES_MAX 4 /* two realms or a stale nonce, and a 423, and no more */
+#define BRIEF_MAX 4 /* intervals that it calls too brief */
 #define ASK_USUALLY_S 3600
 #define ASK_MOST_S 86400
 
@@ -171,14 +171,21 @@ static void on_challenge(struct outbound *o, const struct sip_msg *msg)
 {
 	struct span realm = sip_digest_realm(msg);
 
-	if (o->tries >= TRIES_MAX || (o->challenged && !sip_digest_is_stale(msg))) {
+	if (o->challenged && !sip_digest_is_stale(msg)) {
 		outbound_failed(o, msg->status, 0,
 				"%d: user or password is refused (realm %.*s): check user and "
 				"password of the gateway",
 				msg->status, SPAN_ARG(span_head(realm, 60)));
 		return;
 	}
-	o->tries++;
+	if (o->challenges >= outbound_params(o)->auth_challenges_max) {
+		outbound_failed(
+			o, msg->status, 0,
+			"%d: it has challenged %u times, and auth_challenges_max permits no more",
+			msg->status, o->challenges);
+		return;
+	}
+	o->challenges++;
 	o->challenged = true;
 	answer_challenge(o, msg);
 }
@@ -188,7 +195,7 @@ static void on_too_brief(struct outbound *o, const struct sip_msg *msg)
 	uint32_t least = 0;
 
 	if (span_to_u32(span_trim(sip_header(msg, SIP_H_MIN_EXPIRES)), &least) ||
-	    least <= interval(o) || least > ASK_MOST_S || o->tries >= TRIES_MAX) {
+	    least <= interval(o) || least > ASK_MOST_S || o->briefs >= BRIEF_MAX) {
 		outbound_failed(
 			o, 423, 0,
 			"423: it calls %u s too brief and names no usable interval (Min-Expires)",
@@ -196,7 +203,7 @@ static void on_too_brief(struct outbound *o, const struct sip_msg *msg)
 		return;
 	}
 	o->asked_s = least;
-	o->tries++;
+	o->briefs++;
 	o->challenged = false; /* and it will challenge again */
 	if (send_register(o, SPAN_NONE))
 		outbound_failed(o, 423, 0, "the longer interval could not be asked for");

@@ -205,8 +205,9 @@ bool edge_source_is_meant(enum end_code code)
 {
 	return code == END_SOURCE_NOT_AUTHORISED || code == END_ADDRESS_FORBIDDEN ||
 	       code == END_WRONG_PASSWORD || code == END_SUSPENDED || code == END_NO_CREDENTIALS ||
-	       code == END_GATEWAY_LOCKED || code == END_PHONE_LOCKED ||
-	       code == END_ACCOUNT_LOCKED || code == END_ACCOUNT_EXPIRED || code == END_OTHER_NODE;
+	       code == END_TOO_MANY_CHALLENGES || code == END_GATEWAY_LOCKED ||
+	       code == END_PHONE_LOCKED || code == END_ACCOUNT_LOCKED ||
+	       code == END_ACCOUNT_EXPIRED || code == END_OTHER_NODE;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */

@@ -32,6 +32,7 @@ struct sip_session_config {
 	int request_address;		/* in-dialog requests go to: 0 the source socket, 1 source host + Contact port,
 					 * 2 Contact / route set (RFC 3261 12.2.1.1, default) */
 	bool keep_udp;			/* never switch large requests to TCP */
+	uint8_t challenges_max;		/* that we answer for one request */
 	const char *user, *password;	/* digest as client; NULL = answer no challenge */
 };
 
@@ -108,8 +109,8 @@ struct sip_dial {
 					 * must come in the 2xx) */
 	int max_forwards;
 };
-/* Send the INVITE. 0 or -errno (nothing sent, no session). 401/407 is answered once per realm when
- * the config has a secret, 422 retried with the Min-SE asked for, 3xx reported through on_failed. */
+/* Send the INVITE. 0 or -errno (nothing sent, no session). 401/407 is answered once per realm, and
+ * again where only the nonce was stale, when the config has a secret, 422 retried with the Min-SE asked for, 3xx reported through on_failed. */
 int sip_session_dial(struct sip_session **session_out, struct sip_stack *stack, const struct sip_dial *dial,
 		     const struct sip_session_config *config, const struct sip_session_ops *ops, void *arg);
 

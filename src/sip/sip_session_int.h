@@ -72,9 +72,9 @@ struct sip_auth {
 	struct {
 		struct net_buf *challenge;
 		uint32_t nc;
-		unsigned stale;
 	} realm[2];			/* a proxy's and the far end's */
 	unsigned n;
+	unsigned answered;		/* challenges */
 	struct sip_text lines;		/* as last written: the ACK repeats them (RFC 3261 13.2.2.4) */
 };
 
@@ -313,7 +313,7 @@ void sip_ses_request_free(struct sip_ses_request *r);
 void sip_ses_requests_of_dialog_free(struct sip_session *s, struct sip_dlg *d);
 /* The flow of `d` is known now. */
 void sip_ses_requests_resume(struct sip_session *s, struct sip_dlg *d);
-/* Challenged: 0 = try again, the lines will be written; else -errno: give up. */
+/* Challenged: 0 = try again, the lines will be written; else -errno: give up, -E2BIG as it was one too many. */
 int sip_auth_challenge(struct sip_auth *a, const struct sip_session *s, const struct sip_msg *msg);
 void sip_auth_write(struct sip_auth *a, const struct sip_session *s, struct sip_writer *w, struct span method,
 		    struct span uri);

@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-#define STALE_MAX 2 /* a server that finds every nonce stale is not humoured for ever */
-
 /* ---- digest ---------------------------------------------------------------------------- */
 
 static bool same_realm(struct net_buf *kept, const struct sip_msg *msg)
@@ -34,17 +32,18 @@ int sip_auth_challenge(struct sip_auth *a, const struct sip_session *s, const st
 		i++;
 	if (i == ARRAY_SIZE(a->realm))
 		return -EACCES;
-	if (i < a->n && (!sip_digest_is_stale(msg) || a->realm[i].stale >= STALE_MAX))
+	if (i < a->n && !sip_digest_is_stale(msg))
 		return -EACCES;
+	if (a->answered >= s->config.challenges_max) /* a server that finds every nonce stale */
+		return -E2BIG;
 	copy = net_buf_copy(msg->base, msg->len);
 	if (!copy)
 		return -ENOMEM;
-	if (i < a->n) {
+	if (i < a->n)
 		net_buf_unref(&a->realm[i].challenge);
-		a->realm[i].stale++;
-	} else {
+	else
 		a->n++;
-	}
+	a->answered++;
 	a->realm[i].challenge = copy;
 	a->realm[i].nc = 0;
 	return 0;

@@ -471,10 +471,13 @@ static void failure(struct sip_uac_invite *inv, const struct sip_msg *msg,
 	struct sip_session *s = inv->s;
 	struct sip_event ev = sip_ses_event(msg, flow);
 
+	int err = s->over ? -ECANCELED : sip_auth_challenge(&inv->auth, s, msg);
+
 	inv->ctx = NULL;
-	if (!s->over &&
-	    (sip_auth_challenge(&inv->auth, s, msg) == 0 ||
-	     (inv->tries_422 < TRIES_422 && sip_ses_timer_raise(s, msg) && ++inv->tries_422)))
+	if (err == -E2BIG)
+		ev.text = "it challenges more often than auth_challenges_max permits";
+	if (err == 0 || (!s->over && inv->tries_422 < TRIES_422 && sip_ses_timer_raise(s, msg) &&
+			 ++inv->tries_422))
 		again(inv, &ev);
 	else
 		failed(inv, &ev);

@@ -220,7 +220,7 @@ static inline void side_open(struct side *side, unsigned last, const char *produ
 	side->bed = &bed;
 	side->config = (struct sip_session_config){ .rel100 = SIP_100REL_SUPPORTED, .update = true, .timer = true,
 						    .session_expires_s = 1800, .min_se_s = 90, .refresh_segment = 2,
-						    .request_address = 2 };
+						    .request_address = 2, .challenges_max = 3 };
 	bed_host(side->host, last);
 	side->net_config = (struct net_config){ .workers = 1, .n_listen = 2, .max_connections = 16,
 						.connect_timeout_us = SEC };

@@ -62,7 +62,8 @@ static void send_challenge(const char *call_id)
 		 call_id);
 	buf = buf_of_str(text);
 	assert_int_equal(sip_msg_parse(&msg, buf, false, &why), 0);
-	edge_challenge_sent(edge.challenges, &msg, &flow, &asked);
+	edge_challenge_sent(edge.challenges, &msg, &flow, &asked,
+			    edge_challenge_count(edge.challenges, msg.call_id));
 	net_buf_unref(&buf);
 }
 
@@ -107,6 +108,23 @@ static void test_returned(void **state)
 	assert_string_equal(last_gateway, "1001");
 }
 
+/* What comes back with credentials takes its count along. */
+static void test_counted(void **state)
+{
+	asked = (struct admit_result){ .mapping = NULL };
+	assert_int_equal(edge_challenge_count(edge.challenges, SPAN("a")), 0);
+	send_challenge("a");
+	send_challenge("b");
+	send_challenge("a");
+	assert_int_equal(edge_challenge_count(edge.challenges, SPAN("a")), 2);
+	assert_int_equal(edge_challenge_count(edge.challenges, SPAN("b")), 1);
+	edge_challenge_returned(edge.challenges, SPAN("a"));
+	assert_int_equal(edge_challenge_count(edge.challenges, SPAN("a")), 0);
+	pass_time(11 * SEC);
+	assert_int_equal(recorded, 1);
+	assert_string_equal(last_id, "b");
+}
+
 static void test_full(void **state)
 {
 	char call_id[400];
@@ -137,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_expires_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_returned, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 	};
 

@@ -405,6 +405,26 @@ static void test_digest(void **state)
 	raw_answer(&raw, raw.text, "200 OK", NULL, "", "");
 }
 
+/* A server that calls every nonce stale is humoured so often and no longer. */
+static void test_digest_too_often(void **state)
+{
+	const char *inv;
+
+	bed.a.config.user = "alice";
+	bed.a.config.password = "secret";
+	inv = invite(1);
+	for (int i = 0; i < 3; i++) {
+		raw_answer(&raw, i ? raw.text : inv, "407 Auth", "x1",
+			   "Proxy-Authenticate: " CHALLENGE("p", "n1", ", stale=true"), "");
+		raw_expect(&raw, "ACK ");
+		raw_expect(&raw, "INVITE ");
+	}
+	raw_answer(&raw, raw.text, "407 Auth", "x2",
+		   "Proxy-Authenticate: " CHALLENGE("p", "n2", ", stale=true"), "");
+	expect(&bed.a, "failed:407");
+	raw_expect(&raw, "ACK ");
+}
+
 static void test_digest_refused(void **state)
 {
 	const char *inv;
@@ -552,6 +572,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_released_while_resolving, dns_setup,
 						dns_teardown),
 		cmocka_unit_test_setup_teardown(test_digest, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_digest_too_often, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_digest_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_422, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
