@@ -27,11 +27,13 @@ enum reason_code {
 	REASON_GROUP_LINES, REASON_GROUP_RESERVE, REASON_GROUP_RATE, REASON_ACCOUNT_LINES, REASON_ACCOUNT_RATE,
 	REASON_PHONE_LINES, REASON_LINES_IN, REASON_LINES_OUT,
 	REASON_BLACKLIST_CALLS, REASON_BLACKLIST_LINES, REASON_BLACKLIST_NO_ANSWER, REASON_BLACKLIST_OPERATOR,
+	REASON_SAME_CITY, REASON_SAME_CITY_NOT_ALLOWED,
 	/* Two rows of the same order. */
-	REASON_CALLER_FORBIDDEN, REASON_CALLER_NOT_ALLOWED, REASON_CALLER_LENGTH, REASON_CALLER_GROUP,
+	REASON_CALLER_FORBIDDEN, REASON_CALLER_NOT_ALLOWED, REASON_CALLER_LENGTH, REASON_CALLER_KIND, REASON_CALLER_GROUP,
 	REASON_CALLER_NO_GROUP, REASON_CALLER_BLACKLISTED,
-	REASON_CALLEE_FORBIDDEN, REASON_CALLEE_NOT_ALLOWED, REASON_CALLEE_LENGTH, REASON_CALLEE_GROUP,
+	REASON_CALLEE_FORBIDDEN, REASON_CALLEE_NOT_ALLOWED, REASON_CALLEE_LENGTH, REASON_CALLEE_KIND, REASON_CALLEE_GROUP,
 	REASON_CALLEE_NO_GROUP, REASON_CALLEE_BLACKLISTED,
+	REASON_MOBILE_AREA, REASON_MOBILE_AREA_NOT_ALLOWED,
 	REASON_CALLER_REWRITE, REASON_CALLEE_REWRITE, REASON_CALLER_POOL,
 	REASON_TRYING, REASON_DOWN, REASON_RESTING, REASON_LAST_RESORT,
 	REASON_CALLEE_NO_PHONE, REASON_CALLEE_PHONE, REASON_DO_NOT_DISTURB, REASON_ACCOUNT_EXPIRED,
@@ -85,13 +87,15 @@ bool admit_address(const struct model_fence *fence, const char *who, const struc
 const struct model_phone *admit_phone(const struct admit_result *from);
 
 /* REASON_CHOSEN when these numbers are permitted, else why not; the object is left to the caller. */
-struct reason admit_numbers(const struct model_numbers *numbers, struct span caller, struct span callee);
+struct reason admit_numbers(const struct model *m, const struct model_numbers *numbers, struct span caller,
+			    struct span callee);
 
 /* What became of a number, and by what. */
 struct rewritten {
 	struct span number;		/* in `text`, in the snapshot, or as it was given */
 	const struct model_transform *transform;	/* NULL = none, each of them */
 	const struct dial_rule *rule;
+	const struct model_area *area;	/* whose code was put before it */
 	const struct model_share *share;
 	const struct model_number_group *pool;
 	const struct model_phone *display;	/* whose display number it began with */
@@ -99,6 +103,8 @@ struct rewritten {
 };
 /* Apply a list of dial rules (NULL = none) to out->number. False: the result is too long. */
 bool rewrite_by_rules(struct rewritten *out, const struct dial_rules *rules, uint64_t random);
+/* Put its area's code before a mobile number, where `choice` has it so. False: the result is too long. */
+bool rewrite_area_code(const struct model *m, const struct model_area_choice *choice, struct rewritten *out);
 
 /* The numbers of a call as it is routed: those of `req` (admitted as `out` says) after the caller's side's number
  * transform, dial rules and route prefixes. False: no number is left to call, or it may not be called; `out` is a refusal

@@ -13,6 +13,8 @@ const char *admit_shown(struct span s, char *dst, size_t size);
 /* Refuses a call for one of its numbers; the reason's text begins with "caller" or "callee". */
 void admit_refuse_number(struct admit_result *out, enum end_code end, const struct reason *reason, struct span number,
 			 struct reasons *why);
+/* False: there is no room. */
+bool rewrite_put_before(struct rewritten *out, struct span prefix);
 /* Refuses an admitted call whose numbers the gateway, the phone or the system does not permit. */
 void admit_check_numbers(const struct model *m, const struct call_request *req, struct admit_result *out,
 			 struct reasons *why);

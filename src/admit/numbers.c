@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which numbers a gateway or phone, and the system, permit. In this order: what is forbidden by its
- * beginning, what is not among the beginnings allowed, lengths, groups forbidden, groups allowed. */
+ * beginning, what is not among the beginnings allowed, lengths, kinds, groups forbidden, groups allowed; then both
+ * numbers together, by their areas. */
 #include "admit/admit_int.h"
 
 /* Reasons come in two rows of the same order, for callers and for callees. */
@@ -22,13 +23,22 @@ static bool length_permitted(uint64_t lengths, size_t len)
 
 static bool permits_all(const struct model_permitted *p)
 {
-	return !p->forbidden && !p->allowed && !p->lengths && !p->groups_forbidden.n &&
+	return !p->forbidden && !p->allowed && !p->lengths && !p->kinds && !p->groups_forbidden.n &&
 	       !p->groups_allowed.n;
 }
 
-static struct reason check(const struct model_permitted *p, struct span number, bool callee)
+static bool kind_permitted(const struct model *m, int kinds, struct span number,
+			   enum number_kind *kind_out)
+{
+	*kind_out = model_place(m, number).kind;
+	return kinds & (int)*kind_out;
+}
+
+static struct reason check(const struct model *m, const struct model_permitted *p,
+			   struct span number, bool callee)
 {
 	const struct model_number_group *group;
+	enum number_kind kind;
 	int64_t entry;
 
 	if (p->forbidden && (entry = number_set_find_prefix(p->forbidden, number)) >= 0)
@@ -39,6 +49,9 @@ static struct reason check(const struct model_permitted *p, struct span number, 
 	if (!length_permitted(p->lengths, number.len))
 		return (struct reason){ .code = of(REASON_CALLER_LENGTH, callee),
 					.value = (int64_t)number.len };
+	if (p->kinds && !kind_permitted(m, p->kinds, number, &kind))
+		return (struct reason){ .code = of(REASON_CALLER_KIND, callee),
+					.detail = number_kind_name(kind) };
 	group = model_number_listed(&p->groups_forbidden, number);
 	if (group)
 		return (struct reason){ .code = of(REASON_CALLER_GROUP, callee),
@@ -48,16 +61,75 @@ static struct reason check(const struct model_permitted *p, struct span number, 
 	return (struct reason){ .code = REASON_CHOSEN };
 }
 
-struct reason admit_numbers(const struct model_numbers *numbers, struct span caller,
-			    struct span callee)
+static bool is_given(const struct model_area_choice *choice)
+{
+	return choice->only || choice->not_of;
+}
+
+static bool listed(const struct number_set *list, const struct model_area *area)
+{
+	return number_set_find_prefix(list, span_of(area->code)) >= 0;
+}
+
+/* One of the two reasons if the area is not chosen. */
+static struct reason check_choice(const struct model_area_choice *choice,
+				  const struct model_area *area, enum reason_code forbidden,
+				  enum reason_code not_allowed)
+{
+	if (choice->not_of && listed(choice->not_of, area))
+		return (struct reason){ .code = forbidden, .detail = area->code };
+	if (choice->only && !listed(choice->only, area))
+		return (struct reason){ .code = not_allowed, .detail = area->code };
+	return (struct reason){ .code = REASON_CHOSEN };
+}
+
+static struct reason check_areas(const struct model *m, const struct model_numbers *numbers,
+				 struct span caller, struct span callee)
+{
+	struct reason reason = { .code = REASON_CHOSEN };
+	struct model_place to = model_place(m, callee);
+
+	if (to.kind == NUMBER_MOBILE)
+		reason = check_choice(&numbers->mobile_areas, to.area, REASON_MOBILE_AREA,
+				      REASON_MOBILE_AREA_NOT_ALLOWED);
+	if (reason.code == REASON_CHOSEN && to.area && is_given(&numbers->same_city) &&
+	    model_place(m, caller).area == to.area)
+		reason = check_choice(&numbers->same_city, to.area, REASON_SAME_CITY,
+				      REASON_SAME_CITY_NOT_ALLOWED);
+	return reason;
+}
+
+struct reason admit_numbers(const struct model *m, const struct model_numbers *numbers,
+			    struct span caller, struct span callee)
 {
 	struct reason reason = { .code = REASON_CHOSEN };
 
 	if (!permits_all(&numbers->caller))
-		reason = check(&numbers->caller, caller, false);
+		reason = check(m, &numbers->caller, caller, false);
 	if (reason.code == REASON_CHOSEN && !permits_all(&numbers->callee))
-		reason = check(&numbers->callee, callee, true);
+		reason = check(m, &numbers->callee, callee, true);
+	if (reason.code == REASON_CHOSEN &&
+	    (is_given(&numbers->same_city) || is_given(&numbers->mobile_areas)))
+		reason = check_areas(m, numbers, caller, callee);
 	return reason;
+}
+
+bool rewrite_area_code(const struct model *m, const struct model_area_choice *choice,
+		       struct rewritten *out)
+{
+	struct model_place place;
+
+	out->area = NULL;
+	if (!is_given(choice))
+		return true;
+	place = model_place(m, out->number);
+	if (place.kind != NUMBER_MOBILE ||
+	    check_choice(choice, place.area, REASON_MOBILE_AREA, REASON_MOBILE_AREA).code !=
+		    REASON_CHOSEN)
+		return true;
+	out->area = place.area;
+	out->number = span_skip(out->number, place.skip);
+	return rewrite_put_before(out, span_of(place.area->code));
 }
 
 /* The system's black and white lists. */
@@ -77,15 +149,21 @@ static const enum end_code ends[REASONS] = {
 	[REASON_CALLER_FORBIDDEN] = END_CALLER_PREFIX_FORBIDDEN,
 	[REASON_CALLER_NOT_ALLOWED] = END_CALLER_PREFIX_FORBIDDEN,
 	[REASON_CALLER_LENGTH] = END_CALLER_LENGTH_FORBIDDEN,
+	[REASON_CALLER_KIND] = END_CALLER_KIND_FORBIDDEN,
 	[REASON_CALLER_GROUP] = END_CALLER_GROUP_FORBIDDEN,
 	[REASON_CALLER_NO_GROUP] = END_CALLER_GROUP_FORBIDDEN,
 	[REASON_CALLER_BLACKLISTED] = END_CALLER_BLACKLISTED,
 	[REASON_CALLEE_FORBIDDEN] = END_CALLEE_PREFIX_FORBIDDEN,
 	[REASON_CALLEE_NOT_ALLOWED] = END_CALLEE_PREFIX_FORBIDDEN,
 	[REASON_CALLEE_LENGTH] = END_CALLEE_LENGTH_FORBIDDEN,
+	[REASON_CALLEE_KIND] = END_CALLEE_KIND_FORBIDDEN,
 	[REASON_CALLEE_GROUP] = END_CALLEE_GROUP_FORBIDDEN,
 	[REASON_CALLEE_NO_GROUP] = END_CALLEE_GROUP_FORBIDDEN,
 	[REASON_CALLEE_BLACKLISTED] = END_CALLEE_BLACKLISTED,
+	[REASON_SAME_CITY] = END_SAME_CITY_FORBIDDEN,
+	[REASON_SAME_CITY_NOT_ALLOWED] = END_SAME_CITY_FORBIDDEN,
+	[REASON_MOBILE_AREA] = END_MOBILE_AREA_FORBIDDEN,
+	[REASON_MOBILE_AREA_NOT_ALLOWED] = END_MOBILE_AREA_FORBIDDEN,
 };
 
 /* "caller begins with 4930, ..." becomes "acme-in: caller 4930123 begins with 4930, ...". */
@@ -111,12 +189,12 @@ void admit_check_numbers(const struct model *m, const struct call_request *req,
 {
 	const struct model_numbers *numbers =
 		out->mapping ? &out->mapping->numbers : &out->phone->numbers;
-	struct reason reason = admit_numbers(numbers, req->caller, req->callee);
+	struct reason reason = admit_numbers(m, numbers, req->caller, req->callee);
 	const char *name = out->mapping ? out->mapping->name : out->phone->number;
 
 	if (reason.code == REASON_CHOSEN && out->behind) {
 		name = out->behind->number;
-		reason = admit_numbers(&out->behind->numbers, req->caller, req->callee);
+		reason = admit_numbers(m, &out->behind->numbers, req->caller, req->callee);
 	}
 	if (reason.code == REASON_CHOSEN)
 		reason = check_system(m, req->caller, req->callee);

@@ -56,6 +56,8 @@ static const struct {
 					"caller begins with nothing that callers_allowed lists" },
 	[REASON_CALLER_LENGTH] = { "caller_length",
 				   "caller has %V characters, which caller_lengths does not list" },
+	[REASON_CALLER_KIND] = { "caller_kind", "caller is a number of the kind %D, which "
+						"caller_kinds does not list" },
 	[REASON_CALLER_GROUP] = { "caller_group", "caller is in number group %D, which "
 						  "caller_groups_forbidden lists" },
 	[REASON_CALLER_NO_GROUP] = { "caller_no_group", "caller is in none of the groups that "
@@ -68,10 +70,22 @@ static const struct {
 					"callee begins with nothing that callees_allowed lists" },
 	[REASON_CALLEE_LENGTH] = { "callee_length",
 				   "callee has %V characters, which callee_lengths does not list" },
+	[REASON_CALLEE_KIND] = { "callee_kind", "callee is a number of the kind %D, which "
+						"callee_kinds does not list" },
 	[REASON_CALLEE_GROUP] = { "callee_group", "callee is in number group %D, which "
 						  "callee_groups_forbidden lists" },
 	[REASON_CALLEE_NO_GROUP] = { "callee_no_group", "callee is in none of the groups that "
 							"callee_groups_allowed lists" },
+	[REASON_SAME_CITY] = { "same_city", "caller and callee are both in area %D, which "
+					    "same_city_forbidden lists" },
+	[REASON_SAME_CITY_NOT_ALLOWED] = { "same_city_not_allowed",
+					   "caller and callee are both in area %D, which "
+					   "same_city_allowed does not list" },
+	[REASON_MOBILE_AREA] = { "mobile_area", "callee is a mobile number of area %D, which "
+						"mobile_areas_forbidden lists" },
+	[REASON_MOBILE_AREA_NOT_ALLOWED] = { "mobile_area_not_allowed",
+					     "callee is a mobile number of area %D, which "
+					     "mobile_areas_allowed does not list" },
 	[REASON_CALLER_REWRITE] = { "caller_rewrite",
 				    "caller becomes longer than a number can be by the rule %D" },
 	[REASON_CALLEE_REWRITE] = { "callee_rewrite",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What becomes of the numbers of an admitted call before it is routed. The order for each of them: number
- * transform, dial rules, route prefix. */
+ * transform, dial rules, area code, route prefix. */
 #include "admit/admit_int.h"
 
 /* Through a buffer of its own: the number may lie in out->text. */
@@ -35,7 +35,7 @@ static const struct model_share *choose_share(const struct model_mapping *gw, ui
 	return NULL;
 }
 
-static bool put_before(struct rewritten *out, struct span prefix)
+bool rewrite_put_before(struct rewritten *out, struct span prefix)
 {
 	if (prefix.len + out->number.len >= NUMBER_TEXT)
 		return false;
@@ -54,6 +54,7 @@ static bool refuse(struct admit_result *out, struct reasons *why, enum reason_co
 	struct reason reason = { .code = code,
 				 .object = out->mapping ? out->mapping->name : out->phone->number,
 				 .detail = by->rule    ? dial_text(by->rule)
+					   : by->area  ? by->area->code
 					   : by->share ? by->share->prefix
 						       : "" };
 
@@ -101,8 +102,11 @@ bool admit_rewrite(const struct model *m, const struct call_request *req, struct
 		return refuse(out, why, REASON_CALLER_REWRITE, caller);
 	if (!rewrite_by_rules(callee, rules.callee, req->random) || !callee->number.len)
 		return refuse(out, why, REASON_CALLEE_REWRITE, callee);
+	caller->area = NULL;
+	if (!rewrite_area_code(m, &by->add_area_code, callee))
+		return refuse(out, why, REASON_CALLEE_REWRITE, callee);
 	callee->share = gw && gw->n_shares ? choose_share(gw, req->random) : NULL;
-	if (callee->share && !put_before(callee, span_of(callee->share->prefix)))
+	if (callee->share && !rewrite_put_before(callee, span_of(callee->share->prefix)))
 		return refuse(out, why, REASON_CALLEE_REWRITE, callee);
 	return check_phone(m, by->callee_phones, callee->number, out, why);
 }

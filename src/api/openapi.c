@@ -206,6 +206,7 @@ static void write_field(struct buf *out, const struct model_field_info *field)
 	case FIELD_REFERENCES:
 	case FIELD_DAYS:
 	case FIELD_DATES:
+	case FIELD_FLAGS:
 		open_schema(out, field->name, "array");
 		write_items(out, STRING);
 		break;

@@ -154,7 +154,7 @@ static void format_peer(const struct model_routing *gw, char *dst, size_t size)
 		snprintf(dst + n, size - (size_t)n, ":%u", gw->port);
 }
 
-/* "number transform 1001, rule 0:49, route prefix 711 (30 %)". */
+/* "number transform 1001, rule 0:49, area code 010, route prefix 711 (30 %)". */
 static const char *rewritten_by(const struct rewritten *by, struct buf *text)
 {
 	buf_reset(text);
@@ -165,6 +165,8 @@ static const char *rewritten_by(const struct rewritten *by, struct buf *text)
 			 by->transform->number);
 	if (by->rule)
 		buf_addf(text, "%srule %s", text->len ? ", " : "", dial_text(by->rule));
+	if (by->area)
+		buf_addf(text, "%sarea code %s", text->len ? ", " : "", by->area->code);
 	if (by->share)
 		buf_addf(text, "%sroute prefix %s (%u %%)", text->len ? ", " : "",
 			 by->share->prefix, by->share->percent);

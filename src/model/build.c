@@ -507,7 +507,7 @@ static bool place_and_check(struct build *b)
 	for (unsigned kind = 0; kind < KINDS; kind++)
 		if (!place_objects(b, (enum kind)kind) || !index_names(b, (enum kind)kind))
 			return false;
-	if (!numbers_check(b))
+	if (!numbers_check(b) || !areas_check(b))
 		return false;
 	for (size_t i = 0; i < b->n_refs; i++)
 		if (b->refs[i].kind < KINDS) /* else the file ended within its list */

@@ -221,6 +221,8 @@ static const struct model_field_info number_group_fields[] = {
 	  .help = "No " Who " number begins so; goes before what is allowed." }, \
 	{ .name = who "_lengths", .type = FIELD_LENGTHS, .offset = AT(owner, numbers.side.lengths), \
 	  .help = "If given: " Who " numbers have so many characters, such as 7 or 10-12." }, \
+	{ .name = who "_kinds", .type = FIELD_FLAGS, .offset = AT(owner, numbers.side.kinds), .choices = "fixed|mobile|other", \
+	  .help = "If given: " Who " numbers are fixed, mobile or other ones, as the areas have them." }, \
 	{ .name = who "_groups_allowed", .type = FIELD_REFERENCES, .of = KIND_NUMBER_GROUP, \
 	  .offset = AT(owner, numbers.side.groups_allowed.groups), .count = AT(owner, numbers.side.groups_allowed.n), .most = NUMBER_GROUPS_MOST, \
 	  .help = "If given: " Who " numbers stand in one of these number groups." }, \
@@ -235,8 +237,22 @@ static const struct model_field_info number_group_fields[] = {
 #define PHONES_FIELD(owner) \
 	{ .name = "callee_phones", .type = FIELD_CHOICE, .offset = AT(owner, numbers.callee_phones), .choices = "any|only|never", \
 	  .most = 2, .help = "Called numbers, after the rules, may be any, phones of this switch only, or never such phones." }
+#define AREA_FIELDS(owner, when) \
+	{ .name = "same_city_allowed", .type = FIELD_BEGINNINGS, .offset = AT(owner, numbers.same_city.only), \
+	  .help = "If given: calls whose both numbers are in one area are permitted where its code begins so." }, \
+	{ .name = "same_city_forbidden", .type = FIELD_BEGINNINGS, .offset = AT(owner, numbers.same_city.not_of), \
+	  .help = "No calls whose both numbers are in one area whose code begins so; \"\" = in any." }, \
+	{ .name = "mobile_areas_allowed", .type = FIELD_BEGINNINGS, .offset = AT(owner, numbers.mobile_areas.only), \
+	  .help = "If given: mobile numbers are called in areas whose codes begin so." }, \
+	{ .name = "mobile_areas_forbidden", .type = FIELD_BEGINNINGS, .offset = AT(owner, numbers.mobile_areas.not_of), \
+	  .help = "No mobile numbers are called in areas whose codes begin so." }, \
+	{ .name = "add_area_code", .type = FIELD_BEGINNINGS, .offset = AT(owner, numbers.add_area_code.only), \
+	  .help = "Called mobile numbers of areas whose codes begin so get the code before them, " when ", after the dial rules; \"\" = all." }, \
+	{ .name = "add_area_code_except", .type = FIELD_BEGINNINGS, .offset = AT(owner, numbers.add_area_code.not_of), \
+	  .help = "The same, but for areas whose codes begin so." }
 #define NUMBER_FIELDS(owner, when) \
 	PERMITTED_FIELDS(owner, caller, "caller", "caller"), PERMITTED_FIELDS(owner, callee, "callee", "called"), \
+	AREA_FIELDS(owner, when), \
 	RULE_FIELDS(owner, numbers.caller_rules, numbers.callee_rules, when), \
 	{ .name = "scheduled_rules", .type = FIELD_OBJECTS, .of = KIND_RULE_WINDOW, .offset = AT(owner, numbers.scheduled), \
 	  .count = AT(owner, numbers.n_scheduled), \
@@ -254,6 +270,15 @@ static const struct model_field_info transform_fields[] = {
 	  .most = NAME_LEN_MAX, .help = "As a caller, a mapping gateway that transforms numbers sends this for it." },
 	{ .name = "routing_callee", .type = FIELD_NUMBER, .offset = AT(model_transform, routing_callee), .least = 1,
 	  .most = NAME_LEN_MAX, .help = "As a called number, a routing gateway that transforms numbers is sent this for it." },
+};
+
+static const struct model_field_info area_fields[] = {
+	{ .name = "code", .type = FIELD_NUMBER, .offset = AT(model_area, code), .required = true, .least = 1,
+	  .most = PREFIX_LEN_MAX, .help = "Area code as numbers begin with it, such as 010." },
+	{ .name = "place", .type = FIELD_TEXT, .offset = AT(model_area, place), .most = 128, .help = "Name of the city or district." },
+	{ .name = "mobiles", .type = FIELD_BEGINNINGS, .offset = AT(model_area, mobiles),
+	  .help = "How mobile numbers of this area begin, such as 1380101; each in one area." },
+	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_area, memo), .most = 4096, .help = "Free text." },
 };
 
 static const struct model_field_info share_fields[] = {
@@ -458,6 +483,8 @@ const struct kind_info kinds[KINDS_ALL] = {
 				ARRAY_SIZE(number_group_fields), AT(model, number_groups), AT(model, n_number_groups), NO_LOAD },
 	[KIND_TRANSFORM] = { "number_transform", "number_transforms", sizeof(struct model_transform), transform_fields,
 			     ARRAY_SIZE(transform_fields), AT(model, transforms), AT(model, n_transforms), NO_LOAD },
+	[KIND_AREA] = { "area", "areas", sizeof(struct model_area), area_fields, ARRAY_SIZE(area_fields), AT(model, areas),
+			AT(model, n_areas), NO_LOAD },
 	[KIND_MAPPING] = { "mapping_gateway", "mapping_gateways", sizeof(struct model_mapping), mapping_fields,
 			   ARRAY_SIZE(mapping_fields), AT(model, mappings), AT(model, n_mappings),
 			   AT(model_mapping, load) },
@@ -521,7 +548,7 @@ const char *model_field_type_name(enum model_field_type type)
 		[FIELD_NUMBERS] = "numbers", [FIELD_BEGINNINGS] = "prefixes", [FIELD_LENGTHS] = "lengths",
 		[FIELD_RULES] = "dial_rules",
 		[FIELD_CODES] = "codes",	       [FIELD_CODE_MAP] = "code_map",
-		[FIELD_PAIRS] = "pairs",
+		[FIELD_PAIRS] = "pairs",	       [FIELD_FLAGS] = "choices",
 	};
 
 	return (unsigned)type < FIELD_TYPES ? names[type] : "";
@@ -550,6 +577,15 @@ static const struct {
 	{ "callinCallerPrefixes", "callers_forbidden" }, { "callinCalleePrefixes", "callees_forbidden" },
 	{ "callerAllowLength", "caller_lengths" }, { "calleeAllowLength", "callee_lengths" },
 	{ "callerLimitE164Groups", "caller_groups_forbidden" }, { "calleeLimitE164Groups", "callee_groups_forbidden" },
+	{ "callerE164Check", "caller_kinds" }, { "callerE164CheckEnable", "caller_kinds" },
+	{ "callerE164CheckCity", "caller_kinds" }, { "callerE164CheckMobile", "caller_kinds" },
+	{ "callerE164CheckOther", "caller_kinds" }, { "calleeE164Check", "callee_kinds" },
+	{ "calleeE164CheckEnable", "callee_kinds" }, { "calleeE164CheckCity", "callee_kinds" },
+	{ "calleeE164CheckMobile", "callee_kinds" }, { "calleeE164CheckOther", "callee_kinds" },
+	{ "denySameCityCodes", "same_city_forbidden" }, { "denySameCityCodesAllow", "same_city_allowed" },
+	{ "checkMobileArea", "mobile_areas_forbidden" }, { "checkMobileAreaAllow", "mobile_areas_allowed" },
+	{ "rewriteRulesInMobileArea", "add_area_code" }, { "rewriteRulesInMobileAreaAllow", "add_area_code" },
+	{ "areaCode", "code" },
 	{ "gatewayGroups", "groups" },	   { "reservedLine", "reserved_lines" },
 	{ "limitMoney", "overdraft" },	   { "feeRateGroup", "rate_group" },   { "timeoutInvite", "invite_timeout" },
 	{ "timeoutTrying", "trying_timeout" }, { "timeoutRinging", "ringing_timeout" },

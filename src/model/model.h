@@ -225,6 +225,29 @@ struct model_number_group {		/* a list of numbers, for whoever names it */
 /* Is the number in the group, by itself or by its beginning? */
 bool model_number_in(const struct model_number_group *group, struct span number);
 
+/* A city or district: the area code that its numbers begin with, and the mobile numbers that belong to it. */
+struct model_area {
+	const char *code;
+	const char *place;		/* its name; NULL = none given */
+	const struct number_set *mobiles;	/* how they begin; NULL = none */
+	const char *memo;
+};
+/* What a number is by the areas: it begins with an area code, or as a mobile number, which may have a 0 before it. The
+ * longest beginning counts. */
+enum number_kind { NUMBER_FIXED = 1, NUMBER_MOBILE = 2, NUMBER_OTHER = 4 };	/* bits */
+struct model_place {
+	enum number_kind kind;
+	const struct model_area *area;	/* NULL: other */
+	unsigned skip;			/* of a mobile number: 1 = a 0 stands before it */
+};
+struct model;
+struct model_place model_place(const struct model *m, struct span number);
+const char *number_kind_name(enum number_kind kind);	/* "fixed", "mobile", "other" */
+/* Areas, by how their codes begin: if `only` is given one of those, and none of `not_of`. */
+struct model_area_choice {
+	const struct number_set *only, *not_of;	/* NULL = not given */
+};
+
 struct model_number_list {
 	unsigned n;
 	const struct model_number_group **groups;
@@ -238,10 +261,14 @@ enum callee_phones { CALLEE_ANY, CALLEE_PHONES_ONLY, CALLEE_NO_PHONES };
 struct model_permitted {
 	const struct number_set *allowed, *forbidden;	/* beginnings */
 	uint64_t lengths;		/* bit n: n characters, bit 63: 63 and more; 0 = any */
+	int kinds;			/* enum number_kind; 0 = any */
 	struct model_number_list groups_allowed, groups_forbidden;
 };
 struct model_numbers {
 	struct model_permitted caller, callee;
+	struct model_area_choice same_city;	/* where caller and callee may both be */
+	struct model_area_choice mobile_areas;	/* where a callee may be that is a mobile number */
+	struct model_area_choice add_area_code;	/* mobile callees that get it, after the rules; none when nothing is given */
 	int callee_phones;		/* enum: of a caller's side, the called number as routed */
 	bool transform;			/* whole numbers by the number transform table, before the rules */
 	const struct dial_rules *caller_rules, *callee_rules;	/* NULL = none */
@@ -619,13 +646,14 @@ struct model {
 	uint64_t built_utc_us;
 	struct model_params params;
 	const struct zone *zone;	/* the system's: params.time_zone */
-	unsigned n_calendars, n_accounts, n_rate_groups, n_groups, n_number_groups, n_transforms, n_address_lists, n_mappings, n_routings, n_phones;
+	unsigned n_calendars, n_accounts, n_rate_groups, n_groups, n_number_groups, n_transforms, n_areas, n_address_lists, n_mappings, n_routings, n_phones;
 	struct model_calendar *calendars;
 	struct model_account *accounts;
 	struct model_rate_group *rate_groups;
 	struct model_group *groups;
 	struct model_number_group *number_groups;
 	struct model_transform *transforms;
+	struct model_area *areas;
 	struct model_address_list *address_lists;
 	struct model_mapping *mappings;
 	struct model_routing *routings;
@@ -721,6 +749,7 @@ const struct model_group *model_group(const struct model *m, struct span name);
 const struct model_address_list *model_address_list(const struct model *m, struct span name);
 const struct model_number_group *model_number_group(const struct model *m, struct span name);
 const struct model_transform *model_transform(const struct model *m, struct span number);
+const struct model_area *model_area(const struct model *m, struct span code);
 const struct model_transform *model_transform_of_caller(const struct model *m, struct span mapping_caller);
 const struct model_mapping *model_mapping(const struct model *m, struct span name);
 const struct model_routing *model_routing(const struct model *m, struct span name);
@@ -813,6 +842,7 @@ enum model_field_type {
 	FIELD_LENGTHS,		/* list of "7" and "10-12": a mask as in struct model_permitted */
 	FIELD_HEADERS,		/* list of header names, "X-*" = all that begin so */
 	FIELD_LINES,		/* list of header lines, "X-Trunk: 42": one text, each with its CRLF */
+	FIELD_FLAGS,		/* list of some of `choices`: a bit each, in an int; 0 = absent */
 	FIELD_TYPES
 };
 /* One key of an object: reading, writing, the API's schema and the manual follow from it. */

@@ -25,6 +25,7 @@ enum kind {
 	KIND_GROUP,
 	KIND_NUMBER_GROUP,
 	KIND_TRANSFORM,
+	KIND_AREA,
 	KIND_ADDRESS_LIST,
 	KIND_MAPPING,
 	KIND_ROUTING,
@@ -222,6 +223,8 @@ int name_index_init(struct name_index *index, struct arena *arena, const void *b
 int64_t name_index_add(struct name_index *index, uint32_t number);
 const void *name_index_find(const struct name_index *index, struct span name);
 
+/* Areas by code and by mobile number; what names them must name some. False without memory. */
+bool areas_check(struct build *b);
 /* Each group that is a caller pool gets its counts; one without numbers is an error of the build. False without memory. */
 bool pools_give(struct build *b);
 /* The counts of numbers that `from` has too become those of `to`, which nobody else knows yet. */
@@ -280,6 +283,12 @@ struct phone_index {
 };
 int phone_index_build(struct phone_index *index, struct model *m);
 
+struct area_index {
+	const struct number_set *codes;		/* in the order of m->areas */
+	const struct number_set *mobiles;	/* all of them; NULL = none */
+	uint32_t *area_of;			/* for each of those */
+};
+
 struct model_index {
 	struct name_index names[KINDS];
 	struct name_index users;
@@ -287,6 +296,7 @@ struct model_index {
 	struct phone_index static_phones;
 	struct name_index dids;			/* further numbers of phones */
 	struct name_index transform_callers;
+	struct area_index areas;
 	struct prefix_index prefixes;
 	struct address_index addresses;
 };

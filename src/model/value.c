@@ -294,7 +294,7 @@ static int choice_find(const char *choices, struct span text, const char **word_
 	return -1;
 }
 
-static bool choice_fault(const struct setting *s)
+static bool choice_fault(const struct setting *s, unsigned item)
 {
 	char remedy[120] = "write one of ";
 	size_t len = strlen(remedy);
@@ -305,7 +305,7 @@ static bool choice_fault(const struct setting *s)
 		remedy[len++] = *p == '|' ? ' ' : *p;
 	}
 	remedy[len] = '\0';
-	return fault(s, 0, remedy, "`%.*s` is not known", SHOWN(s->items[0].text));
+	return fault(s, item, remedy, "`%.*s` is not known", SHOWN(s->items[item].text));
 }
 
 static bool set_choice(const struct setting *s)
@@ -314,9 +314,28 @@ static bool set_choice(const struct setting *s)
 	int found = choice_find(s->f->choices, s->items[0].text, &word);
 
 	if (found < 0)
-		return choice_fault(s);
+		return choice_fault(s, 0);
 	found += (int)s->f->least;
 	memcpy(s->object + s->f->offset, &found, sizeof(found));
+	return true;
+}
+
+/* A bit for each word. */
+static bool set_flags(const struct setting *s)
+{
+	const char *word;
+	int flags = 0;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		int found = choice_find(s->f->choices, s->items[i].text, &word);
+
+		if (found < 0)
+			return choice_fault(s, i);
+		flags |= 1 << found;
+	}
+	if (!flags)
+		return fault(s, 0, "name one, or leave the key out", "none is listed");
+	memcpy(s->object + s->f->offset, &flags, sizeof(flags));
 	return true;
 }
 
@@ -325,7 +344,7 @@ static bool set_word(const struct setting *s)
 	const char *word;
 
 	if (choice_find(s->f->choices, s->items[0].text, &word) < 0)
-		return choice_fault(s);
+		return choice_fault(s, 0);
 	return store_text(s, (struct span){ word, strcspn(word, "|") });
 }
 
@@ -346,7 +365,7 @@ static bool set_transport(const struct setting *s)
 	const char *word;
 	int found = choice_find(s->f->choices, s->items[0].text, &word);
 
-	return found < 0 ? choice_fault(s) : transport_agrees(s, found);
+	return found < 0 ? choice_fault(s, 0) : transport_agrees(s, found);
 }
 
 /* ---- references ------------------------------------------------------------------------------ */
@@ -876,6 +895,7 @@ static const struct {
 	[FIELD_LENGTHS] = { set_lengths, true },
 	[FIELD_PAIRS] = { set_pairs, true },
 	[FIELD_RULES] = { set_rules, true },
+	[FIELD_FLAGS] = { set_flags, true },
 };
 /* clang-format on */
 
@@ -935,6 +955,7 @@ bool field_is_unset(const struct model_field_info *f, const void *object)
 	case FIELD_CLOCK:
 	case FIELD_DAYS:
 	case FIELD_CHOICE:
+	case FIELD_FLAGS:
 	case FIELD_TRANSPORT:
 		memcpy(&number, from, sizeof(number));
 		return number == f->unset;

@@ -102,6 +102,23 @@ static void write_choice(struct writing *w, const struct model_field_info *f, co
 	buf_add_json(w->out, word);
 }
 
+static void write_flags(struct writing *w, const struct model_field_info *f, const void *object)
+{
+	struct span rest = span_of(f->choices), word;
+	const char *before = "";
+
+	buf_add_char(w->out, '[');
+	for (int flags = number_at(object, f); flags; flags >>= 1) {
+		span_cut(rest, '|', &word, &rest);
+		if (!(flags & 1))
+			continue;
+		buf_add_str(w->out, before);
+		buf_add_json(w->out, word);
+		before = ", ";
+	}
+	buf_add_char(w->out, ']');
+}
+
 static void write_reference(struct writing *w, const struct model_field_info *f, const void *object)
 {
 	const void *to;
@@ -328,7 +345,7 @@ static void (*const writers[FIELD_TYPES])(struct writing *, const struct model_f
 	[FIELD_NUMBERS] = write_numbers,     [FIELD_BEGINNINGS] = write_numbers,
 	[FIELD_LENGTHS] = write_lengths,     [FIELD_RULES] = write_rules,
 	[FIELD_CODES] = write_names,         [FIELD_CODE_MAP] = write_names,
-	[FIELD_PAIRS] = write_pairs,
+	[FIELD_PAIRS] = write_pairs,         [FIELD_FLAGS] = write_flags,
 };
 
 /* JSON members, and YAML's as well within braces. What has no value at all is left out in any case. */

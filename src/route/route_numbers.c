@@ -8,7 +8,9 @@ static bool failed(struct reason *why, enum reason_code code,
 	*why = (struct reason){ .code = code,
 				.object = candidate->gateway ? candidate->gateway->name
 							     : candidate->phone->number,
-				.detail = by->rule ? dial_text(by->rule) : "" };
+				.detail = by->rule   ? dial_text(by->rule)
+					  : by->area ? by->area->code
+						     : "" };
 	return false;
 }
 
@@ -56,7 +58,8 @@ static bool callee_to(const struct model *m, const struct route_candidate *candi
 		callee->number = span_of(row->routing_callee);
 		callee->transform = row;
 	}
-	return rewrite_by_rules(callee, rules, random) && callee->number.len;
+	return rewrite_by_rules(callee, rules, random) && callee->number.len &&
+	       (!gw || rewrite_area_code(m, &gw->numbers.add_area_code, callee));
 }
 
 static void begin(struct rewritten *out, struct span number)
@@ -64,6 +67,7 @@ static void begin(struct rewritten *out, struct span number)
 	out->number = number;
 	out->transform = NULL;
 	out->rule = NULL;
+	out->area = NULL;
 	out->share = NULL;
 	out->pool = NULL;
 	out->display = NULL;

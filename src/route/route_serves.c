@@ -69,7 +69,7 @@ static struct reason restriction(const struct model *m, const struct call_reques
 		return (struct reason){ .code = REASON_PAIR };
 	if (gw->n_scheduled_prefixes && !schedule_permits(m, req, gw))
 		return (struct reason){ .code = REASON_TIME };
-	return admit_numbers(&gw->numbers, req->caller, req->callee);
+	return admit_numbers(m, &gw->numbers, req->caller, req->callee);
 }
 
 bool route_serves(const struct model *m, const struct call_request *req,

@@ -144,7 +144,7 @@ static int put_object(struct saving *s, struct section *section, struct span nam
 	return err ? err : store_step(s->keep);
 }
 
-/* The object's "name" or "number". */
+/* The object's "name", "number" or "code". */
 static struct span name_of(struct saving *s, int index)
 {
 	const yaml_node_t *node = yaml_document_get_node(&s->document, index);
@@ -159,7 +159,8 @@ static struct span name_of(struct saving *s, int index)
 		if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE)
 			continue;
 		if (span_eq(node_text(key), SPAN("name")) ||
-		    span_eq(node_text(key), SPAN("number")))
+		    span_eq(node_text(key), SPAN("number")) ||
+		    span_eq(node_text(key), SPAN("code")))
 			return node_text(value);
 	}
 	return SPAN_NONE;

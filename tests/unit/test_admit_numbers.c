@@ -374,7 +374,7 @@ static void test_naive(void **state)
 			want = naive_check(&caller, from, false);
 			if (want == REASON_CHOSEN)
 				want = naive_check(&callee, to, true);
-			got = admit_numbers(&m->mappings[0].numbers, span_of(from), span_of(to));
+			got = admit_numbers(m, &m->mappings[0].numbers, span_of(from), span_of(to));
 			if (got.code != want)
 				fail_msg("%s to %s: %s, not %s, by\n%s", from, to,
 					 reason_name(got.code), reason_name(want), buf_cstr(&yaml));
