@@ -24,12 +24,13 @@
 
 #include "trace/trace.h"
 
-#define TRACE_COMMENT_LEN 50
+#define TRACE_COMMENT_LEN 48
 #define TRACE_SEGMENT_BYTES (64u << 20)		/* a segment ends when it is this large, or an eighth of its budget */
 
 /* ---- blocks ----------------------------------------------------------------------------------- */
 
-/* block_write.c. Writers return the block's length, 0 when dst is too small (message: first length + options tell). */
+/* block_write.c. Writers return the length of what they wrote: never more than the room that was asked for. The head is 0
+ * when dst is too small for it. */
 size_t block_write_head(void *dst, size_t size, const char *product);	/* SHB and IDB */
 /* How much a message needs at most. */
 size_t block_message_room(const struct trace_wire *wire, size_t len);
@@ -37,7 +38,10 @@ size_t block_message_room(const struct trace_wire *wire, size_t len);
 size_t block_write_message(void *dst, const struct trace_wire *wire, struct span message, uint32_t *sequence);
 /* Stamp what the writer found out into the comment(s) of a written message. */
 void block_stamp_message(void *block, size_t len, uint64_t call, char leg, unsigned attempt);
-size_t block_write_note(void *dst, size_t size, const struct trace_note *note);
+/* Likewise for a note. Values longer than TRACE_VALUE_MAX are cut. */
+size_t block_note_room(const struct trace_note *note);
+size_t block_write_note(void *dst, const struct trace_note *note);
+#define TRACE_VALUE_MAX 65535u
 
 /* block_read.c. One block at the start of `bytes`; entry's spans point into them. Returns the length to skip; 0 = cut off
  * or damaged. *known_out false: a block that is no message and no note of ours. Later EPBs of a long message: kind
@@ -50,6 +54,9 @@ struct sip_scan {
 	bool registration;		/* CSeq or request line say REGISTER, OPTIONS or PUBLISH: not of a call */
 };
 void sip_scan(struct span message, struct sip_scan *out);
+
+/* kind.c. Of a name that is none: TRACE_KINDS. */
+enum trace_kind trace_kind_of(struct span name);
 
 /* ---- the archive ------------------------------------------------------------------------------ */
 
@@ -68,6 +75,8 @@ struct archive_block {
 	uint64_t key, key2;		/* key2: of a binding note, that of its SIP Call-ID; 0 = none */
 	uint64_t utc_us;
 };
+/* trace.c: that of a running trace, for the readers. */
+struct archive *trace_archive(struct trace *trace);
 /* Open a folder: cut torn tails, build indices that are missing or do not fit their segment, and list what is there. */
 int archive_open(struct archive **out, const char *folder, const char *product, char *why, size_t why_size);
 void archive_close(struct archive **archive);
