@@ -46,11 +46,24 @@ static void renew_digest(struct edge *edge, const struct model_params *params)
 	edge->nonce_life_us = params->auth_nonce_life;
 }
 
+/* What params.def holds to its bounds is good. */
+static void set_timers(struct sip_timers *timers, const struct model_params *params)
+{
+	int n = intervals_parse(span_of(params->sip_resend_intervals), 1, UINT32_MAX,
+				timers->resend_us);
+
+	_Static_assert(INTERVALS_MAX == SIP_RESENDS_MAX, "what is parsed fits");
+	timers->t1_us = params->sip_t1;
+	timers->t2_us = params->sip_t2;
+	timers->t4_us = params->sip_t4;
+	timers->n_resend = n > 0 ? (unsigned)n : 0;
+}
+
 void edge_refresh(struct edge *edge)
 {
 	const struct model_params *params = &edge->config.host->model->params;
 
-	edge->timers = (struct sip_timers){ params->sip_t1, params->sip_t2, params->sip_t4 };
+	set_timers(&edge->timers, params);
 	renew_digest(edge, params);
 	if (edge->digest)
 		sip_digest_server_offer(edge->digest, params->auth_md5,

@@ -559,12 +559,21 @@ struct model_params {
 #define PARAM_TEXT const char *
 #define PARAM_CODES const char *
 #define PARAM_NAMES const char *
+#define PARAM_INTERVALS const char *
 #define PARAM(name, type, def, least, most, vos, help) PARAM_##type name;
 #include "model/params.def"
 #undef PARAM
 };
 
-enum param_type { PARAM_TYPE_DURATION, PARAM_TYPE_COUNT, PARAM_TYPE_BOOL, PARAM_TYPE_TEXT, PARAM_TYPE_CODES, PARAM_TYPE_NAMES };
+enum param_type {
+	PARAM_TYPE_DURATION,
+	PARAM_TYPE_COUNT,
+	PARAM_TYPE_BOOL,
+	PARAM_TYPE_TEXT,
+	PARAM_TYPE_CODES,
+	PARAM_TYPE_NAMES,
+	PARAM_TYPE_INTERVALS
+};
 struct param_info {
 	const char *name;
 	enum param_type type;
@@ -577,6 +586,10 @@ extern const size_t param_count;
 const struct param_info *param_find(struct span name);
 /* "10s", "500ms", "2m", "1h", "1d", or plain digits = seconds. 0, -EINVAL or -ERANGE. */
 int duration_parse(struct span text, uint64_t *us_out);
+/* "0.5,1,2" or "500ms,1s,2s": how many, INTERVALS_MAX at most, each within least_us..most_us; plain numbers are seconds.
+ * -EINVAL or -ERANGE. */
+#define INTERVALS_MAX 16
+int intervals_parse(struct span text, uint64_t least_us, uint64_t most_us, uint64_t us_out[INTERVALS_MAX]);
 /* Set or show one parameter. param_set: 0, -EINVAL, -ERANGE or -ENOMEM with `why` in words; texts are
  * copied into the arena. */
 int param_set(struct model_params *params, const struct param_info *info, struct arena *arena, struct span text,

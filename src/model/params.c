@@ -74,6 +74,46 @@ int duration_parse(struct span text, uint64_t *us_out)
 	return 0;
 }
 
+/* A duration, or seconds with a decimal point. */
+static int interval_parse(struct span text, uint64_t *us_out)
+{
+	struct span whole, part;
+	uint64_t seconds, fraction, scale = SEC;
+	bool point = span_cut(text, '.', &whole, &part);
+
+	if (!point)
+		return duration_parse(text, us_out);
+	if (part.len == 0 || part.len > 6 || span_to_u64(part, &fraction) ||
+	    span_to_u64(whole, &seconds) || seconds > UINT32_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < part.len; i++)
+		scale /= 10;
+	*us_out = seconds * SEC + fraction * scale;
+	return 0;
+}
+
+int intervals_parse(struct span text, uint64_t least_us, uint64_t most_us,
+		    uint64_t us_out[INTERVALS_MAX])
+{
+	struct span one;
+	bool more = text.len != 0;
+	int n = 0;
+
+	while (more) {
+		uint64_t us;
+		int err;
+
+		more = span_cut(text, ',', &one, &text);
+		err = interval_parse(span_trim(one), &us);
+		if (err)
+			return err;
+		if (n == INTERVALS_MAX || us < least_us || us > most_us)
+			return -ERANGE;
+		us_out[n++] = us;
+	}
+	return n;
+}
+
 /* The largest unit that divides it is the shortest form. */
 const char *duration_format(uint64_t us, char *dst, size_t size)
 {
@@ -201,6 +241,25 @@ static int param_set_names(char *to, struct arena *arena, struct span text, char
 	return store_text(to, arena, text, why, size);
 }
 
+static int param_set_intervals(char *to, const struct param_info *info, struct arena *arena,
+			       struct span text, char *why, size_t size)
+{
+	uint64_t least, most, us[INTERVALS_MAX];
+	int n;
+
+	duration_parse(span_of(info->least), &least);
+	duration_parse(span_of(info->most), &most);
+	n = text.len > 128 ? -ERANGE : intervals_parse(text, least, most, us);
+	if (n < 0) {
+		snprintf(why, size,
+			 "`%.*s` is no list of %d times at most, each from %s to %s, such as "
+			 "0.5,1,2,4",
+			 SPAN_ARG(span_head(text, 40)), INTERVALS_MAX, info->least, info->most);
+		return n;
+	}
+	return store_text(to, arena, text, why, size);
+}
+
 /* Of texts `least` says only this. */
 static bool may_be_empty(const struct param_info *info)
 {
@@ -235,6 +294,8 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 		return param_set_codes(to, arena, text, why, size);
 	case PARAM_TYPE_NAMES:
 		return param_set_names(to, arena, text, why, size);
+	case PARAM_TYPE_INTERVALS:
+		return param_set_intervals(to, info, arena, text, why, size);
 	default:
 		return param_set_number(to, info, text, why, size);
 	}
@@ -255,6 +316,7 @@ const char *param_format(const struct model_params *params, const struct param_i
 	case PARAM_TYPE_TEXT:
 	case PARAM_TYPE_CODES:
 	case PARAM_TYPE_NAMES:
+	case PARAM_TYPE_INTERVALS:
 		memcpy(&text, from, sizeof(text));
 		snprintf(dst, size, "%s", text);
 		break;

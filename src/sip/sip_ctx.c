@@ -15,6 +15,8 @@
  * of its own that hangs on the INVITE's, which waits for it before it goes. Once a CANCEL is
  * out, Timer B's place is taken by 64*T1 from then on.
  *
+ * Where the timers list when to repeat, their list takes the place of A and E, and its sum that of B and F.
+ *
  * Large requests (18.1.1) start on TCP with the UDP form kept aside; a connection that fails
  * puts them back on UDP, and the peer is not asked for TCP again for some minutes. */
 #include "sip/sip_tx_int.h"
@@ -40,6 +42,7 @@ struct sip_ctx {
 	uint32_t index, random;
 	uint16_t generation;
 	uint8_t method, state;
+	uint8_t repeats;
 	bool cancel_wanted;
 	struct net_flow flow;
 	struct net_buf *request; /* until the final response */
@@ -172,6 +175,46 @@ static void ctx_start(struct sip_ctx *ctx, enum ctx_state state, uint64_t life_u
 	ctx_arm(ctx);
 }
 
+static bool ctx_has_list(const struct sip_ctx *ctx)
+{
+	return ctx->stack->config.timers->n_resend && !flow_is_reliable(&ctx->flow);
+}
+
+/* B and F. */
+static uint64_t ctx_patience(const struct sip_ctx *ctx)
+{
+	const struct sip_timers *timers = ctx->stack->config.timers;
+	uint64_t us = 0;
+
+	if (!ctx_has_list(ctx))
+		return 64 * timers->t1_us;
+	for (unsigned i = 0; i < timers->n_resend; i++)
+		us += timers->resend_us[i];
+	return us;
+}
+
+/* A and E begin with it; 0 = no repetition. */
+static uint64_t ctx_first_interval(const struct sip_ctx *ctx)
+{
+	const struct sip_timers *timers = ctx->stack->config.timers;
+
+	if (flow_is_reliable(&ctx->flow))
+		return 0;
+	return timers->n_resend ? timers->resend_us[0] : timers->t1_us;
+}
+
+static uint64_t ctx_next_interval(struct sip_ctx *ctx)
+{
+	const struct sip_timers *timers = ctx->stack->config.timers;
+	uint64_t next = 2ull * ctx->interval_us;
+
+	if (ctx->state == CTX_PROCEEDING)
+		return timers->t2_us;
+	if (ctx_has_list(ctx))
+		return ++ctx->repeats < timers->n_resend ? timers->resend_us[ctx->repeats] : 0;
+	return ctx->method != SIP_INVITE && next > timers->t2_us ? timers->t2_us : next;
+}
+
 static void ctx_timeout(struct sip_ctx *ctx)
 {
 	uint64_t life_ms = 64 * stack_t1(ctx->stack) / MSEC;
@@ -182,6 +225,11 @@ static void ctx_timeout(struct sip_ctx *ctx)
 		snprintf(text, sizeof(text),
 			 "no final response within %llu ms of the CANCEL (RFC 3261 9.1)",
 			 (unsigned long long)life_ms);
+	else if (ctx_has_list(ctx))
+		snprintf(text, sizeof(text),
+			 "no %sresponse to %s within %llu ms (sip_resend_intervals)",
+			 ctx->state == CTX_PROCEEDING ? "final " : "", sip_method_name(ctx->method),
+			 (unsigned long long)(ctx_patience(ctx) / MSEC));
 	else
 		snprintf(text, sizeof(text), "no %sresponse to %s within %llu ms (Timer %c)",
 			 ctx->state == CTX_PROCEEDING ? "final " : "", sip_method_name(ctx->method),
@@ -207,7 +255,6 @@ static void ctx_expired(struct sip_ctx *ctx)
 static void ctx_fire(struct timer *timer)
 {
 	struct sip_ctx *ctx = container_of(timer, struct sip_ctx, timer);
-	uint64_t t2 = ctx->stack->config.timers->t2_us;
 	uint64_t next;
 
 	if (ctx->deadline_us && stack_now(ctx->stack) >= ctx->deadline_us) {
@@ -216,9 +263,7 @@ static void ctx_fire(struct timer *timer)
 	}
 	ctx->stack->stats.retransmits_out++;
 	stack_transmit(ctx->stack, &ctx->flow, ctx->request);
-	next = ctx->state == CTX_PROCEEDING ? t2 : 2ull * ctx->interval_us;
-	if (ctx->method != SIP_INVITE && next > t2)
-		next = t2;
+	next = ctx_next_interval(ctx);
 	ctx->interval_us = next < UINT32_MAX ? (uint32_t)next : UINT32_MAX;
 	ctx->repeat_us += ctx->interval_us; /* since it was due: lateness must not add up */
 	ctx_arm(ctx);
@@ -409,7 +454,6 @@ static void ctx_back_to_udp(struct sip_ctx *ctx)
 /* First transmission over what the flow now is; starts A and B, or E and F. */
 static int ctx_launch(struct sip_ctx *ctx)
 {
-	uint64_t t1 = stack_t1(ctx->stack);
 	int err = stack_transmit(ctx->stack, &ctx->flow, ctx->request);
 
 	if (err && ctx->udp) {
@@ -420,7 +464,7 @@ static int ctx_launch(struct sip_ctx *ctx)
 	if (err == -EAGAIN && !flow_is_reliable(&ctx->flow))
 		err = 0;
 	if (!err)
-		ctx_start(ctx, CTX_CALLING, 64 * t1, flow_is_reliable(&ctx->flow) ? 0 : t1);
+		ctx_start(ctx, CTX_CALLING, ctx_patience(ctx), ctx_first_interval(ctx));
 	return err;
 }
 

@@ -20,8 +20,13 @@ struct sip_stx;		/* server transaction */
 struct sip_ctx;		/* client transaction */
 
 /* Read whenever used; the owner may change values between turns (live parameters). */
+#define SIP_RESENDS_MAX 16
 struct sip_timers {
 	uint64_t t1_us, t2_us, t4_us;	/* 500 ms, 4 s, 5 s */
+	/* Over UDP, instead of Timers A, E, B and F: a request is repeated after each of these but the last, and fails after
+	 * that. 0 of them = as RFC 3261 says. */
+	unsigned n_resend;
+	uint64_t resend_us[SIP_RESENDS_MAX];	/* each 1..UINT32_MAX */
 };
 
 struct sip_stack_stats {

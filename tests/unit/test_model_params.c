@@ -147,6 +147,41 @@ static void test_bounds(void **state)
 	}
 }
 
+static void test_intervals(void **state)
+{
+	static const char *const wrong[] = { "0",    "0.09", "33",        "32.1",
+					     "1,,2", ",",    "1,",        "x",
+					     "1.",   ".5",   "1.0000001", "0.5 1",
+					     "-1",   "1.5s", "1e1",       "99999999999.5" };
+	const struct param_info *info = param_find(SPAN("SS_SIP_RESEND_INTERVAL"));
+	struct arena *arena = arena_new(1024);
+	struct model_params p = { 0 };
+	uint64_t us[INTERVALS_MAX];
+	struct span ones = SPAN("1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1");
+	char why[160], text[80];
+
+	assert_int_equal(intervals_parse(SPAN("0.5,1, 2 ,4s,250ms,31.999999"), 1, UINT64_MAX, us),
+			 6);
+	assert_int_equal(us[0], 500 * MSEC);
+	assert_int_equal(us[2], 2 * SEC);
+	assert_int_equal(us[4], 250 * MSEC);
+	assert_int_equal(us[5], 32 * SEC - 1);
+	assert_int_equal(intervals_parse(SPAN(""), 1, 2, us), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		assert_int_not_equal(
+			param_set(&p, info, arena, span_of(wrong[i]), why, sizeof(why)), 0);
+	for (unsigned n = 1; n <= INTERVALS_MAX; n++) {
+		span_copy(span_head(ones, 2 * n - 1), text, sizeof(text));
+		assert_int_equal(param_set(&p, info, arena, span_of(text), why, sizeof(why)), 0);
+		assert_string_equal(p.sip_resend_intervals, text);
+	}
+	span_copy(ones, text, sizeof(text));
+	assert_int_equal(param_set(&p, info, arena, span_of(text), why, sizeof(why)), -ERANGE);
+	assert_non_null(strstr(why, "16 times at most, each from 100ms to 32s"));
+	assert_int_equal(param_set(&p, info, arena, SPAN(""), why, sizeof(why)), 0);
+	arena_free(&arena);
+}
+
 static void test_defaults(void **state)
 {
 	struct model_hub *hub = model_hub_new();
@@ -200,8 +235,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_durations), cmocka_unit_test(test_money),
 		cmocka_unit_test(test_names),     cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_end_codes),
-		cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_intervals), cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_end_codes), cmocka_unit_test(test_causes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

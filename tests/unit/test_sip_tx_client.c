@@ -186,6 +186,41 @@ static void test_options_ladder(void **state)
 	assert_int_equal(stats()->ctx_now, 0);
 }
 
+/* Listed: at 0, 40, 100 ms; it fails at 300. */
+static void test_listed_intervals(void **state)
+{
+	static const enum sip_method methods[] = { SIP_INVITE, SIP_OPTIONS };
+
+	bed.timers.n_resend = 3;
+	bed.timers.resend_us[0] = 40 * MSEC;
+	bed.timers.resend_us[1] = 60 * MSEC;
+	bed.timers.resend_us[2] = 200 * MSEC;
+	for (unsigned i = 0; i < ARRAY_SIZE(methods); i++) {
+		char text[120];
+
+		assert_non_null(start(methods[i]));
+		assert_int_equal(count(500), 3);
+		assert_int_equal(bed.ctx_failed, i + 1);
+		assert_int_equal(bed.ctx_err, ETIMEDOUT);
+		snprintf(text, sizeof(text),
+			 "no response to %s within 300 ms (sip_resend_intervals)",
+			 sip_method_name(methods[i]));
+		assert_string_equal(bed.ctx_text, text);
+	}
+	assert_int_equal(stats()->ctx_now, 0);
+}
+
+/* One time alone: never repeated. */
+static void test_listed_once(void **state)
+{
+	bed.timers.n_resend = 1;
+	bed.timers.resend_us[0] = 40 * MSEC;
+	assert_non_null(start(SIP_INVITE));
+	assert_int_equal(count(150), 1);
+	assert_int_equal(bed.ctx_failed, 1);
+	assert_int_equal(stats()->retransmits_out, 0);
+}
+
 static void test_provisional_stops_a(void **state)
 {
 	const char *invite;
@@ -670,6 +705,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_invite_ladder),
 		TEST(test_options_ladder),
+		TEST(test_listed_intervals),
+		TEST(test_listed_once),
 		TEST(test_provisional_stops_a),
 		TEST(test_provisional_of_others),
 		TEST(test_noninvite_final),
