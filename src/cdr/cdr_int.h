@@ -33,11 +33,7 @@
 #define FEED_MAX 500		/* records a call of the sink */
 #define FEED_INTERVAL_US (400 * MSEC)
 
-/* ---- bytes (codec.c, crc32c.c) ------------------------------------------------------------- */
-
-uint32_t crc32c(const void *data, size_t len);
-/* The plain one, which machines without the instruction use. */
-uint32_t crc32c_table(const void *data, size_t len);
+/* ---- bytes (codec.c) ------------------------------------------------------------------------ */
 
 static inline void put_le(unsigned char *to, uint64_t value, unsigned bytes)
 {

@@ -7,7 +7,8 @@
  *   IDB   LINKTYPE_RAW (101), snaplen 262144, microseconds
  *   then, in about the order of time,
  *   EPB   a message: IPv4 or IPv6 header, UDP or TCP header, the bytes. A message that one IP packet cannot hold is several
- *         EPBs over TCP, each with the comment. Options, in this order:
+ *         EPBs over TCP, one after the other, each with the comment; PSH is set in the last one only (and in every message of
+ *         one EPB). Options, in this order:
  *           epb_flags    bits 0-1: 1 = received, 2 = sent
  *           opt_comment  TRACE_COMMENT, of fixed length:  call=0123456789abcdef leg=a attempt=01 proto=udp
  *                        ("call=----------------", "leg=-", "attempt=--" where not known)
@@ -43,10 +44,12 @@ size_t block_note_room(const struct trace_note *note);
 size_t block_write_note(void *dst, const struct trace_note *note);
 #define TRACE_VALUE_MAX 65535u
 
-/* block_read.c. One block at the start of `bytes`; entry's spans point into them. Returns the length to skip; 0 = cut off
- * or damaged. *known_out false: a block that is no message and no note of ours. Later EPBs of a long message: kind
- * TRACE_MESSAGE with text only; `more` is for block_join. */
-size_t block_read(const void *bytes, size_t len, struct trace_entry *entry, bool *known_out);
+/* block_read.c. One block at the start of `bytes`, which may be anything; the entry's spans point into them. Returns the
+ * length to skip; 0 = cut off or damaged. A message of several EPBs is read one by one: each fills the entry, `text` is its
+ * part. BLOCK_ALIEN: sound, but no message and no note of ours; the entry is not filled. */
+enum block_is { BLOCK_ALIEN, BLOCK_ENTRY, BLOCK_ENTRY_MORE };	/* _MORE: the next block goes on with this message */
+size_t block_read(const void *bytes, size_t len, struct trace_entry *entry, enum block_is *is_out);
+#define BLOCK_MAX (1u << 20)			/* no block of ours is larger */
 
 /* sip_scan.c: what trace needs of a message, in a bounded look at its head. Bytes are hostile. */
 struct sip_scan {
@@ -82,12 +85,15 @@ int archive_open(struct archive **out, const char *folder, const char *product, 
 void archive_close(struct archive **archive);
 /* Writer's thread only. Appends all or nothing: 0, or -errno of the disk (what was half written is cut off again). */
 int archive_append(struct archive *archive, enum trace_series series, const struct archive_block *blocks, unsigned n);
-/* Writer's thread, about once a second: begin new segments where one is full, age what is over its budget. */
+/* Bytes on disk, indices included, that are kept at most (not VOS3000's file size, which is half of it). What is kept of
+ * aged calls lies within `calls`: at most a quarter of it. */
 struct archive_budget {
-	uint64_t bytes[TRACE_SERIES];	/* kept lies within that of calls: a quarter of it */
-	uint64_t disk_free_bytes;
+	uint64_t calls, registrations;
+	uint64_t disk_free;		/* age earlier when the disk has less */
 };
-void archive_tend(struct archive *archive, const struct archive_budget *budget);
+/* Writer's thread, about once a second: begin new segments where one is full, age what is over its budget. Takes 50 ms at
+ * most; true: there is more to do, call again soon. */
+bool archive_tend(struct archive *archive, const struct archive_budget *budget);
 void archive_usage(struct archive *archive, struct trace_status *out);	/* fills usages and ages; any thread */
 
 /* Readers, any thread; they see what was appended before they began. */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* CRC-32C (Castagnoli, RFC 3720 appendix B.4): the checksum that processors compute. It finds torn and
- * rotten bytes; it is no protection against somebody who writes into the journal. */
-#include "cdr/cdr_int.h"
+#include "base/base.h"
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
