@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One case of the SIPp suite: a switch of its own, SIPp on both sides, and what each side and the record must say.
+
+Actors are named by their first letter: a, b, c call in (mapping gateways), g1, g2... are called (routing gateways, in rising
+priority), p1, p2 are phones (numbers 1001, 1002; password "secret"), s is a stranger."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+
+from flowlib.daemon import Daemon, DaemonError, new_folder
+from sipp_scenario import Called, Caller
+
+NOTHING, CLOSED = "nothing", "closed"       # it must hear nothing at all; nobody listens there
+TALK = "200; BYE"
+HOSTS = {"switch": 1, "a": 10, "b": 11, "c": 12, "s": 13, "g": 20, "p": 30}
+PATIENCE = 20
+
+
+class Call:
+    """One run of a caller's SIPp, and its record: `end` is "END_CODE STATUS", `tried` "g1 486 USER_BUSY, g2 200 NORMAL" in order
+    (each final status as received, 0 = none), `fields` regular expressions for the record's fields. A REGISTER has none."""
+
+    def __init__(self, steps=TALK, end="NORMAL 200", tried=None, by="a", to="31612345678", caller="3110555", **fields):
+        self.steps, self.by, self.to, self.caller, self.end, self.tried, self.fields = steps, by, to, caller, end, tried, fields
+        self.held = "held" in steps
+        if steps.startswith("REGISTER"):
+            self.end = None
+        if by[0] == "p":
+            self.caller = "100" + by[1:]
+
+
+class Case:
+    """`hears`: actor = script, list of scripts (one a call), NOTHING or CLOSED. `keys`: actor = the object's further keys in YAML.
+    `config`: more of the configuration. `after`: pairs of a command and what its answer must match."""
+
+    def __init__(self, name, rule, *calls, parameters="", keys=None, config="", boot="", after=(), wait=0, **hears):
+        self.name, self.rule, self.calls, self.parameters, self.config, self.boot = name, rule, calls, parameters, config, boot
+        self.keys, self.after, self.wait, self.hears = keys or {}, after, wait, hears
+
+    def __repr__(self):
+        return self.name
+
+
+class Run:
+    """A case being run. complaints() says what was not as it should be; evidence() shows what went over the wire."""
+
+    def __init__(self, case, network, program, cli=None):
+        self.case, self.network, self.folder = case, network, new_folder()
+        self.daemon = Daemon(program, self.host("switch"), self.folder, cli)
+        self.sipps, self.sockets, self.complaints, self.shown = [], [], [], []
+
+    def host(self, actor):
+        number = int(actor[1:] or 0) if actor[0] in "gp" else 0
+        return "%s.%d" % (self.network, HOSTS[actor if actor == "switch" else actor[0]] + number)
+
+    def fill(self, text):
+        """${g1} stands for an actor's address, everywhere in a case."""
+        return re.sub(r"\$\{(\w+)\}", lambda match: self.host(match.group(1)), text)
+
+    # ---- configuration -------------------------------------------------------------------
+
+    def configuration(self):
+        case = self.case
+        actors = dict.fromkeys([call.by for call in case.calls] + list(case.hears) + list(case.keys))
+        kinds = {"mapping_gateways": [], "routing_gateways": [], "phones": []}
+        for actor in sorted(actors):
+            more = ", " + case.keys[actor] if actor in case.keys else ""
+            if actor[0] == "g":
+                kinds["routing_gateways"].append('{ name: %s, address: "%s:5060", priority: %s%s }' % (actor, self.host(actor), actor[1:], more))
+            elif actor[0] == "p":
+                kinds["phones"].append('{ number: "100%s", password: secret%s }' % (actor[1:], more))
+            elif actor[0] != "s":
+                kinds["mapping_gateways"].append('{ name: %s, addresses: [ "%s" ]%s }' % (actor, self.host(actor), more))
+        text = "version: 1\nparameters: { sip_t1: 200ms%s }\n" % (", " + case.parameters if case.parameters else "")
+        for kind, objects in kinds.items():
+            if objects:
+                text += kind + ":\n" + "".join("  - %s\n" % line for line in objects)
+        return self.fill(text + case.config)
+
+    # ---- SIPp ----------------------------------------------------------------------------
+
+    def sipp(self, name, xml, host, port, calls=1, more=()):
+        base = os.path.join(self.folder, name)
+        with open(base + ".xml", "w") as out:
+            out.write(self.fill(xml))
+        command = ["sipp", "-sf", base + ".xml", "-i", host, "-mi", host, "-ci", host, "-p", str(port), "-m", str(calls), "-nostdin",
+                   "-timeout", str(PATIENCE), "-timeout_error", "-trace_msg", "-message_file", base + ".messages",
+                   "-trace_err", "-error_file", base + ".errors", *more]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=open(base + ".screen", "wb"), stderr=subprocess.STDOUT)
+        process.name, process.base = name, base
+        self.sipps.append(process)
+        return process
+
+    def listen(self):
+        for actor, script in self.case.hears.items():
+            host = self.host(actor)
+            if script == NOTHING:
+                quiet = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                quiet.bind((host, 5060))
+                quiet.setblocking(False)
+                self.sockets.append((actor, quiet))
+            elif script != CLOSED:
+                scripts = [script] if isinstance(script, str) else script
+                self.sipp(actor, Called(actor, scripts).out.text(), host, 5060, len(scripts))
+                self.until(lambda: bound(host, 5060), "SIPp of %s does not listen" % actor)
+
+    def until(self, test, otherwise, patience=5):
+        end = time.time() + patience
+        while not test():
+            if time.time() > end:
+                raise DaemonError(otherwise)
+            time.sleep(0.01)
+
+    def begin(self, number, call):
+        """A SIPp for one call; returns when it is over, or up where it is held."""
+        call_id = "%s-%d" % (self.case.name, number)
+        name = "%s-%d" % (call.by, number)
+        process = self.sipp(name, Caller(name, call.steps).out.text(), self.host(call.by), 5070 + number, more=[
+            "%s:5060" % self.host("switch"), "-s", call.to, "-cid_str", call_id, "-key", "caller", call.caller,
+            "-key", "contact_port", "5060"])
+        process.call_id, process.port = call_id, 5070 + number
+        if call.held:
+            self.until(lambda: process.poll() is not None or "\nACK sip" in read(process.base + ".messages"),
+                       "%s: its call does not come up" % name)
+        else:
+            self.wait(process)
+        return process
+
+    def wait(self, process, patience=PATIENCE + 2):
+        try:
+            code = process.wait(patience)
+        except subprocess.TimeoutExpired:
+            code = None
+        if code != 0:
+            self.complain("%s: %s" % (process.name, "its SIPp did not end: not all came that must come" if code is None else
+                                      "its SIPp ended with %d" % code))
+
+    def release(self, process, host):
+        """What a held call waits for: a message that has its Call-ID."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.sendto(("PUBLISH sip:held SIP/2.0\r\nVia: SIP/2.0/UDP %s:9;branch=z9hG4bKlet-go\r\nFrom: <sip:r>;tag=r\r\nTo: <sip:h>\r\n"
+                        "Call-ID: %s\r\nCSeq: 1 PUBLISH\r\nContent-Length: 0\r\n\r\n" % (host, process.call_id)).encode(), (host, process.port))
+
+    # ---- the run -------------------------------------------------------------------------
+
+    def complain(self, text):
+        self.complaints.append(text)
+
+    def run(self):
+        try:
+            self.daemon.write_boot(None, False, self.fill(self.case.boot))
+            self.daemon.start()
+            self.daemon.import_config(self.configuration())
+            self.listen()
+            self.exchange()
+            self.look()
+        except DaemonError as error:
+            self.complain(str(error))
+        finally:
+            complaint = self.end()
+            if complaint:
+                self.complain(complaint)
+        evidence = self.evidence() if self.complaints else ""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return evidence
+
+    def exchange(self):
+        calls = []
+        for number, call in enumerate(self.case.calls, 1):
+            if number > 1 and self.case.wait:
+                time.sleep(self.case.wait)
+            calls.append((call, self.begin(number, call)))
+        for call, process in calls:
+            if call.held:
+                self.release(process, self.host(call.by))
+                self.wait(process)
+        for process in self.sipps:
+            if process.name in self.case.hears:
+                self.wait(process, 3)
+        self.calls = calls
+
+    def look(self):
+        wanted = 0
+        for call, process in self.calls:
+            if call.end:
+                wanted += 1
+                self.look_at_record(call, process)
+        found = len(self.daemon.rows("cdr", "list"))
+        if found != wanted:
+            self.complain("%d records, expected %d" % (found, wanted))
+        for actor, quiet in self.sockets:
+            heard = drained(quiet)
+            if heard:
+                self.complain("%s must hear nothing and heard:\n%s" % (actor, heard[0]))
+        for command, pattern in self.case.after:
+            answer = self.daemon.ask(*self.fill(command).split())
+            if not re.search(self.fill(pattern), answer.stdout):
+                self.complain("causeway %s: expected /%s/, came:\n%s%s" % (command, pattern, answer.stdout, answer.stderr))
+        self.until_free()
+
+    def until_free(self):
+        end = time.time() + 2
+        while self.daemon.lines_held() and time.time() < end:
+            time.sleep(0.05)
+        if self.daemon.lines_held():
+            self.complain("lines still in use: %s" % ", ".join(sorted(self.daemon.lines_held())))
+
+    def look_at_record(self, call, process):
+        record = None
+        end = time.time() + 3
+        while not record and time.time() < end:
+            record = self.daemon.record({process.call_id})
+            if not record:
+                time.sleep(0.03)
+        if not record:
+            self.complain("%s: no record; expected %s" % (process.name, call.end))
+            return
+        tried = ", ".join("%s %s %s" % (a.get("routing_gateway"), a.get("sip_status"), a.get("end_code")) for a in record["attempts"])
+        self.shown.append((process.name, record))
+        came = "%s %s" % (record.get("end_code"), record.get("sip_status"))
+        for what, expected, value in [("end", call.end, came), ("tried", call.tried, tried)]:
+            if expected is not None and expected != value:
+                self.complain("%s: record, %s: expected %s, came %s" % (process.name, what, expected or "nobody", value or "nobody"))
+        for field, pattern in call.fields.items():
+            value = str(record.get(field))
+            if not re.search(self.fill(pattern), value):
+                self.complain("%s: record, %s: expected /%s/, came %s" % (process.name, field, self.fill(pattern), value))
+
+    def end(self):
+        for process in self.sipps:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        for _, quiet in self.sockets:
+            quiet.close()
+        return self.daemon.stop()
+
+    def evidence(self):
+        parts = ["%s: %s" % (self.case.name, self.case.rule), *("  - " + text for text in self.complaints)]
+        for process in self.sipps:
+            parts.append("==== SIPp of %s: its errors, its messages\n%s\n%s" % (
+                process.name, read(process.base + ".errors")[:3000] or read(process.base + ".screen")[:500], read(process.base + ".messages")[:8000]))
+        for name, record in self.shown:
+            parts.append("==== record of %s\n%s" % (name, "\n".join("%s: %s" % pair for pair in record.items())))
+        return "\n".join(parts + ["==== the switch's log", *self.daemon.log_tail()])
+
+
+def bound(host, port):
+    """Whether somebody listens there, by /proc: asking by a message would be one that the scenario does not expect."""
+    address = "%08X:%04X" % (int.from_bytes(socket.inet_aton(host), "little"), port)
+    return any(line.split()[1] == address for line in read("/proc/net/udp").splitlines()[1:])
+
+
+def read(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def drained(quiet):
+    heard = []
+    while True:
+        try:
+            heard.append(quiet.recv(65536).decode(errors="replace"))
+        except BlockingIOError:
+            return heard
