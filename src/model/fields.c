@@ -561,7 +561,7 @@ static const struct {
 	{ "capacity", "line_limit" },	   { "lineCapacity", "line_limit" },   { "channels", "line_limit" },
 	{ "maxCallRate", "rate_limit" },   { "cps", "rate_limit" },	       { "remoteIps", "addresses" },
 	{ "remoteIp", "address" },	   { "ip", "address" },		       { "host", "address" },
-	{ "prefix", "prefixes" },	   { "lockType", "locked" },	       { "e164", "number" },
+	{ "prefix", "prefixes" },	   { "e164", "number" },
 	{ "customerPassword", "password" }, { "clearingAccount", "account" },  { "sipTimer", "session_timer" },
 	{ "sip100Rel", "rel100" },	   { "sipCodecs", "codecs" },	       { "protocol", "transport" },
 	{ "localIp", "local_address" },	   { "displayNumber", "display" },     { "money", "balance" },
@@ -618,5 +618,27 @@ const char *foreign_key(struct span key)
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
 		if (span_ieq(key, span_of(foreign[i].theirs)))
 			return foreign[i].ours;
+	return NULL;
+}
+
+/* VOS3000's keys that are read as they stand, for their values are numbers: what each number means, "" = nothing. */
+static const struct {
+	enum kind kind;
+	const char *theirs, *ours, *values;
+} numbered[] = {
+	{ KIND_MAPPING, "lockType", "locked", "false|||true" },
+	{ KIND_ROUTING, "lockType", "locked", "false|||true" },
+	{ KIND_PHONE, "lockType", "locked", "none|outbound|inbound|all" },
+	{ KIND_ACCOUNT, "lockType", "locked", "false|true" },
+};
+
+const char *numbered_key(enum kind kind, struct span key, const char **values_out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(numbered); i++) {
+		if (kind == numbered[i].kind && span_ieq(key, span_of(numbered[i].theirs))) {
+			*values_out = numbered[i].values;
+			return numbered[i].ours;
+		}
+	}
 	return NULL;
 }

@@ -53,6 +53,8 @@ extern const struct kind_info kinds[KINDS_ALL];
 
 /* What people coming from elsewhere write: our key for it, or NULL. */
 const char *foreign_key(struct span key);
+/* Our name of a key that VOS3000 fills with numbers, and what they mean: "none|outbound", "" between = nothing. NULL. */
+const char *numbered_key(enum kind kind, struct span key, const char **values_out);
 
 static inline const char *object_name(const void *object)
 {

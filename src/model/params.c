@@ -181,6 +181,35 @@ bool bool_parse(struct span text, bool *out)
 	return false;
 }
 
+/* Words for values, VOS3000's and our own. Those that are `shown` stand for the value wherever it is. */
+static const struct {
+	const char *param, *word, *value;
+	bool shown;
+} words[] = {
+	{ "outbound_expire", "auto", "0s", true },
+	{ "caller_pool_in_turn", "poll", "on", false },
+	{ "caller_pool_in_turn", "random", "off", false },
+	{ "max_attempts", "none", "0", false },
+	{ "max_call_duration", "none", "0s", false },
+};
+
+static struct span value_of_word(const struct param_info *info, struct span text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (span_ieq(text, span_of(words[i].word)) &&
+		    strcmp(info->name, words[i].param) == 0)
+			return span_of(words[i].value);
+	return text;
+}
+
+static void show_as_word(const struct param_info *info, char *text, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (words[i].shown && strcmp(info->name, words[i].param) == 0 &&
+		    strcmp(text, words[i].value) == 0)
+			snprintf(text, size, "%s", words[i].word);
+}
+
 /* The value of a DURATION or COUNT in its own unit. */
 static int number_parse(enum param_type type, struct span text, uint64_t *out)
 {
@@ -272,6 +301,7 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 	char *to = (char *)params + info->offset;
 	bool on;
 
+	text = value_of_word(info, text);
 	switch (info->type) {
 	case PARAM_TYPE_BOOL:
 		if (!bool_parse(text, &on)) {
@@ -323,6 +353,7 @@ const char *param_format(const struct model_params *params, const struct param_i
 	case PARAM_TYPE_DURATION:
 		memcpy(&number, from, sizeof(number));
 		duration_format(number, dst, size);
+		show_as_word(info, dst, size);
 		break;
 	case PARAM_TYPE_COUNT:
 		memcpy(&number, from, sizeof(number));

@@ -67,6 +67,14 @@ static const struct model_field_info *find_field(const struct kind_info *kind, c
 	return NULL;
 }
 
+static const struct model_field_info *find_numbered(enum kind kind, const char *key,
+						    const char **values_out)
+{
+	const char *ours = numbered_key(kind, span_of(key), values_out);
+
+	return ours ? find_field(&kinds[kind], ours) : NULL;
+}
+
 static void complain_field(struct reader *r, const struct kind_info *kind, const char *key)
 {
 	struct field_walk walk = { kind, 0 };
@@ -159,14 +167,40 @@ static bool collect_items(struct reader *r, const struct model_field_info *f)
 	return false;
 }
 
+/* "0|1|2" of the values of one of VOS3000's keys: 1 is the word in its place. */
+static bool word_of_number(const char *values, struct span *text)
+{
+	struct span rest = span_of(values), word;
+	uint64_t number = 0;
+	bool more = span_to_u64(*text, &number) == 0;
+
+	for (uint64_t i = 0; more; i++) {
+		more = span_cut(rest, '|', &word, &rest);
+		if (i < number)
+			continue;
+		if (word.len)
+			*text = word;
+		return word.len > 0;
+	}
+	return false;
+}
+
+/* `values`: of a key that is VOS3000's, else NULL. */
 static void read_field(struct reader *r, enum kind kind, unsigned index, void *object,
-		       const struct model_field_info *f)
+		       const struct model_field_info *f, const char *values)
 {
 	unsigned line = reader_line(r), column = reader_column(r);
 	struct fault fault = { .item = 0 };
 
 	if (reader_is_null(r) || !collect_items(r, f))
 		return;
+	if (values && !word_of_number(values, &r->items[0].text)) {
+		snprintf(fault.remedy, sizeof(fault.remedy), "write `%s`: %s", f->name, f->help);
+		reader_complain(r, line, column, fault.remedy,
+				"`%.*s` is none of VOS3000's numbers for `%s`",
+				SPAN_ARG(span_head(r->items[0].text, 40)), f->name);
+		return;
+	}
 	if (field_set(&r->b, kind, index, object, f, r->items, r->n_items, &fault))
 		return;
 	if (fault.item < r->n_items) {
@@ -251,8 +285,12 @@ static void read_keys(struct reader *r, enum kind kind, unsigned index, void *ob
 
 	while (reader_next_key(r, key, sizeof(key))) {
 		const struct model_field_info *f = find_field(&kinds[kind], key);
-		unsigned line = reader_line(r), *first = f ? &seen[f - kinds[kind].fields] : NULL;
+		const char *values = NULL;
+		unsigned line = reader_line(r), *first;
 
+		if (!f)
+			f = find_numbered(kind, key, &values);
+		first = f ? &seen[f - kinds[kind].fields] : NULL;
 		if (!f) {
 			complain_field(r, &kinds[kind], key);
 		} else if (*first) {
@@ -269,7 +307,7 @@ static void read_keys(struct reader *r, enum kind kind, unsigned index, void *ob
 		if (f->type == FIELD_OBJECTS)
 			read_within(r, kind, index, object, f);
 		else
-			read_field(r, kind, index, object, f);
+			read_field(r, kind, index, object, f, values);
 	}
 }
 

@@ -182,6 +182,29 @@ static void test_intervals(void **state)
 	arena_free(&arena);
 }
 
+static void test_words(void **state)
+{
+	const struct param_info *expire = param_find(SPAN("SS_SIP_USER_AGENT_EXPIRE"));
+	const struct param_info *sequence = param_find(SPAN("FORWARD_SIGNAL_REWRITE_SEQUENCE"));
+	const struct param_info *limit = param_find(SPAN("SS_GATEWAY_SWITCH_LIMIT"));
+	struct model_params p = { .outbound_expire = 1, .max_attempts = 7 };
+	char why[160], text[40];
+
+	assert_int_equal(param_set(&p, expire, NULL, SPAN("Auto"), why, sizeof(why)), 0);
+	assert_int_equal(p.outbound_expire, 0);
+	assert_string_equal(param_format(&p, expire, text, sizeof(text)), "auto");
+	assert_int_equal(param_set(&p, expire, NULL, SPAN("20"), why, sizeof(why)), 0);
+	assert_string_equal(param_format(&p, expire, text, sizeof(text)), "20s");
+	assert_int_equal(param_set(&p, sequence, NULL, SPAN("Poll"), why, sizeof(why)), 0);
+	assert_true(p.caller_pool_in_turn);
+	assert_string_equal(param_format(&p, sequence, text, sizeof(text)), "on");
+	assert_int_equal(param_set(&p, sequence, NULL, SPAN("Random"), why, sizeof(why)), 0);
+	assert_false(p.caller_pool_in_turn);
+	assert_int_equal(param_set(&p, limit, NULL, SPAN("None"), why, sizeof(why)), 0);
+	assert_int_equal(p.max_attempts, 0);
+	assert_int_equal(param_set(&p, limit, NULL, SPAN("auto"), why, sizeof(why)), -EINVAL);
+}
+
 static void test_defaults(void **state)
 {
 	struct model_hub *hub = model_hub_new();
@@ -235,8 +258,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_durations), cmocka_unit_test(test_money),
 		cmocka_unit_test(test_names),     cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_intervals), cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_end_codes), cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_intervals), cmocka_unit_test(test_words),
+		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_end_codes),
+		cmocka_unit_test(test_causes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

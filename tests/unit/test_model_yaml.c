@@ -311,6 +311,29 @@ static void test_json_is_sound(void **state)
 	model_unref(&m);
 }
 
+/* VOS3000's numbers for locks, under its own name. */
+static void test_lock_numbers(void **state)
+{
+	struct model *m = read_good(
+		"version: 1\naccounts: [ { name: a, lockType: 1 }, { name: b, lockType: 0 } ]\n"
+		"mapping_gateways:\n"
+		"  - { name: in, addresses: [ 192.0.2.1 ], lockType: 3 }\n"
+		"routing_gateways: [ { name: out, address: h, locktype: 0 } ]\n"
+		"phones:\n"
+		"  - { number: \"10\", password: x, lockType: 0 }\n"
+		"  - { number: \"11\", password: x, lockType: \"1\" }\n"
+		"  - { number: \"12\", password: x, lockType: 2 }\n"
+		"  - { number: \"13\", password: x, lockType: 3 }\n");
+
+	assert_true(m->accounts[0].locked);
+	assert_false(m->accounts[1].locked);
+	assert_true(m->mappings[0].locked);
+	assert_false(m->routings[0].locked);
+	for (int i = 0; i <= PHONE_LOCK_ALL; i++)
+		assert_int_equal(m->phones[i].locked, i);
+	model_unref(&m);
+}
+
 static void test_minimal(void **state)
 {
 	struct model *m = read_good("version: 1\n");
@@ -428,8 +451,16 @@ static const struct {
 	  "bits beyond the network's length", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], allow_address_lists: [ nowhere ]"), 3,
 	  "mapping_gateways[0] in", "allow_address_lists: `nowhere` does not exist", "" },
-	{ MAP("addresses: [ 192.0.2.1 ], lockType: 3"), 3, "mapping_gateways[0] in",
-	  "did you mean `locked`?", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], lockType: 1"), 3, "mapping_gateways[0] in",
+	  "`1` is none of VOS3000's numbers for `locked`", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], lockType: all"), 3, "mapping_gateways[0] in",
+	  "`all` is none of VOS3000's numbers", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], lockType: 3, locked: true"), 3, "mapping_gateways[0] in",
+	  "key `locked` stands twice", "" },
+	{ V "phones: [ { number: \"1\", password: x, lockType: 4 } ]\n", 2, "phones[0] 1",
+	  "`4` is none of VOS3000's numbers", "" },
+	{ MAP("addresses: [ 192.0.2.1 ], maxCallRate: 3"), 3, "mapping_gateways[0] in",
+	  "did you mean `rate_limit`?", "" },
 	{ V "parameters: { auth_status: 403 }\n", 2, "parameters", "neither 401 nor 407", "" },
 	{ V "routing_gateways: [ { name: g, address: h, extra_headers: [ \"Via: SIP/2.0/UDP x\" ] "
 	    "} ]\n",
@@ -717,11 +748,17 @@ static void test_fields(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),          cmocka_unit_test(test_write_and_read),
-		cmocka_unit_test(test_secrets),       cmocka_unit_test(test_json_is_read),
-		cmocka_unit_test(test_json_is_sound), cmocka_unit_test(test_minimal),
-		cmocka_unit_test(test_bad),           cmocka_unit_test(test_several_errors),
-		cmocka_unit_test(test_deep),          cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_write_and_read),
+		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_json_is_read),
+		cmocka_unit_test(test_json_is_sound),
+		cmocka_unit_test(test_lock_numbers),
+		cmocka_unit_test(test_minimal),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_several_errors),
+		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_fields),
 	};
 
