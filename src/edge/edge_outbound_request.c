@@ -70,6 +70,8 @@ static struct net_buf *write_register(struct outbound *o, const struct sip_ctx *
 	SIP_PUT(&w, "Contact: <");
 	write_own_uri(&w, o);
 	sip_putf(&w, ">;expires=%u\r\nExpires: %u\r\n", interval(o), interval(o));
+	if (outbound_params(o)->outbound_privacy[0])
+		sip_write_header(&w, SIP_H_PRIVACY, span_of(outbound_params(o)->outbound_privacy));
 	sip_put(&w, credentials);
 	sip_write_header(&w, SIP_H_USER_AGENT, span_of(o->owner->edge->config.product));
 	return sip_finish(&w, NULL, SPAN_NONE);

@@ -187,6 +187,8 @@ static const struct {
 	bool shown;
 } words[] = {
 	{ "outbound_expire", "auto", "0s", true },
+	{ "outbound_privacy", "on", "id", false },
+	{ "outbound_privacy", "off", "", false },
 	{ "caller_pool_in_turn", "poll", "on", false },
 	{ "caller_pool_in_turn", "random", "off", false },
 	{ "max_attempts", "none", "0", false },
@@ -385,6 +387,29 @@ static const struct {
 	{ "gateway_retry", "gateway_retry_max" },
 };
 
+/* RFC 3323 4.2, RFC 3325 9.3, RFC 7044 10.1: each word once; none stands alone. */
+static bool is_privacy(struct span text)
+{
+	static const char *const values[] = { "header",  "session",  "user", "id",
+					      "history", "critical", "none" };
+	unsigned seen = 0, none = 1u << (ARRAY_SIZE(values) - 1);
+	bool more = text.len != 0;
+	struct span word;
+
+	while (more) {
+		unsigned bit = 0;
+
+		more = span_cut(text, ';', &word, &text);
+		for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
+			if (span_eq(word, span_of(values[i])))
+				bit = 1u << i;
+		if (!bit || (seen & bit))
+			return false;
+		seen |= bit;
+	}
+	return seen == none || !(seen & none);
+}
+
 const char *params_check(const struct model_params *params, char *why, size_t size)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
@@ -401,6 +426,13 @@ const char *params_check(const struct model_params *params, char *why, size_t si
 			 duration_format(a, a_text, sizeof(a_text)), great->name,
 			 duration_format(b, b_text, sizeof(b_text)));
 		return small->name;
+	}
+	if (!is_privacy(span_of(params->outbound_privacy))) {
+		snprintf(why, size,
+			 "outbound_privacy (%s) is no list such as user;id of header, "
+			 "session, user, id, history and critical, nor none",
+			 params->outbound_privacy);
+		return "outbound_privacy";
 	}
 	if (params->auth_status == 401 || params->auth_status == 407)
 		return NULL;

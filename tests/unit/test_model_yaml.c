@@ -461,6 +461,13 @@ static const struct {
 	  "`4` is none of VOS3000's numbers", "" },
 	{ MAP("addresses: [ 192.0.2.1 ], maxCallRate: 3"), 3, "mapping_gateways[0] in",
 	  "did you mean `rate_limit`?", "" },
+	{ V "parameters: { outbound_privacy: \"id;none\" }\n", 2, "parameters",
+	  "outbound_privacy (id;none) is no list such as user;id", "" },
+	{ V "parameters: { outbound_privacy: \"id\\r\\nX: y\" }\n", 2, "parameters",
+	  "without control characters", "" },
+	{ V "parameters: { outbound_privacy: \"id;id\" }\n", 2, "parameters", "is no list", "" },
+	{ V "parameters: { SS_SIP_USER_AGENT_PRIVACY: \"ids\" }\n", 2, "parameters", "is no list",
+	  "" },
 	{ V "parameters: { auth_status: 403 }\n", 2, "parameters", "neither 401 nor 407", "" },
 	{ V "routing_gateways: [ { name: g, address: h, extra_headers: [ \"Via: SIP/2.0/UDP x\" ] "
 	    "} ]\n",
