@@ -84,11 +84,15 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static int compare_times(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+struct sample {
+	uint32_t ns, candidates;
+};
 
-	return x < y ? -1 : x > y;
+static int compare_samples(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	return x->ns < y->ns ? -1 : x->ns > y->ns;
 }
 
 /* What asking the clock itself costs is taken off. */
@@ -106,13 +110,53 @@ static uint32_t clock_cost(void)
 	return least;
 }
 
-static void measure_plans(const struct model *m, unsigned different, const char *what)
+/* The quantiles of the plans with so many candidates. `sorted`: all samples, by time. */
+static void print_quantiles(const char *what, const struct sample *sorted, uint32_t least,
+			    uint32_t most)
 {
-	uint32_t *times = calloc(PLANS, sizeof(*times)), cost = clock_cost();
-	struct admit_result from = { .mapping = model_mapping(m, SPAN("in")) };
+	uint32_t *times = calloc(PLANS, sizeof(*times));
 	uint64_t candidates = 0;
+	unsigned n = 0;
 
 	if (!times)
+		exit(1);
+	for (unsigned i = 0; i < PLANS; i++) {
+		if (sorted[i].candidates < least || sorted[i].candidates > most)
+			continue;
+		times[n++] = sorted[i].ns;
+		candidates += sorted[i].candidates;
+	}
+	if (n >= 1000)
+		printf("%-36s %5.1f %% %5.1f candidates, median %5u ns, p90 %5u ns, p99 %5u ns, "
+		       "p99.9 %5u ns\n",
+		       what, 100.0 * n / PLANS, (double)candidates / n, times[n / 2],
+		       times[n * 9ull / 10], times[n * 99ull / 100], times[n * 999ull / 1000]);
+	free(times);
+}
+
+static void print_samples(const char *what, struct sample *samples)
+{
+	static const struct {
+		const char *what;
+		uint32_t least, most;
+	} classes[] = { { "  1 to 5 candidates", 1, 5 },
+			{ "  6 to 10", 6, 10 },
+			{ "  11 to 20", 11, 20 },
+			{ "  21 and more", 21, UINT32_MAX } };
+
+	qsort(samples, PLANS, sizeof(*samples), compare_samples);
+	print_quantiles(what, samples, 0, UINT32_MAX);
+	for (unsigned i = 0; i < ARRAY_SIZE(classes); i++)
+		print_quantiles(classes[i].what, samples, classes[i].least, classes[i].most);
+}
+
+static void measure_plans(const struct model *m, unsigned different, const char *what)
+{
+	struct sample *samples = calloc(PLANS, sizeof(*samples));
+	struct admit_result from = { .mapping = model_mapping(m, SPAN("in")) };
+	uint32_t cost = clock_cost();
+
+	if (!samples)
 		exit(1);
 	for (unsigned i = 0; i < PLANS; i++) {
 		struct call_request req = { .caller = SPAN("4930123456"),
@@ -121,17 +165,22 @@ static void measure_plans(const struct model *m, unsigned different, const char 
 		struct route_plan plan;
 		struct reasons why;
 		uint64_t start = now_ns();
+		uint32_t ns;
 
 		route_plan(m, &req, &from, &plan, &why);
-		times[i] = (uint32_t)(now_ns() - start);
-		times[i] = times[i] > cost ? times[i] - cost : 0;
-		candidates += plan.n;
+		ns = (uint32_t)(now_ns() - start);
+		samples[i] = (struct sample){ ns > cost ? ns - cost : 0, plan.n };
 	}
-	qsort(times, PLANS, sizeof(*times), compare_times);
-	printf("%s: %.1f candidates, median %u ns, p90 %u ns, p99 %u ns, p99.9 %u ns\n", what,
-	       (double)candidates / PLANS, times[PLANS / 2], times[PLANS / 10 * 9],
-	       times[PLANS / 100 * 99], times[PLANS / 1000 * 999]);
-	free(times);
+	print_samples(what, samples);
+	free(samples);
+}
+
+/* Every gateway has some of its lines in use, so that their order differs from that of the configuration. */
+static void invent_load(const struct model *m)
+{
+	for (unsigned i = 0; i < m->n_routings; i++)
+		for (unsigned j = rng_below((unsigned)m->routings[i].limits.line_limit); j > 0; j--)
+			load_take_line(m->routings[i].load, 0);
 }
 
 static void invent_numbers(void)
@@ -169,6 +218,7 @@ int main(void)
 	}
 	buf_free(&text);
 	m = model_hub_get(hub);
+	invent_load(m);
 	measure_plans(m, PLANS, "usual order");
 	measure_plans(m, 1000, "a thousand numbers again and again");
 	m->params.sort_by_asr = 2;

@@ -538,7 +538,7 @@ struct model *build_finish(struct build *b)
 			check_addresses(b);
 	}
 	if (good && b->n_errors == 0)
-		good = prefix_index_build(&m->index->prefixes, m) == 0 && routings_derive(m) == 0 &&
+		good = routings_derive(m) == 0 && prefix_index_build(&m->index->prefixes, m) == 0 &&
 		       phone_index_build(&m->index->static_phones, m) == 0 && give_loads(m);
 	if (!good)
 		build_error(b, 0, 0, "", "not enough memory for this configuration",

@@ -93,6 +93,11 @@ struct health_view {
 	bool trial;			/* TRYING, DOWN: a trial call is under way */
 	uint64_t until_us;		/* DOWN and RESTING: monotonic, else 0 */
 };
+/* Up, and nothing says otherwise: what nearly all are. False: health_at knows more. */
+static inline bool health_is_well(const struct health *health)
+{
+	return atomic_load_explicit(&health->word, memory_order_acquire) == 0;
+}
 /* How `gw` is at this moment. Pure but for what it loads. */
 struct health_view health_at(const struct model_routing *gw, uint64_t mono_us);
 

@@ -206,7 +206,9 @@ static int count_gateways(struct prefix_index *index, const struct model *m)
 	return 0;
 }
 
-static void place_gateways(struct prefix_index *index, const struct model *m)
+/* `sorted`: the order in which each prefix shall have its gateways. */
+static void place_gateways(struct prefix_index *index, const struct model *m,
+			   struct model_routing *const *sorted)
 {
 	uint32_t first = 0;
 
@@ -216,13 +218,14 @@ static void place_gateways(struct prefix_index *index, const struct model *m)
 		index->entries[i].n = 0;
 	}
 	for (unsigned i = 0; i < m->n_routings; i++) {
-		for (unsigned j = 0; j < m->routings[i].n_prefixes; j++) {
-			struct prefix_entry *entry =
-				prefix_entry(index, m->routings[i].prefixes[j]);
+		uint16_t number = (uint16_t)(sorted[i] - m->routings);
 
-			if (entry->n && index->gateways[entry->first + entry->n - 1] == i)
+		for (unsigned j = 0; j < sorted[i]->n_prefixes; j++) {
+			struct prefix_entry *entry = prefix_entry(index, sorted[i]->prefixes[j]);
+
+			if (entry->n && index->gateways[entry->first + entry->n - 1] == number)
 				continue; /* listed twice in one gateway */
-			index->gateways[entry->first + entry->n++] = i;
+			index->gateways[entry->first + entry->n++] = number;
 		}
 	}
 }
@@ -233,6 +236,33 @@ static int compare_names(const void *a, const void *b)
 		      (*(const struct model_routing *const *)b)->name);
 }
 
+/* As the order of a plan mostly has them, so that it has little to move. */
+static int compare_places(const void *a, const void *b)
+{
+	const struct model_routing *x = *(const struct model_routing *const *)a;
+	const struct model_routing *y = *(const struct model_routing *const *)b;
+
+	if (x->protect != y->protect)
+		return x->protect ? 1 : -1;
+	if (x->priority != y->priority)
+		return x->priority < y->priority ? -1 : 1;
+	return x < y ? -1 : 1;
+}
+
+/* All routing gateways in an order; freed by the caller. NULL without memory. */
+static struct model_routing **sorted_routings(const struct model *m,
+					      int (*compare)(const void *a, const void *b))
+{
+	struct model_routing **sorted = calloc(m->n_routings + 1, sizeof(struct model_routing *));
+
+	if (!sorted)
+		return NULL;
+	for (unsigned i = 0; i < m->n_routings; i++)
+		sorted[i] = &m->routings[i];
+	qsort(sorted, m->n_routings, sizeof(struct model_routing *), compare);
+	return sorted;
+}
+
 static bool is_restricted(const struct model_routing *gw)
 {
 	static const struct model_numbers any;
@@ -241,29 +271,30 @@ static bool is_restricted(const struct model_routing *gw)
 	       memcmp(&gw->numbers, &any, sizeof(any)) != 0;
 }
 
-/* What claims_of_callee takes for it is its own lines alone. */
-static bool has_only_lines(const struct model_routing *gw)
+static bool is_plain(const struct model_routing *gw)
 {
 	static const struct model_limits none;
+	const struct model_account *account = gw->account;
 
-	return !gw->n_groups && !gw->limits.rate_limit && !gw->limits.n_scheduled &&
-	       (!gw->account || memcmp(&gw->account->limits, &none, sizeof(none)) == 0);
+	if (gw->restricted || gw->locked || gw->prefix_style != PREFIX_CONTINUES ||
+	    gw->reg.type != REGISTER_STATIC || gw->n_groups || gw->limits.rate_limit ||
+	    gw->limits.n_scheduled)
+		return false;
+	return !account || (!account->locked && !account->valid_until.text &&
+			    memcmp(&account->limits, &none, sizeof(none)) == 0);
 }
 
 int routings_derive(struct model *m)
 {
-	struct model_routing **sorted = calloc(m->n_routings + 1, sizeof(struct model_routing *));
+	struct model_routing **sorted = sorted_routings(m, compare_names);
 
 	if (!sorted)
 		return -ENOMEM;
 	for (unsigned i = 0; i < m->n_routings; i++) {
-		m->routings[i].restricted = is_restricted(&m->routings[i]);
-		m->routings[i].only_lines = has_only_lines(&m->routings[i]);
-		sorted[i] = &m->routings[i];
-	}
-	qsort(sorted, m->n_routings, sizeof(struct model_routing *), compare_names);
-	for (unsigned i = 0; i < m->n_routings; i++)
 		sorted[i]->rank = i;
+		sorted[i]->restricted = is_restricted(sorted[i]);
+		sorted[i]->plain = is_plain(sorted[i]);
+	}
 	free(sorted);
 	return 0;
 }
@@ -284,6 +315,7 @@ static int settle_entries(struct prefix_index *index, struct arena *arena)
 /* Count first, then each prefix's gateways lie side by side. */
 int prefix_index_build(struct prefix_index *index, struct model *m)
 {
+	struct model_routing **sorted;
 	uint32_t size;
 	size_t n = 0;
 	int err;
@@ -299,17 +331,21 @@ int prefix_index_build(struct prefix_index *index, struct model *m)
 	err = index->slots && index->gateways ? count_gateways(index, m) : -ENOMEM;
 	if (settle_entries(index, m->arena) || err)
 		return -ENOMEM;
-	place_gateways(index, m);
+	sorted = sorted_routings(m, compare_places);
+	if (!sorted)
+		return -ENOMEM;
+	place_gateways(index, m, sorted);
+	free(sorted);
 	return 0;
 }
 
 /* The entries of the number's beginnings, longest first, at most one for each length. What the next look needs is
  * asked of memory for all of them before the first is looked at. */
 static unsigned find_entries(const struct prefix_index *index, struct span number,
-			     const struct prefix_entry *found[PREFIX_LEN_MAX + 1])
+			     const struct prefix_entry *found[MODEL_MATCHES_MOST])
 {
 	unsigned most = number.len < PREFIX_LEN_MAX ? (unsigned)number.len : PREFIX_LEN_MAX;
-	uint64_t hash[PREFIX_LEN_MAX + 1], h = HASH_START;
+	uint64_t hash[MODEL_MATCHES_MOST], h = HASH_START;
 	unsigned n = 0;
 
 	for (unsigned len = 0; len <= most; len++) {
@@ -340,40 +376,15 @@ static unsigned find_entries(const struct prefix_index *index, struct span numbe
 	return n;
 }
 
-/* So many gateways are asked of memory at once, then what their pointers lead to: one wait for all of them instead
- * of one for each. */
-#define FETCH_MOST 16
-
-static void fetch(const struct model *m, const uint32_t *gateways, uint32_t n)
-{
-	for (uint32_t i = 0; i < n && i < FETCH_MOST; i++) {
-		const char *gw = (const char *)&m->routings[gateways[i]];
-
-		__builtin_prefetch(gw);
-		__builtin_prefetch(gw + CACHE_LINE);
-	}
-	for (uint32_t i = 0; i < n && i < FETCH_MOST; i++) {
-		__builtin_prefetch(m->routings[gateways[i]].load);
-		__builtin_prefetch(m->routings[gateways[i]].health);
-	}
-}
-
-void model_routings_for(const struct model *m, struct span number,
-			bool (*found)(void *arg, const struct model_routing *gw, unsigned matched),
-			void *arg)
+unsigned model_matches(const struct model *m, struct span number,
+		       struct model_match out[MODEL_MATCHES_MOST])
 {
 	const struct prefix_index *index = &m->index->prefixes;
-	const struct prefix_entry *entries[PREFIX_LEN_MAX + 1];
+	const struct prefix_entry *entries[MODEL_MATCHES_MOST];
 	unsigned n = find_entries(index, number, entries);
 
-	for (unsigned e = 0; e < n; e++) {
-		const uint32_t *gateways = &index->gateways[entries[e]->first];
-
-		for (uint32_t i = 0; i < entries[e]->n; i++) {
-			if (i % FETCH_MOST == 0)
-				fetch(m, &gateways[i], entries[e]->n - i);
-			if (!found(arg, &m->routings[gateways[i]], entries[e]->len))
-				return;
-		}
-	}
+	for (unsigned i = 0; i < n; i++)
+		out[i] = (struct model_match){ entries[i]->len, entries[i]->n,
+					       &index->gateways[entries[i]->first] };
+	return n;
 }

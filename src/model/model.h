@@ -484,7 +484,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	bool locked;
 	bool protect;
 	bool restricted;		/* derived: node, pairs, schedule or numbers may keep it from a call */
-	bool only_lines;		/* derived: nothing but its own line_limit limits its calls */
+	bool plain;			/* derived: nothing but its own line_limit and its health may keep it from one */
 	uint32_t rank;			/* derived: its place among all by name */
 	int prefix_style;		/* enum prefix_style: after its failure shorter prefixes of others are (not) tried */
 	int priority;			/* smaller first */
@@ -781,10 +781,16 @@ unsigned model_mappings_at(const struct model *m, const struct sockaddr *source,
 /* The nearest miss for a refused source, in words, into dst: "acme-in lists 203.0.113.8", "" if nothing is near. */
 void model_nearest_source(const struct model *m, const struct sockaddr *source, char *dst, size_t size);
 
-/* Routing gateways by prefix: calls `found` for each (gateway, matched length) whose prefix begins
- * `number`, longest prefix first; stops when it returns false. O(length), whatever the table's size. */
-void model_routings_for(const struct model *m, struct span number,
-			bool (*found)(void *arg, const struct model_routing *gw, unsigned matched), void *arg);
+/* A prefix that begins a number, and the routing gateways that have it, each once: their numbers in `routings`,
+ * protect routes last, by priority, and as they stand there. */
+struct model_match {
+	unsigned len, n;
+	const uint16_t *gateways;
+};
+#define MODEL_PREFIX_MOST 32		/* digits of a prefix */
+#define MODEL_MATCHES_MOST (MODEL_PREFIX_MOST + 1)
+/* The prefixes that begin `number`, longest first; returns how many. O(length), whatever the table's size. */
+unsigned model_matches(const struct model *m, struct span number, struct model_match out[MODEL_MATCHES_MOST]);
 
 /* ---- reading and writing the objects ------------------------------------------------- */
 

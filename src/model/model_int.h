@@ -10,7 +10,7 @@
 
 #define CACHE_LINE 64
 #define NAME_LEN_MAX 63
-#define PREFIX_LEN_MAX 32
+#define PREFIX_LEN_MAX MODEL_PREFIX_MOST
 #define ADDRESS_LISTS_MOST 16
 #define NUMBER_GROUPS_MOST 64
 #define SHARES_MOST 64
@@ -249,11 +249,11 @@ struct prefix_index {
 	uint32_t mask, n_entries;
 	uint64_t lengths;		/* bit per length in use */
 	struct prefix_entry *entries;
-	uint32_t *gateways;
+	uint16_t *gateways;
 };
-int prefix_index_build(struct prefix_index *index, struct model *m);
-/* Fill what routing gateways derive from their keys. 0 or -ENOMEM. */
+/* Fill what routing gateways derive from their keys; then they can be indexed. 0 or -ENOMEM. */
 int routings_derive(struct model *m);
+int prefix_index_build(struct prefix_index *index, struct model *m);
 
 struct address_entry {
 	struct model_address address;	/* masked */

@@ -27,14 +27,15 @@ struct planning {
 	const struct model *m;
 	const struct call_request *req;
 	const struct model_routes *caller;
+	bool any_group; /* the caller may use gateways whatever groups they are in */
 	struct reasons *why;
 	struct sort_chain chain;
 	unsigned obstacles[OBSTACLES]; /* gateways that have met each */
 	unsigned ends_at; /* digits: shorter prefixes are not reached */
+	unsigned n_found; /* that can take the call and are not ranked yet */
+	struct ranked found[RANK_MOST];
 	unsigned n; /* kept */
-	uint8_t order[ROUTE_MAX]; /* places in `best`, best first */
-	uint8_t free; /* the place where the next one is ranked */
-	struct ranked best[ROUTE_MAX + 1];
+	struct ranked best[ROUTE_MAX]; /* best first */
 	struct ranked spare; /* the best of those that are down; no gateway = none is */
 	uint64_t seen[MODEL_ROUTINGS_MOST / 64]; /* a bit per gateway */
 };
@@ -42,67 +43,65 @@ struct planning {
 /* Longer matches come first, so a gateway that was seen was seen with its longest. */
 static bool seen_before(struct planning *p, const struct model_routing *gw)
 {
-	size_t i = (size_t)(gw - p->m->routings);
-	uint64_t bit = 1ull << i % 64;
-	bool seen = p->seen[i / 64] & bit;
+	uint64_t bit = 1ull << gw->rank % 64;
+	bool seen = p->seen[gw->rank / 64] & bit;
 
-	p->seen[i / 64] |= bit;
+	p->seen[gw->rank / 64] |= bit;
 	return seen;
 }
 
-/* Of more than a plan holds the last one goes. The place it had is free then. */
-static bool drop_last(struct planning *p)
+/* Of more than a plan holds the last one goes. True: it is not the new one. */
+static bool drop_last(struct planning *p, const struct ranked *new)
 {
-	uint8_t last = p->order[ROUTE_MAX - 1];
-	bool is_new = sort_compare(&p->chain, &p->best[p->free], &p->best[last]) >= 0;
-	const struct model_routing *gw = p->best[is_new ? p->free : last].candidate.gateway;
+	const struct ranked *last = &p->best[ROUTE_MAX - 1];
+	bool is_new = last->order < new->order;
 
-	reasons_add(p->why, REASON_TOO_MANY, gw->name, 0, ROUTE_MAX);
+	reasons_add(p->why, REASON_TOO_MANY, (is_new ? new : last)->gateway->name, 0, ROUTE_MAX);
 	if (is_new)
 		return false;
-	p->order[ROUTE_MAX - 1] = p->free;
-	p->free = last;
+	p->n--;
 	return true;
 }
 
-/* The candidate ranked in the free place takes its place in the order. */
-static void keep(struct planning *p)
+/* They come nearly in order (place_gateways): few have to make room. */
+static void keep(struct planning *p, const struct ranked *new)
 {
-	uint8_t place = p->free;
 	unsigned at;
 
-	if (p->n < ROUTE_MAX)
-		p->free = (uint8_t)++p->n;
-	else if (!drop_last(p))
+	if (p->n == ROUTE_MAX && !drop_last(p, new))
 		return;
-	for (at = p->n - 1; at > 0; at--) {
-		if (sort_compare(&p->chain, &p->best[place], &p->best[p->order[at - 1]]) >= 0)
-			break;
-		p->order[at] = p->order[at - 1];
-	}
-	p->order[at] = place;
+	for (at = p->n++; at > 0 && new->order < p->best[at - 1].order; at--)
+		p->best[at] = p->best[at - 1];
+	p->best[at] = *new;
+}
+
+/* Each of those found takes its place. */
+static void keep_found(struct planning *p)
+{
+	sort_rank(&p->chain, p->found, p->n_found);
+	for (unsigned i = 0; i < p->n_found; i++)
+		keep(p, &p->found[i]);
+	p->n_found = 0;
 }
 
 /* It is down: to be tried only when nothing else is left. */
-static void keep_spare(struct planning *p)
+static void keep_spare(struct planning *p, struct ranked *new)
 {
-	const struct ranked *new = &p->best[p->free];
-
-	if (p->spare.candidate.gateway && sort_compare(&p->chain, &p->spare, new) < 0)
-		return;
-	p->spare = *new;
-	p->spare.candidate.last_resort = true;
+	sort_rank(&p->chain, new, 1);
+	if (!p->spare.gateway || new->order < p->spare.order)
+		p->spare = *new;
 }
 
 /* What was said of it comes first, as with all that are chosen. */
 static void take_spare(const struct planning *p, struct route_plan *plan_out)
 {
-	const struct route_candidate *spare = &p->spare.candidate;
+	const struct model_routing *spare = p->spare.gateway;
 	struct reasons *why = p->why;
 
-	plan_out->candidate[plan_out->n++] = *spare;
+	plan_out->candidate[plan_out->n++] =
+		(struct route_candidate){ spare, NULL, p->spare.matched, true };
 	for (unsigned i = 0; why && i < why->n && i < REASONS_MAX; i++)
-		if (why->reason[i].object == spare->gateway->name) {
+		if (why->reason[i].object == spare->name) {
 			struct reason chosen = why->reason[i];
 
 			why->reason[i] = why->reason[0];
@@ -118,7 +117,7 @@ static bool needs_registration(const struct model *m, const struct model_routing
 }
 
 /* Can this gateway take a call now? If not, `why` says what is in the way. */
-static bool usable(const struct model *m, const struct model_routing *gw, int64_t lines,
+static bool usable(const struct model *m, const struct model_routing *gw,
 		   const struct call_request *req, struct reason *why)
 {
 	if (gw->locked)
@@ -132,8 +131,6 @@ static bool usable(const struct model *m, const struct model_routing *gw, int64_
 	else if (needs_registration(m, gw) &&
 		 !registration_is_live(load_registration(gw->load), req->mono_us))
 		*why = (struct reason){ REASON_NOT_REGISTERED, gw->name, 0, 0 };
-	else if (gw->only_lines && (!gw->limits.line_limit || lines < gw->limits.line_limit))
-		return true;
 	else
 		return !route_is_full(m, &(struct route_candidate){ gw, NULL, 0 }, req->mono_us,
 				      req->utc_us, why);
@@ -145,9 +142,7 @@ static bool usable(const struct model *m, const struct model_routing *gw, int64_
 static bool reached(struct planning *p, const struct model_routing *gw, unsigned matched,
 		    struct reason *why)
 {
-	bool open = !gw->restricted && !(p->caller && p->caller->n_groups);
-
-	if (!open && !route_serves(p->m, p->req, p->caller, gw, why))
+	if (!route_serves(p->m, p->req, p->caller, gw, why))
 		return false;
 	if (matched < p->ends_at) {
 		*why = (struct reason){ REASON_TERMINATED, gw->name, matched, p->ends_at };
@@ -158,31 +153,68 @@ static bool reached(struct planning *p, const struct model_routing *gw, unsigned
 	return true;
 }
 
-static bool consider(void *arg, const struct model_routing *gw, unsigned matched)
+/* What most find: nothing but lines and health could be in the way, and neither is. */
+static bool is_free(const struct planning *p, const struct ranked *r)
 {
-	struct planning *p = arg;
-	struct reason reason = { REASON_CHOSEN, NULL, 0, 0 };
-	struct ranked *new = &p->best[p->free];
-	int64_t lines;
+	const struct model_routing *gw = r->gateway;
+
+	return gw->plain && p->any_group && r->matched >= p->ends_at &&
+	       (!gw->limits.line_limit || r->lines < gw->limits.line_limit) &&
+	       health_is_well(gw->health);
+}
+
+static void consider(struct planning *p, const struct model_routing *gw, unsigned matched)
+{
+	struct ranked *new = &p->found[p->n_found];
+	struct reason reason;
 
 	if (seen_before(p, gw))
-		return true;
-	lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
-	if (reached(p, gw, matched, &reason) && usable(p->m, gw, lines, p->req, &reason) &&
-	    route_is_fit(p->req, gw, &reason)) {
-		new->candidate = (struct route_candidate){ gw, NULL, matched, false };
-		sort_rank(&p->chain, lines, new);
-		keep(p);
-		return true;
+		return;
+	new->gateway = gw;
+	new->matched = matched;
+	new->lines = atomic_load_explicit(&gw->load->lines, memory_order_relaxed);
+	if (is_free(p, new) ||
+	    (reached(p, gw, matched, &reason) && usable(p->m, gw, p->req, &reason) &&
+	     route_is_fit(p->req, gw, &reason))) {
+		if (++p->n_found == RANK_MOST)
+			keep_found(p);
+		return;
 	}
 	p->obstacles[obstacles[reason.code]]++;
 	reasons_add_reason(p->why, &reason);
-	if (route_may_resort_to(p->req, gw, &reason)) {
-		new->candidate = (struct route_candidate){ gw, NULL, matched, false };
-		sort_rank(&p->chain, lines, new);
-		keep_spare(p);
+	if (route_may_resort_to(p->req, gw, &reason))
+		keep_spare(p, new);
+}
+
+/* What is looked at of a gateway is asked of memory ahead, then what its pointers lead to: one wait for all of them
+ * instead of one for each. */
+static void fetch(const struct model *m, const struct model_match *match)
+{
+	for (unsigned i = 0; i < match->n && i < RANK_MOST; i++) {
+		const struct model_routing *gw = &m->routings[match->gateways[i]];
+
+		__builtin_prefetch(gw);
+		__builtin_prefetch(&gw->limits);
 	}
-	return true;
+	for (unsigned i = 0; i < match->n && i < RANK_MOST; i++) {
+		const struct model_routing *gw = &m->routings[match->gateways[i]];
+
+		__builtin_prefetch(gw->load);
+		__builtin_prefetch(gw->health);
+	}
+}
+
+static void consider_all(struct planning *p)
+{
+	struct model_match matches[MODEL_MATCHES_MOST];
+	unsigned n = model_matches(p->m, p->req->callee, matches);
+
+	for (unsigned i = 0; i < n; i++) {
+		fetch(p->m, &matches[i]);
+		for (unsigned j = 0; j < matches[i].n; j++)
+			consider(p, &p->m->routings[matches[i].gateways[j]], matches[i].len);
+	}
+	keep_found(p);
 }
 
 static bool phone_online(const struct model_phone *phone, uint64_t mono_us)
@@ -221,20 +253,24 @@ static enum route_verdict plan_phone(const struct model *m, const struct model_p
 
 /* max_attempts cuts the plan when the calls are made (route_may_go_on), and so does protect_delay (route_wait_us);
  * here that is only said. */
-static struct reason explain_kept(const struct planning *p, unsigned i)
+static void explain_kept(const struct planning *p, unsigned i, struct reason *out)
 {
-	const struct model_routing *gw = p->best[p->order[i]].candidate.gateway;
-	int64_t most = (int64_t)p->m->params.max_attempts;
-	int64_t delay_s = (int64_t)(p->m->params.protect_delay / SEC);
+	const struct model_params *params = &p->m->params;
+	const struct model_routing *gw = p->best[i].gateway;
+	int64_t delay_s = (int64_t)(params->protect_delay / SEC);
 
-	if (most && i >= most)
-		return (struct reason){ REASON_ATTEMPT_LIMIT, gw->name, most, most };
-	if (gw->protect && delay_s && !p->best[p->order[0]].candidate.gateway->protect)
-		return (struct reason){ REASON_PROTECT_DELAY, gw->name, 0, delay_s };
-	if (gw->protect)
-		return (struct reason){ REASON_PROTECT, gw->name, 0, 0 };
-	return (struct reason){ p->chain.by_cost ? REASON_NOT_RATED : REASON_CHOSEN, gw->name, 0,
-				0 };
+	*out = (struct reason){ .code = REASON_CHOSEN, .object = gw->name };
+	if (params->max_attempts && i >= params->max_attempts) {
+		out->code = REASON_ATTEMPT_LIMIT;
+		out->value = out->limit = (int64_t)params->max_attempts;
+	} else if (gw->protect && delay_s && !p->best[0].gateway->protect) {
+		out->code = REASON_PROTECT_DELAY;
+		out->limit = delay_s;
+	} else if (gw->protect) {
+		out->code = REASON_PROTECT;
+	} else if (p->chain.by_cost) {
+		out->code = REASON_NOT_RATED;
+	}
 }
 
 /* The chosen ones go before those that were refused. */
@@ -248,7 +284,7 @@ static void explain_plan(const struct planning *p)
 	refused = why->n < REASONS_MAX - p->n ? why->n : REASONS_MAX - p->n;
 	memmove(&why->reason[p->n], &why->reason[0], refused * sizeof(why->reason[0]));
 	for (unsigned i = 0; i < p->n; i++)
-		why->reason[i] = explain_kept(p, i);
+		explain_kept(p, i, &why->reason[i]);
 	why->n += p->n;
 }
 
@@ -259,10 +295,11 @@ static void planning_begin(struct planning *p, const struct model *m,
 	p->m = m;
 	p->req = req;
 	p->caller = route_caller(from);
+	p->any_group = !p->caller || !p->caller->n_groups;
 	p->why = why;
 	memset(p->obstacles, 0, sizeof(p->obstacles));
-	p->ends_at = p->n = p->free = 0;
-	p->spare.candidate.gateway = NULL;
+	p->ends_at = p->n_found = p->n = 0;
+	p->spare.gateway = NULL;
 	sort_chain_build(&p->chain, m, p->caller, req);
 	memset(p->seen, 0, (m->n_routings + 63) / 64 * sizeof(p->seen[0]));
 }
@@ -274,15 +311,16 @@ static enum route_verdict plan_gateways(const struct model *m, const struct call
 	struct planning p;
 
 	planning_begin(&p, m, req, from, why);
-	model_routings_for(m, req->callee, consider, &p);
+	consider_all(&p);
 	explain_plan(&p);
 	for (unsigned i = 0; i < p.n; i++)
-		plan_out->candidate[i] = p.best[p.order[i]].candidate;
+		plan_out->candidate[i] = (struct route_candidate){ p.best[i].gateway, NULL,
+								   p.best[i].matched, false };
 	plan_out->n = p.n;
 	for (unsigned i = 0; i < p.chain.n; i++)
 		plan_out->order[i] = sort_key_name(p.chain.key[i]);
 	plan_out->n_order = p.chain.n;
-	if (!p.n && p.spare.candidate.gateway)
+	if (!p.n && p.spare.gateway)
 		take_spare(&p, plan_out);
 	if (plan_out->n)
 		return ROUTE_OK;

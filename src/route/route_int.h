@@ -5,10 +5,13 @@
 
 #include "route/route.h"
 
-/* One candidate with what it is ordered by: a value for each key of the chain, smaller first. */
+/* A gateway with what it is ordered by, as one number: the values of the chain's keys side by side, the first in the
+ * highest bits, and its place by name in the lowest. Smaller first; no two are equal. */
 struct ranked {
-	struct route_candidate candidate;
-	int64_t value[ROUTE_KEYS_MAX];
+	unsigned __int128 order;
+	const struct model_routing *gateway;
+	unsigned matched;		/* digits of the prefix that matched */
+	int lines;			/* in use */
 };
 /* The keys in the order in which they count. */
 struct sort_chain {
@@ -16,16 +19,15 @@ struct sort_chain {
 	uint64_t mono_us, utc_us;
 	unsigned n;
 	uint8_t key[ROUTE_KEYS_MAX];
-	bool by_quality, by_cost;
+	bool by_cost;
 };
 /* As parameters and the caller's policies (NULL = none) have it. */
 void sort_chain_build(struct sort_chain *chain, const struct model *m, const struct model_routes *caller,
 		      const struct call_request *req);
 const char *sort_key_name(unsigned key);
-/* Fill the values of `ranked`, whose candidate is a gateway with so many lines in use. */
-void sort_rank(const struct sort_chain *chain, int64_t lines, struct ranked *ranked);
-/* Below zero when `a` goes before `b`. Names decide at last, so no two are equal. */
-int sort_compare(const struct sort_chain *chain, const struct ranked *a, const struct ranked *b);
+/* Set the order of up to RANK_MOST gateways. */
+#define RANK_MOST 32
+void sort_rank(const struct sort_chain *chain, struct ranked *ranked, unsigned n);
 
 /* Is this gateway there for this call at all, whatever its state? If not, `why` says what keeps it. */
 bool route_serves(const struct model *m, const struct call_request *req, const struct model_routes *caller,

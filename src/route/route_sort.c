@@ -3,112 +3,131 @@
  * docs/decisions/0010-the-order-of-gateways.md. */
 #include "route/route_int.h"
 
-/* All that a key may look at. */
-struct ranking {
-	const struct model *m;
-	const struct route_candidate *candidate;
-	int64_t lines;
-	uint64_t utc_us;
-	struct quality quality;
-};
-
 /* So large that gateways without a limit share calls among themselves and go before those that fill up. */
 #define NO_LIMIT INT32_MAX
+
+/* How much of an order the keys' values take. */
 #define USAGE_BITS 32
+#define PRIORITY_BITS 20 /* a million */
+#define PREFIX_BITS 6
+#define PERCENT_BITS 7
+#define TIME_BITS 24 /* half a year of talk, 19 days of delay */
+#define TIME_MOST ((1u << TIME_BITS) - 1)
+#define RANK_BITS 14
 
-static int64_t by_protect(const struct ranking *r)
+static uint64_t at_most(uint64_t value, uint64_t most)
 {
-	return r->candidate->gateway->protect;
+	return value < most ? value : most;
 }
 
-static int64_t by_prefix(const struct ranking *r)
+static uint64_t by_protect(const struct sort_chain *chain, const struct ranked *r)
 {
-	return -(int64_t)r->candidate->matched;
+	return r->gateway->protect;
 }
 
-static int64_t by_priority(const struct ranking *r)
+static uint64_t by_prefix(const struct sort_chain *chain, const struct ranked *r)
 {
-	const struct model_routing *gw = r->candidate->gateway;
+	return MODEL_PREFIX_MOST - r->matched;
+}
 
-	return gw->n_scheduled_priorities ? model_priority(r->m, gw, r->utc_us) : gw->priority;
+static uint64_t by_priority(const struct sort_chain *chain, const struct ranked *r)
+{
+	const struct model_routing *gw = r->gateway;
+
+	return (uint64_t)(gw->n_scheduled_priorities ? model_priority(chain->m, gw, chain->utc_us)
+						     : gw->priority);
+}
+
+static struct quality live_quality(const struct sort_chain *chain, const struct ranked *r)
+{
+	struct quality q = { 0 };
+
+	if (model_quality_counts(chain->m, r->gateway))
+		quality_read(r->gateway->quality, &chain->m->params, chain->mono_us, &q);
+	return q;
 }
 
 /* With fewer calls than quality_min_calls a figure says nothing: it counts as the best. Whole percents, seconds
  * and tenths of seconds: below that, line usage may share the calls. */
-static bool is_known(const struct ranking *r, uint32_t calls)
+static bool is_known(const struct sort_chain *chain, uint32_t calls)
 {
-	return calls > 0 && calls >= r->m->params.quality_min_calls;
+	return calls > 0 && calls >= chain->m->params.quality_min_calls;
 }
 
-static int64_t by_asr(const struct ranking *r)
+static uint64_t by_asr(const struct sort_chain *chain, const struct ranked *r)
 {
-	const struct quality *q = &r->quality;
+	struct quality q = live_quality(chain, r);
 
-	return is_known(r, q->attempts) ? -(int64_t)((uint64_t)q->answered * 100 / q->attempts)
-					: -100;
+	if (!is_known(chain, q.attempts))
+		return 0;
+	return 100 - at_most((uint64_t)q.answered * 100 / q.attempts, 100);
 }
 
-static int64_t by_acd(const struct ranking *r)
+static uint64_t by_acd(const struct sort_chain *chain, const struct ranked *r)
 {
-	const struct quality *q = &r->quality;
+	struct quality q = live_quality(chain, r);
 
-	return is_known(r, q->talks) ? -(int64_t)(q->talk_us / q->talks / SEC) : INT32_MIN;
+	if (!is_known(chain, q.talks))
+		return 0;
+	return TIME_MOST - at_most(q.talk_us / q.talks / SEC, TIME_MOST);
 }
 
-static int64_t by_pdd(const struct ranking *r)
+static uint64_t by_pdd(const struct sort_chain *chain, const struct ranked *r)
 {
-	const struct quality *q = &r->quality;
+	struct quality q = live_quality(chain, r);
 
-	return is_known(r, q->connected) ? (int64_t)(q->pdd_us / q->connected / (SEC / 10)) : 0;
+	if (!is_known(chain, q.connected))
+		return 0;
+	return at_most(q.pdd_us / q.connected / (SEC / 10), TIME_MOST);
 }
 
 /* Not rated: all cost alike. */
-static int64_t by_cost(const struct ranking *r)
+static uint64_t by_cost(const struct sort_chain *chain, const struct ranked *r)
 {
 	return 0;
 }
 
-static int64_t by_usage(const struct ranking *r)
+static uint64_t by_usage(const struct sort_chain *chain, const struct ranked *r)
 {
-	const struct model_routing *gw = r->candidate->gateway;
+	const struct model_routing *gw = r->gateway;
 	int limit = gw->limits.line_limit;
 
 	if (gw->limits.n_scheduled)
-		limit = model_line_limit(&gw->limits, model_zone(r->m, gw->account), r->utc_us);
-	return (r->lines << USAGE_BITS) / (limit ? limit : NO_LIMIT);
+		limit = model_line_limit(&gw->limits, model_zone(chain->m, gw->account),
+					 chain->utc_us);
+	return at_most(((uint64_t)r->lines << USAGE_BITS) / (uint64_t)(limit ? limit : NO_LIMIT),
+		       UINT32_MAX);
 }
 
-enum sort_key {
-	SORT_PROTECT,
-	SORT_PREFIX,
-	SORT_PRIORITY,
-	SORT_ASR,
-	SORT_ACD,
-	SORT_PDD,
-	SORT_COST,
-	SORT_USAGE,
-	SORT_KEYS
-};
+/* name, word for people, bits that its values need, value: smaller first */
+#define SORT_KEYS_ALL(X)                                                                           \
+	X(SORT_PROTECT, "protect", 1, by_protect)                                                  \
+	X(SORT_PREFIX, "prefix", PREFIX_BITS, by_prefix)                                           \
+	X(SORT_PRIORITY, "priority", PRIORITY_BITS, by_priority)                                   \
+	X(SORT_ASR, "asr", PERCENT_BITS, by_asr)                                                   \
+	X(SORT_ACD, "acd", TIME_BITS, by_acd)                                                      \
+	X(SORT_PDD, "pdd", TIME_BITS, by_pdd)                                                      \
+	X(SORT_COST, "cost", 0, by_cost)                                                           \
+	X(SORT_USAGE, "usage", USAGE_BITS, by_usage)
 
-static const struct {
-	const char *name;
-	int64_t (*value)(const struct ranking *r);
-	bool quality;
-} keys[SORT_KEYS] = {
-	[SORT_PROTECT] = { "protect", by_protect, false },
-	[SORT_PREFIX] = { "prefix", by_prefix, false },
-	[SORT_PRIORITY] = { "priority", by_priority, false },
-	[SORT_ASR] = { "asr", by_asr, true },
-	[SORT_ACD] = { "acd", by_acd, true },
-	[SORT_PDD] = { "pdd", by_pdd, true },
-	[SORT_COST] = { "cost", by_cost, false },
-	[SORT_USAGE] = { "usage", by_usage, false },
-};
+#define KEY(key, word, bits, value) key,
+enum sort_key { SORT_KEYS_ALL(KEY) SORT_KEYS };
+#undef KEY
+
+#define KEY(key, word, bits, value) [key] = word,
+static const char *const words[SORT_KEYS] = { SORT_KEYS_ALL(KEY) };
+#undef KEY
+
+#define KEY(key, word, bits, value) +(bits)
+static_assert(SORT_KEYS_ALL(KEY) + RANK_BITS <= 128, "all stand side by side in an order");
+#undef KEY
+static_assert(MODEL_PREFIX_MOST < 1 << PREFIX_BITS, "a prefix's length has room");
 static_assert(SORT_KEYS <= ROUTE_KEYS_MAX, "each key at most once");
+static_assert(MODEL_ROUTINGS_MOST <= 1 << RANK_BITS, "a rank has room");
 
 const char *sort_key_name(unsigned key)
 {
-	return keys[key].name;
+	return words[key];
 }
 
 /* ---- the chain --------------------------------------------------------------------------- */
@@ -119,7 +138,6 @@ static void chain_add(struct sort_chain *chain, enum sort_key key)
 		if (chain->key[i] == key)
 			return; /* it has decided already */
 	chain->key[chain->n++] = (uint8_t)key;
-	chain->by_quality = chain->by_quality || keys[key].quality;
 	chain->by_cost = chain->by_cost || key == SORT_COST;
 }
 
@@ -168,27 +186,29 @@ void sort_chain_build(struct sort_chain *chain, const struct model *m,
 
 /* ---- its use ----------------------------------------------------------------------------- */
 
-void sort_rank(const struct sort_chain *chain, int64_t lines, struct ranked *ranked)
+/* One key for all of them: what is the same for all is decided once. */
+static void add_key(const struct sort_chain *chain, enum sort_key key, struct ranked *ranked,
+		    unsigned n)
 {
-	const struct model_routing *gw = ranked->candidate.gateway;
-	struct ranking r; /* its quality is looked at by the keys of quality alone */
-
-	r.m = chain->m;
-	r.candidate = &ranked->candidate;
-	r.lines = lines;
-	r.utc_us = chain->utc_us;
-	if (chain->by_quality && model_quality_counts(chain->m, gw))
-		quality_read(gw->quality, &chain->m->params, chain->mono_us, &r.quality);
-	else if (chain->by_quality)
-		r.quality = (struct quality){ 0 };
-	for (unsigned i = 0; i < chain->n; i++)
-		ranked->value[i] = keys[chain->key[i]].value(&r);
+	switch (key) {
+#define KEY(key, word, bits, value)                                                                \
+	case key:                                                                                  \
+		for (unsigned i = 0; i < n; i++)                                                   \
+			ranked[i].order = ranked[i].order << (bits) | value(chain, &ranked[i]);    \
+		break;
+		SORT_KEYS_ALL(KEY)
+#undef KEY
+	case SORT_KEYS:
+		break;
+	}
 }
 
-int sort_compare(const struct sort_chain *chain, const struct ranked *a, const struct ranked *b)
+void sort_rank(const struct sort_chain *chain, struct ranked *ranked, unsigned n)
 {
+	for (unsigned i = 0; i < n; i++)
+		ranked[i].order = 0;
 	for (unsigned i = 0; i < chain->n; i++)
-		if (a->value[i] != b->value[i])
-			return a->value[i] < b->value[i] ? -1 : 1;
-	return a->candidate.gateway->rank < b->candidate.gateway->rank ? -1 : 1;
+		add_key(chain, (enum sort_key)chain->key[i], ranked, n);
+	for (unsigned i = 0; i < n; i++)
+		ranked[i].order = ranked[i].order << RANK_BITS | ranked[i].gateway->rank;
 }

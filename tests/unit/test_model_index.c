@@ -55,13 +55,17 @@ struct found {
 	unsigned matched[GATEWAYS * 33], n;
 };
 
-static bool gather(void *arg, const struct model_routing *gw, unsigned matched)
+static void gather(const struct model *m, struct span number, struct found *found)
 {
-	struct found *found = arg;
+	struct model_match matches[MODEL_MATCHES_MOST];
+	unsigned n = model_matches(m, number, matches);
 
-	found->gw[found->n] = gw;
-	found->matched[found->n++] = matched;
-	return true;
+	found->n = 0;
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned j = 0; j < matches[i].n; j++) {
+			found->gw[found->n] = &m->routings[matches[i].gateways[j]];
+			found->matched[found->n++] = matches[i].len;
+		}
 }
 
 /* Gateways with a prefix of just this length that begins the number. */
@@ -77,8 +81,7 @@ static void check_number(const struct model *m, struct span number, struct found
 {
 	unsigned expected = 0;
 
-	found->n = 0;
-	model_routings_for(m, number, gather, found);
+	gather(m, number, found);
 	for (unsigned len = 0; len <= 32; len++)
 		for (unsigned i = 0; i < m->n_routings; i++)
 			expected += serves(&m->routings[i], number, len);
@@ -108,23 +111,24 @@ static void test_prefixes(void **state)
 	}
 }
 
-static bool first_only(void *arg, const struct model_routing *gw, unsigned matched)
+static void test_prefix_order(void **state)
 {
-	(*(int *)arg)++;
-	return false;
-}
-
-static void test_stops(void **state)
-{
+	static const char *const names[] = { "c", "d", "b", "a" };
 	struct buf text = BUF_INIT(1024);
+	struct found found;
 	struct model *m;
-	int calls = 0;
 
-	buf_add_str(&text, "version: 1\nrouting_gateways: [ { name: a, address: h, prefixes: [ "
-			   "\"\", 1, 1, 12 ] }, { name: b, address: h } ]\n");
+	buf_add_str(&text, "version: 1\nrouting_gateways: [ { name: a, address: h, protect: true, "
+			   "prefixes: [ 1, 12, 1 ] }, { name: d, address: h, prefixes: [ 12, 12 ], "
+			   "priority: 1 }, { name: b, address: h, prefixes: 12, priority: 1 }, "
+			   "{ name: c, address: h, prefixes: 12 } ]\n");
 	m = read_text(&text);
-	model_routings_for(m, SPAN("123"), first_only, &calls);
-	assert_int_equal(calls, 1);
+	gather(m, SPAN("123"), &found);
+	assert_int_equal(found.n, 5);
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		assert_string_equal(found.gw[i]->name, names[i]);
+	assert_string_equal(found.gw[4]->name, "a");
+	assert_int_equal(found.matched[4], 1);
 	model_unref(&m);
 	buf_free(&text);
 }
@@ -345,7 +349,7 @@ static void test_mapped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prefixes),      cmocka_unit_test(test_stops),
+		cmocka_unit_test(test_prefixes),      cmocka_unit_test(test_prefix_order),
 		cmocka_unit_test(test_addresses),     cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_static_phones), cmocka_unit_test(test_mapped),
 	};
