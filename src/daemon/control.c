@@ -376,6 +376,7 @@ static void apply_model(void *arg, struct model *m)
 
 	model_hub_swap(p->hub, m);
 	workers_nudge(p);
+	settings_apply(p);
 }
 
 void control_init(struct process *p)

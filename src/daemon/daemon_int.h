@@ -54,6 +54,8 @@ struct process {
 	struct suspensions *suspensions;
 	struct contacts *contacts;
 	atomic_bool draining;
+	_Atomic enum log_level log_level;	/* the boot file's */
+	atomic_bool settled;		/* settings_begin was called */
 	uint64_t started_us;
 };
 
@@ -75,6 +77,12 @@ struct ask {
 	bool found;
 };
 bool worker_ask(struct worker *w, struct ask *ask);
+
+/* settings.c */
+/* Once, when the process has become the user that it runs as: what is made on disk is that user's. */
+void settings_begin(struct process *p);
+/* Follow the hub's parameters; nothing before settings_begin. Any thread. */
+void settings_apply(struct process *p);
 
 /* contacts.c */
 /* Bring back the registrations of before; workers are open and not yet started. */

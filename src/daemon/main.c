@@ -261,7 +261,10 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 	}
 	if (api_open(&p->api, &api, &p->api_switch, why, why_size))
 		return false;
-	return drop_privileges(&p->boot, why, why_size);
+	if (!drop_privileges(&p->boot, why, why_size))
+		return false;
+	settings_begin(p);
+	return true;
 }
 
 static void close_all(struct process *p)
@@ -305,17 +308,21 @@ static void reload(struct process *p, const struct options *o)
 	struct model *m;
 	char why[512];
 
-	if (boot_read(&boot, o->config, o->sets, o->n_sets, why, sizeof(why)))
+	if (boot_read(&boot, o->config, o->sets, o->n_sets, why, sizeof(why))) {
 		log_open(boot.log_target, boot.log_level);
-	else
+		atomic_store(&p->log_level, boot.log_level);
+	} else {
 		log_error("reload: %s; the boot settings stay as they are", why);
+	}
 	boot_free(&boot);
 	if (store_load_model(p->store, &m, why, sizeof(why))) {
 		log_error("reload: %s; the configuration stays as it is", why);
+		settings_apply(p);
 		return;
 	}
 	model_hub_swap(p->hub, m);
 	workers_nudge(p);
+	settings_apply(p);
 	log_info("configuration read again");
 }
 
@@ -379,6 +386,10 @@ static int run(struct process *p, const struct options *o)
 	       SIG_IGN); /* a limit of files is an error like a full disk, no reason to die */
 	fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	p->started_us = clock_mono_us();
+	atomic_store(&p->log_level, p->boot.log_level);
+	if (log_start())
+		log_warn("the log's thread cannot be started: its lines are written by whoever "
+			 "logs, and to its target alone");
 	rng_bytes(p->digest_key, sizeof(p->digest_key));
 	if (!open_all(p, why, sizeof(why))) {
 		log_error("%s", why);
@@ -419,5 +430,7 @@ int main(int argc, char **argv)
 		boot_free(&process.boot);
 		return 1;
 	}
-	return run(&process, &o);
+	status = run(&process, &o);
+	log_stop();
+	return status;
 }

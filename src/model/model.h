@@ -560,6 +560,7 @@ struct model_params {
 #define PARAM_CODES const char *
 #define PARAM_NAMES const char *
 #define PARAM_INTERVALS const char *
+#define PARAM_LEVEL const char *
 #define PARAM(name, type, def, least, most, vos, help) PARAM_##type name;
 #include "model/params.def"
 #undef PARAM
@@ -572,7 +573,8 @@ enum param_type {
 	PARAM_TYPE_TEXT,
 	PARAM_TYPE_CODES,
 	PARAM_TYPE_NAMES,
-	PARAM_TYPE_INTERVALS
+	PARAM_TYPE_INTERVALS,
+	PARAM_TYPE_LEVEL
 };
 struct param_info {
 	const char *name;

@@ -291,6 +291,18 @@ static int param_set_intervals(char *to, const struct param_info *info, struct a
 	return store_text(to, arena, text, why, size);
 }
 
+static int param_set_level(char *to, struct arena *arena, struct span text, char *why, size_t size)
+{
+	enum log_level level;
+
+	if (text.len && log_level_parse(text, &level)) {
+		snprintf(why, size, "`%.*s` is none of error, warn, info, debug, nor empty",
+			 SPAN_ARG(span_head(text, 40)));
+		return -EINVAL;
+	}
+	return store_text(to, arena, text, why, size);
+}
+
 /* Of texts `least` says only this. */
 static bool may_be_empty(const struct param_info *info)
 {
@@ -328,6 +340,8 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 		return param_set_names(to, arena, text, why, size);
 	case PARAM_TYPE_INTERVALS:
 		return param_set_intervals(to, info, arena, text, why, size);
+	case PARAM_TYPE_LEVEL:
+		return param_set_level(to, arena, text, why, size);
 	default:
 		return param_set_number(to, info, text, why, size);
 	}
@@ -349,6 +363,7 @@ const char *param_format(const struct model_params *params, const struct param_i
 	case PARAM_TYPE_CODES:
 	case PARAM_TYPE_NAMES:
 	case PARAM_TYPE_INTERVALS:
+	case PARAM_TYPE_LEVEL:
 		memcpy(&text, from, sizeof(text));
 		snprintf(dst, size, "%s", text);
 		break;

@@ -205,6 +205,24 @@ static void test_words(void **state)
 	assert_int_equal(param_set(&p, limit, NULL, SPAN("auto"), why, sizeof(why)), -EINVAL);
 }
 
+static void test_levels(void **state)
+{
+	const struct param_info *info = param_find(SPAN("SS_TRACE_MASK"));
+	struct arena *arena = arena_new(256);
+	struct model_params p = { 0 };
+	char why[160];
+
+	assert_string_equal(info->name, "log_mask");
+	assert_int_equal(param_set(&p, info, arena, SPAN("ERROR"), why, sizeof(why)), 0);
+	assert_string_equal(p.log_mask, "ERROR");
+	assert_int_equal(param_set(&p, info, arena, SPAN("verbose"), why, sizeof(why)), -EINVAL);
+	assert_string_equal(why, "`verbose` is none of error, warn, info, debug, nor empty");
+	assert_string_equal(p.log_mask, "ERROR");
+	assert_int_equal(param_set(&p, info, arena, SPAN(""), why, sizeof(why)), 0);
+	assert_string_equal(p.log_mask, "");
+	arena_free(&arena);
+}
+
 static void test_defaults(void **state)
 {
 	struct model_hub *hub = model_hub_new();
@@ -259,8 +277,8 @@ int main(void)
 		cmocka_unit_test(test_durations), cmocka_unit_test(test_money),
 		cmocka_unit_test(test_names),     cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_intervals), cmocka_unit_test(test_words),
-		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_end_codes),
-		cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_levels),    cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_end_codes), cmocka_unit_test(test_causes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
