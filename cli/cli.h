@@ -11,7 +11,7 @@
 
 #define DEFAULT_SOCKET "/run/causeway/api.sock"
 #define OPTIONS_MAX 16
-#define ARGS_MAX 2
+#define ARGS_MAX 1000
 
 enum exit_code { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE };
 
@@ -47,6 +47,9 @@ struct cli {
 const char *cli_value(const struct cli *cli, const char *option);
 /* "causeway: ..." on stderr. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A whole file, "-" = standard input. False: complained of; `what` says what it should hold. */
+bool cli_read_file(const char *file, const char *what, struct buf *out);
 
 /* ---- help ------------------------------------------------------------------------------- */
 
@@ -136,6 +139,12 @@ int run_source_clear(struct cli *cli);
 int run_blacklist_list(struct cli *cli);
 int run_blacklist_add(struct cli *cli);
 int run_blacklist_remove(struct cli *cli);
+int run_number_group_list(struct cli *cli);
+int run_number_group_add(struct cli *cli);
+int run_number_group_remove(struct cli *cli);
+int run_area_list(struct cli *cli);
+int run_area_find(struct cli *cli);
+int run_area_import(struct cli *cli);
 int run_route_call(struct cli *cli);
 int run_route_test(struct cli *cli);
 

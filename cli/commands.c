@@ -73,6 +73,10 @@ static const struct cli_option blacklist_add_options[] = {
 	{ "for", "DURATION", "for", "how long: 30m, 2h, 7d; without it for good" },
 	END,
 };
+static const struct cli_option number_edit_options[] = {
+	{ "file", "FILE|-", NULL, "numbers in this file too, separated by blanks, line ends or commas" },
+	END,
+};
 static const struct cli_option audit_options[] = {
 	{ "limit", "N", "limit", "most to show, 1 to 1000; usually 100" },
 	END,
@@ -115,6 +119,18 @@ const struct cli_command cli_commands[] = {
 	  run_blacklist_add, "causeway blacklist add caller 4930123456\ncauseway blacklist add callee 88019 --for 2h\n" },
 	{ "blacklist remove", "caller|callee NUMBER", 2, 2, "take a number off the dynamic blacklist", NULL,
 	  run_blacklist_remove, "causeway blacklist remove caller 4930123456\n" },
+	{ "number-group list", "[NAME]", 0, 1, "number groups, or the numbers of one, one a line", object_options, run_number_group_list,
+	  "causeway number-group list\ncauseway number-group list vip --all > vip.txt\n" },
+	{ "number-group add", "NAME [NUMBER...]", 1, ARGS_MAX, "add numbers to a group; in force at once", number_edit_options,
+	  run_number_group_add, "causeway number-group add vip 4930123456 4930123457\ncauseway number-group add vip --file new.txt\n" },
+	{ "number-group remove", "NAME [NUMBER...]", 1, ARGS_MAX, "take numbers out of a group", number_edit_options,
+	  run_number_group_remove, "causeway number-group remove vip 4930123456\n" },
+	{ "area list", "[CODE]", 0, 1, "areas, or how mobile numbers of one begin", object_options, run_area_list,
+	  "causeway area list --search 07\ncauseway area list 010\n" },
+	{ "area find", "NUMBER", 1, 1, "what a number is by the areas: fixed, mobile or other, and where", NULL, run_area_find,
+	  "causeway area find 13801012345\n" },
+	{ "area import", "FILE|-", 1, 1, "put mobile numbers' beginnings into areas, from lines such as 1380101,021", NULL, run_area_import,
+	  "causeway area import areas.csv\n" },
 	{ "call list", "", 0, 0, "live calls, newest first", call_options, run_call_list,
 	  "causeway call list --filter 88017\ncauseway call list --all\n" },
 	{ "call show", "ID", 1, 1, "one live call", NULL, run_call_show, "causeway call show 06a1f3c2d4000001\n" },

@@ -15,8 +15,7 @@ static const char *name_of_file(const char *file)
 	return strcmp(file, "-") == 0 ? "standard input" : file;
 }
 
-/* False: complained of. */
-static bool read_file(const char *file, struct buf *out)
+bool cli_read_file(const char *file, const char *what, struct buf *out)
 {
 	FILE *from = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
 	char piece[65536];
@@ -31,8 +30,8 @@ static bool read_file(const char *file, struct buf *out)
 		buf_add(out, piece, n);
 	good = !ferror(from) && !out->failed;
 	if (out->failed)
-		cli_error("%s: a configuration may have %u MiB at most", name_of_file(file),
-			  FILE_MAX >> 20);
+		cli_error("%s: %s may have %zu MiB at most", name_of_file(file), what,
+			  out->max >> 20);
 	else if (!good)
 		cli_error("%s: %s", name_of_file(file), strerror(errno));
 	if (from != stdin)
@@ -89,7 +88,7 @@ int run_config_import(struct cli *cli)
 	struct url url;
 	int code;
 
-	if (!read_file(cli->args[0], &yaml)) {
+	if (!cli_read_file(cli->args[0], "a configuration", &yaml)) {
 		buf_free(&yaml);
 		return EXIT_REFUSED;
 	}
@@ -180,7 +179,7 @@ int run_config_check(struct cli *cli)
 	struct url url;
 	int code = EXIT_REFUSED;
 
-	if (read_file(cli->args[0], &yaml)) {
+	if (cli_read_file(cli->args[0], "a configuration", &yaml)) {
 		text = (struct span){ yaml.p ? yaml.p : "", yaml.len };
 		url_start(&url, "/config/check");
 		code = http_try(cli, "POST", &url, text, &reply);

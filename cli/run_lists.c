@@ -6,8 +6,9 @@
 
 struct listing {
 	const char *path, *key; /* "/cdrs", "cdrs" */
+	const char *of; /* "/areas/010/mobiles": the key below this object; NULL = none */
 	const char *cursor; /* parameter that takes `next`; NULL = there are no pages */
-	const struct column *columns;
+	const struct column *columns; /* NULL = an array of texts, one a line */
 	size_t n_columns;
 	const char *when_empty;
 	const char *answered; /* value of that parameter, or NULL */
@@ -25,6 +26,10 @@ static int get_page(struct cli *cli, const struct listing *list, bool all, const
 	struct url url;
 
 	url_start(&url, list->path);
+	if (list->of) {
+		url_add_segment(&url, list->of);
+		url_add_segment(&url, list->key);
+	}
 	if (!url_add_options(&url, cli)) {
 		*reply = (struct reply){ 0 };
 		return EXIT_USAGE;
@@ -47,6 +52,30 @@ static void forget_start(struct cli *cli, const struct listing *list)
 			cli->values[i] = NULL;
 }
 
+/* What is listed can be sent back. */
+static void print_texts(const json_t *texts)
+{
+	struct buf line = BUF_INIT(65536);
+	size_t i;
+	json_t *text;
+
+	json_array_foreach(texts, i, text)
+	{
+		buf_reset(&line);
+		show_clean(&line, json_string_value(text));
+		puts(buf_cstr(&line));
+	}
+	buf_free(&line);
+}
+
+static void show_page(const struct listing *list, const json_t *rows)
+{
+	if (list->columns)
+		show_table(rows, list->columns, list->n_columns, list->when_empty);
+	else
+		print_texts(rows);
+}
+
 /* Pages after the first go on where the one before ended. */
 static int show_list(struct cli *cli, const struct listing *list, bool all)
 {
@@ -65,8 +94,7 @@ static int show_list(struct cli *cli, const struct listing *list, bool all)
 			show_json(&reply);
 		else if (code == EXIT_DONE &&
 			 (first || json_array_size(json_object_get(reply.json, list->key))))
-			show_table(json_object_get(reply.json, list->key), list->columns,
-				   list->n_columns, list->when_empty);
+			show_page(list, json_object_get(reply.json, list->key));
 		reply_free(&reply);
 		forget_start(cli, list);
 		first = false;
@@ -185,6 +213,51 @@ int run_blacklist_add(struct cli *cli)
 int run_blacklist_remove(struct cli *cli)
 {
 	return change_blacklist(cli, "DELETE", "is blacklisted no more");
+}
+
+/* ---- numbers ----------------------------------------------------------------------------------------- */
+
+int run_number_group_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "NUMBER GROUP", "name", AS_TEXT },
+		{ "NUMBERS", "numbers", AS_NUMBER },
+		{ "PREFIXES", "prefixes", AS_NUMBER },
+		{ "MEMO", "memo", AS_TEXT },
+	};
+	static const struct listing groups = { .path = "/number-groups",
+					       .key = "number_groups",
+					       .cursor = "after",
+					       COLUMNS(columns),
+					       .when_empty = "no number groups" };
+	struct listing numbers = { .path = "/number-groups", .key = "numbers", .cursor = "after" };
+
+	numbers.of = cli->n_args ? cli->args[0] : NULL;
+	return show_list(cli, cli->n_args ? &numbers : &groups, cli_value(cli, "all"));
+}
+
+int run_area_list(struct cli *cli)
+{
+	static const struct column columns[] = {
+		{ "AREA", "code", AS_TEXT },
+		{ "PLACE", "place", AS_TEXT },
+		{ "MOBILES", "mobiles", AS_NUMBER },
+		{ "MEMO", "memo", AS_TEXT },
+	};
+	static const struct listing areas = { .path = "/areas",
+					      .key = "areas",
+					      .cursor = "after",
+					      COLUMNS(columns),
+					      .when_empty = "no areas" };
+	struct listing mobiles = { .path = "/areas", .key = "mobiles", .cursor = "after" };
+
+	mobiles.of = cli->n_args ? cli->args[0] : NULL;
+	return show_list(cli, cli->n_args ? &mobiles : &areas, cli_value(cli, "all"));
+}
+
+int run_area_find(struct cli *cli)
+{
+	return show_one(cli, "/places", cli->args[0]);
 }
 
 /* ---- the switch --------------------------------------------------------------------------------------- */

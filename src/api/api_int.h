@@ -153,6 +153,18 @@ void api_get_audit(struct api_request *req);
 void api_get_config(struct api_request *req);
 void api_put_config(struct api_request *req);
 void api_check_config(struct api_request *req);
+/* 422 with each of them. */
+void api_write_errors(struct api_request *req, const struct model_error *errors, unsigned n);
+/* If-Match names the configuration in force, or is absent; else false, and the request has failed. */
+bool api_still_matches(struct api_request *req);
+void api_get_number_groups(struct api_request *req);
+void api_get_numbers(struct api_request *req);
+void api_add_numbers(struct api_request *req);
+void api_remove_numbers(struct api_request *req);
+void api_get_areas(struct api_request *req);
+void api_get_mobiles(struct api_request *req);
+void api_get_place(struct api_request *req);
+void api_import_areas(struct api_request *req);
 void api_get_parameters(struct api_request *req);
 void api_get_gateways(struct api_request *req);
 void api_get_gateway(struct api_request *req);

@@ -74,7 +74,7 @@ static void write_result(struct api_request *req, const struct model *m, bool ap
 	api_json_close(&req->out, '}');
 }
 
-static void write_errors(struct api_request *req, const struct model_error *errors, unsigned n)
+void api_write_errors(struct api_request *req, const struct model_error *errors, unsigned n)
 {
 	struct buf *out = &req->out;
 	char detail[160];
@@ -109,7 +109,7 @@ static struct model *read_body(struct api_request *req)
 	}
 	n = model_read_yaml(&m, buf_span(&req->body), errors, ERRORS_MAX);
 	if (n)
-		write_errors(req, errors, n);
+		api_write_errors(req, errors, n);
 	free(errors);
 	buf_free(&req->body);
 	return n ? NULL : m;
@@ -126,7 +126,7 @@ void api_check_config(struct api_request *req)
 }
 
 /* RFC 9110 13.1.1: somebody else may have changed it since the caller looked. */
-static bool still_matches(struct api_request *req)
+bool api_still_matches(struct api_request *req)
 {
 	const char *wanted =
 		MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, "If-Match");
@@ -156,7 +156,7 @@ static void apply(struct api_request *req, struct model *m)
 {
 	char why[512] = "";
 
-	if (!still_matches(req)) {
+	if (!api_still_matches(req)) {
 		model_unref(&m);
 		return;
 	}

@@ -175,7 +175,7 @@ void api_get_gateway(struct api_request *req)
 	model_unref(&m);
 }
 
-/* ---- groups, phones and accounts -------------------------------------------------------------------- */
+/* ---- groups, phones, accounts and numbers -------------------------------------------------------------------- */
 
 /* An array of the snapshot, page by page. */
 struct listing {
@@ -184,6 +184,7 @@ struct listing {
 	const void *(*object)(const struct model *m, unsigned i);
 	unsigned n;
 	const void *after; /* the object named by `after`; NULL = none is */
+	void (*write)(struct buf *out, const void *object); /* NULL = whole */
 };
 
 static const char *group_name(const struct model *m, unsigned i)
@@ -244,7 +245,10 @@ static void write_listing(struct api_request *req, const struct model *m,
 			break;
 		}
 		last = list->name(m, i);
-		write_object(&req->out, NULL, m, list->kind, list->object(m, i));
+		if (list->write)
+			list->write(&req->out, list->object(m, i));
+		else
+			write_object(&req->out, NULL, m, list->kind, list->object(m, i));
 	}
 	api_json_close(&req->out, ']');
 	api_json_key(&req->out, "next");
@@ -286,6 +290,86 @@ void api_get_accounts(struct api_request *req)
 	struct listing list = { "accounts",      "account",
 				account_name_at, account_object,
 				m->n_accounts,   after ? model_account(m, span_of(after)) : NULL };
+
+	write_listing(req, m, &list);
+	model_unref(&m);
+}
+
+static const char *number_group_name(const struct model *m, unsigned i)
+{
+	return m->number_groups[i].name;
+}
+
+static const void *number_group_object(const struct model *m, unsigned i)
+{
+	return &m->number_groups[i];
+}
+
+static int64_t count_of(const struct number_set *set)
+{
+	return set ? number_set_count(set) : 0;
+}
+
+/* Without what may be a million numbers. */
+static void write_number_group(struct buf *out, const void *object)
+{
+	const struct model_number_group *group = object;
+
+	api_json_open(out, NULL, '{');
+	api_json_text(out, "name", group->name);
+	api_json_number(out, "numbers", count_of(group->numbers));
+	api_json_number(out, "prefixes", count_of(group->prefixes));
+	api_json_text(out, "memo", group->memo);
+	api_json_close(out, '}');
+}
+
+void api_get_number_groups(struct api_request *req)
+{
+	struct model *m = model_hub_get(req->sw->hub);
+	const char *after = api_text(req, "after");
+	struct listing list = { .key = "number_groups",
+				.name = number_group_name,
+				.object = number_group_object,
+				.n = m->n_number_groups,
+				.after = after ? model_number_group(m, span_of(after)) : NULL,
+				.write = write_number_group };
+
+	write_listing(req, m, &list);
+	model_unref(&m);
+}
+
+static const char *area_name(const struct model *m, unsigned i)
+{
+	return m->areas[i].code;
+}
+
+static const void *area_object(const struct model *m, unsigned i)
+{
+	return &m->areas[i];
+}
+
+static void write_area(struct buf *out, const void *object)
+{
+	const struct model_area *area = object;
+
+	api_json_open(out, NULL, '{');
+	api_json_text(out, "code", area->code);
+	api_json_text(out, "place", area->place);
+	api_json_number(out, "mobiles", count_of(area->mobiles));
+	api_json_text(out, "memo", area->memo);
+	api_json_close(out, '}');
+}
+
+void api_get_areas(struct api_request *req)
+{
+	struct model *m = model_hub_get(req->sw->hub);
+	const char *after = api_text(req, "after");
+	struct listing list = { .key = "areas",
+				.name = area_name,
+				.object = area_object,
+				.n = m->n_areas,
+				.after = after ? model_area(m, span_of(after)) : NULL,
+				.write = write_area };
 
 	write_listing(req, m, &list);
 	model_unref(&m);

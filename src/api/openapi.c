@@ -23,6 +23,10 @@
 #define PAGE_OF(key, name, next)                                                                   \
 	"{\"type\":\"object\",\"required\":[\"" key "\",\"next\"],\"properties\":{\"" key          \
 	"\":{\"type\":\"array\",\"items\":" REF(name) "}," next "}}"
+#define TEXTS_OF(key)                                                                              \
+	"{\"type\":\"object\",\"required\":[\"total\",\"" key                                      \
+	"\",\"next\"],\"properties\":{\"total\":{\"type\":\"integer\"},\"" key                     \
+	"\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}," NEXT_NAME "}}"
 #define OPEN_OBJECT(text)                                                                          \
 	"{\"type\":\"object\",\"description\":\"" text "\",\"additionalProperties\":true}"
 #define STRING "{\"type\":\"string\"}"
@@ -66,6 +70,16 @@ static const struct {
 			    ",\"since\":" STRING ",\"until\":" STRING "}}" },
 	{ "Blacklist", "{\"type\":\"object\",\"required\":[\"total\",\"missed\",\"entries\"],\"properties\":{\"total\":" INTEGER
 		       ",\"missed\":" INTEGER ",\"entries\":{\"type\":\"array\",\"items\":" REF("BlacklistEntry") "}}}" },
+	{ "NumberGroupSummary", OPEN_OBJECT("name, memo, and how many numbers and prefixes it lists.") },
+	{ "NumberGroupList", PAGE_OF("number_groups", "NumberGroupSummary", NEXT_NAME) },
+	{ "NumberList", TEXTS_OF("numbers") },
+	{ "AreaSummary", OPEN_OBJECT("code, place, memo, and how many mobile numbers' beginnings it lists.") },
+	{ "AreaList", PAGE_OF("areas", "AreaSummary", NEXT_NAME) },
+	{ "MobileList", TEXTS_OF("mobiles") },
+	{ "Place", "{\"type\":\"object\",\"required\":[\"number\",\"kind\"],\"properties\":{\"number\":" STRING
+		   ",\"kind\":{\"enum\":[\"fixed\",\"mobile\",\"other\"]},\"area\":" STRING ",\"place\":" STRING "}}" },
+	{ "Edited", "{\"type\":\"object\",\"required\":[\"added\",\"removed\",\"version\"],\"properties\":{\"added\":" INTEGER
+		    ",\"removed\":" INTEGER ",\"version\":" INTEGER "}}" },
 	{ "AuditRow", OPEN_OBJECT("Who changed what, and when.") },
 	{ "AuditList", LIST_OF("audit", "AuditRow") },
 	{ "Hangup", "{\"type\":\"object\",\"required\":[\"call_id\",\"hanging_up\"],\"properties\":{\"call_id\":" REF("CallId")

@@ -35,6 +35,21 @@ static const struct api_param object_list_params[] = {
 	{ .name = "after", .type = API_TEXT, .least = 1, .most = 63, .help = "Begin after this one: `next` of the page before." },
 	END,
 };
+#define GROUP_NAME { .name = "name", .type = API_TEXT, .required = true, .least = 1, .most = 63, .help = "Name of the number group." }
+#define NUMBER_PAGE \
+	SEARCH("numbers"), PAGE("numbers", 1, 100000, 1000), \
+	{ .name = "after", .type = API_TEXT, .least = 1, .most = 63, .help = "Begin after this one: `next` of the page before." }
+static const struct api_param number_group_params[] = { GROUP_NAME, END };
+static const struct api_param number_list_params[] = { GROUP_NAME, NUMBER_PAGE, END };
+static const struct api_param mobile_list_params[] = {
+	{ .name = "code", .type = API_TEXT, .required = true, .least = 1, .most = 63, .help = "Code of the area." },
+	NUMBER_PAGE,
+	END,
+};
+static const struct api_param place_params[] = {
+	{ .name = "number", .type = API_TEXT, .required = true, .least = 1, .most = 64, .help = "A number as calls bring it." },
+	END,
+};
 static const struct api_param call_list_params[] = {
 	{ .name = "filter", .type = API_TEXT, .least = 0, .most = 128,
 	  .help = "Only calls with this in a number, a gateway's name or an id." },
@@ -130,6 +145,26 @@ const struct api_route api_routes[] = {
 	  .reply = "GatewayTest", .params = gateway_params },
 	GET("/phones", api_get_phones, "listPhones", "Phones with their load.", "PhoneList", object_list_params),
 	GET("/accounts", api_get_accounts, "listAccounts", "Accounts.", "AccountList", object_list_params),
+	GET("/number-groups", api_get_number_groups, "listNumberGroups", "Number groups, with how many numbers they list.",
+	    "NumberGroupList", object_list_params),
+	GET("/number-groups/{name}/numbers", api_get_numbers, "listNumbers", "The numbers of a group, in their order.", "NumberList",
+	    number_list_params),
+	{ .method = "POST", .path = "/number-groups/{name}/add", .handle = api_add_numbers, .operation = "addNumbers",
+	  .summary = "Add numbers to a group, separated by blanks, line ends or commas; those that it lists already stay where they are.",
+	  .body = "text/plain", .body_max = API_BODY_CONFIG, .reply = "Edited", .params = number_group_params },
+	{ .method = "POST", .path = "/number-groups/{name}/remove", .handle = api_remove_numbers, .operation = "removeNumbers",
+	  .summary = "Take numbers out of a group.", .body = "text/plain", .body_max = API_BODY_CONFIG, .reply = "Edited",
+	  .params = number_group_params },
+	GET("/areas", api_get_areas, "listAreas", "Areas, with how many mobile numbers' beginnings they list.", "AreaList",
+	    object_list_params),
+	{ .method = "POST", .path = "/areas/import", .handle = api_import_areas, .operation = "importAreas",
+	  .summary = "Lines of a mobile number's beginning and the code of its area, 1380101,021: each moves there, areas that are new "
+		     "are made, without a code it is in none any more.",
+	  .body = "text/csv", .body_max = API_BODY_CONFIG, .reply = "Edited", .params = no_params },
+	GET("/areas/{code}/mobiles", api_get_mobiles, "listMobiles", "How mobile numbers of an area begin.", "MobileList",
+	    mobile_list_params),
+	GET("/places/{number}", api_get_place, "getPlace", "What a number is by the areas: fixed, mobile or other, and where.", "Place",
+	    place_params),
 	GET("/calls", api_get_calls, "listCalls", "Live calls, newest first.", "CallList", call_list_params),
 	GET("/calls/{id}", api_get_call, "getCall", "One live call.", "Call", call_params),
 	{ .method = "DELETE", .path = "/calls/{id}", .handle = api_delete_call, .operation = "hangupCall",

@@ -533,6 +533,11 @@ unsigned model_count(const struct model *m, unsigned i)
 	return n;
 }
 
+const char *model_name(const struct model *m, unsigned kind, unsigned i)
+{
+	return object_name(kind_object(m, (enum kind)kind, i));
+}
+
 const char *model_field_type_name(enum model_field_type type)
 {
 	static const char *const names[FIELD_TYPES] = {

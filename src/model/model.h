@@ -812,6 +812,34 @@ unsigned model_read_yaml(struct model **model_out, struct span yaml, struct mode
  * else written as "***" (which model_read_yaml refuses). */
 void model_write_yaml(struct buf *out, const struct model *m, bool secrets);
 
+/* Texts that go into lists of objects of one kind, or out of them: "numbers" of a number group, "mobiles" of areas. */
+struct model_edit {
+	struct span text;
+	const char *to;			/* the object that lists it from now on; NULL = none of them does */
+	unsigned line;			/* where it was read, for errors; 0 = nowhere */
+};
+struct model_edits {
+	const char *kind, *key;		/* "number_group", "numbers": a FIELD_NUMBERS or FIELD_BEGINNINGS */
+	const char *only;		/* the one object that is changed; NULL = all, and a `to` that is new becomes one */
+	const struct model_edit *edits;	/* of a text that stands there twice the last counts */
+	size_t n;
+};
+struct model_edited {
+	unsigned added, removed;	/* entries of lists; one that moves counts as both */
+};
+/* A new snapshot, as `m` but for the edits; everything is checked as by model_read_yaml, and returns the same. Takes as
+ * long as reading the whole configuration: half a second for a million numbers. */
+unsigned model_edit(struct model **model_out, const struct model *m, const struct model_edits *edits,
+		    struct model_edited *edited_out, struct model_error *errors, unsigned max_errors);
+/* Numbers, separated by blanks, line ends, commas or semicolons, all of them for `to`. The edits are the caller's to free
+ * and lie in `text`. 0 or -ENOMEM. */
+int model_edits_of_numbers(struct model_edit **edits_out, size_t *n_out, struct span text, const char *to);
+/* Lines of mobile beginning and area code, separated by a comma, semicolon or tab and perhaps in quotes; without a code
+ * the beginning is taken from its area. A first line of `mobile` and the like is a heading. The same; codes lie in the
+ * arena. 0, -ENOMEM, or -EINVAL with the number of the line that is neither. */
+int model_edits_of_areas(struct model_edit **edits_out, size_t *n_out, struct arena *arena, struct span text,
+			 unsigned *line_out);
+
 /* One object as JSON, keys as in the YAML (API, `gateway show`); kind as by model_kind. Load included when `load`.
  * Secrets never. */
 void model_write_json(struct buf *out, const struct model *m, const char *kind, const void *object, bool load);
@@ -820,6 +848,8 @@ void model_write_json(struct buf *out, const struct model *m, const char *kind, 
 #define MODEL_JSON_SECRETS 2
 void model_write_json_flags(struct buf *out, const struct model *m, const char *kind, const void *object,
 			    unsigned flags);
+/* Object `i` of kind `kind` (see model_kind) as a store keeps it: secrets included, absent keys left out, no blanks. */
+void model_write_row(struct buf *out, const struct model *m, unsigned kind, unsigned i);
 /* [{"of": "group", "object": "eu", "lines": 3, "line_limit": 10, "refuses": "lines"}, ...] */
 void model_write_claims_json(struct buf *out, const struct claims *claims, uint64_t mono_us);
 /* {"invite_timeout":"10s", ...}: every parameter with its value. */
@@ -889,5 +919,6 @@ struct model_kind {
 };
 struct model_kind model_kind(unsigned i);
 unsigned model_count(const struct model *m, unsigned i);	/* objects of kind `i` */
+const char *model_name(const struct model *m, unsigned kind, unsigned i);	/* of object `i` of a kind that has a section */
 
 #endif

@@ -133,6 +133,19 @@ const char *nearest_word(struct span word, const char *(*next)(void *arg), void 
 void write_limits_now(struct buf *out, const struct model *m, enum kind kind, const void *object);
 void write_claims_now(struct buf *out, const struct model *m, enum kind kind, const void *object);
 
+/* ---- edits ------------------------------------------------------------------------------ */
+
+/* Is it good as an item of such a list? */
+bool item_is_good(const struct model_field_info *f, struct span text, struct fault *fault);
+struct editing;
+/* Does it change this field of the object? */
+bool edit_is_of(const struct editing *edit, enum kind kind, const void *object, const struct model_field_info *f);
+void edit_write_list(struct editing *edit, struct buf *out, const void *object);
+/* New objects of the kind; `first`: the section has not begun yet. */
+void edit_write_new(struct editing *edit, struct buf *out, const struct model *m, enum kind kind, bool first);
+/* As model_write_yaml with secrets, but for the edit. */
+void write_yaml_edited(struct buf *out, const struct model *m, struct editing *edit);
+
 /* ---- addresses ------------------------------------------------------------------------ */
 
 /* "a.b.c.d", "a.b.c.d:port", "net/len", "v6", "[v6]:port", "v6/len". NULL = good, else what is wrong (static). */

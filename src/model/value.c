@@ -783,10 +783,21 @@ static bool number_is_good(const struct setting *s, unsigned i)
 		     SHOWN(text));
 }
 
+static bool listed_is_good(const struct setting *s, unsigned i)
+{
+	return s->f->type == FIELD_NUMBERS ? number_is_good(s, i) : prefix_is_good(s, i);
+}
+
+bool item_is_good(const struct model_field_info *f, struct span text, struct fault *fault_out)
+{
+	const struct item item = { .text = text };
+	const struct setting s = { .f = f, .items = &item, .n = 1, .fault = fault_out };
+
+	return listed_is_good(&s, 0);
+}
+
 static bool set_numbers(const struct setting *s)
 {
-	bool (*is_good)(const struct setting *s, unsigned i) =
-		s->f->type == FIELD_NUMBERS ? number_is_good : prefix_is_good;
 	struct span *texts = calloc(s->n + 1, sizeof(*texts));
 	struct number_set *set = NULL;
 	bool good = texts != NULL;
@@ -794,7 +805,7 @@ static bool set_numbers(const struct setting *s)
 	if (!good)
 		return no_memory(s);
 	for (unsigned i = 0; i < s->n && good; i++) {
-		good = is_good(s, i);
+		good = listed_is_good(s, i);
 		texts[i] = s->items[i].text;
 	}
 	if (good && s->n && number_set_build(&set, s->b->m->arena, texts, s->n))

@@ -9,6 +9,7 @@
 struct writing {
 	struct buf *out;
 	bool secrets;
+	struct editing *edit; /* NULL = none */
 };
 
 static const char *text_at(const void *object, const struct model_field_info *f)
@@ -375,10 +376,15 @@ static void write_yaml_object(struct writing *w, enum kind kind, const void *obj
 	for (size_t i = 0; i < kinds[kind].n_fields; i++) {
 		const struct model_field_info *f = &kinds[kind].fields[i];
 
-		if (field_is_unset(f, object) && !f->required)
+		bool edited = w->edit && edit_is_of(w->edit, kind, object, f);
+
+		if (!edited && field_is_unset(f, object) && !f->required)
 			continue;
 		buf_addf(w->out, "%s%s: ", before, f->name);
-		writers[f->type](w, f, object);
+		if (edited)
+			edit_write_list(w->edit, w->out, object);
+		else
+			writers[f->type](w, f, object);
 		buf_add_char(w->out, '\n');
 		before = "    ";
 	}
@@ -402,21 +408,35 @@ static void write_yaml_params(struct buf *out, const struct model *m)
 	}
 }
 
-void model_write_yaml(struct buf *out, const struct model *m, bool secrets)
+static void write_yaml(struct writing *w, const struct model *m)
 {
-	struct writing w = { out, secrets };
-
-	buf_add_str(out, "version: 1\n");
-	write_yaml_params(out, m);
+	buf_add_str(w->out, "version: 1\n");
+	write_yaml_params(w->out, m);
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		unsigned n;
 
 		kind_objects(m, (enum kind)kind, &n);
 		if (n)
-			buf_addf(out, "%s:\n", kinds[kind].section);
+			buf_addf(w->out, "%s:\n", kinds[kind].section);
 		for (unsigned i = 0; i < n; i++)
-			write_yaml_object(&w, (enum kind)kind, kind_object(m, (enum kind)kind, i));
+			write_yaml_object(w, (enum kind)kind, kind_object(m, (enum kind)kind, i));
+		if (w->edit)
+			edit_write_new(w->edit, w->out, m, (enum kind)kind, n == 0);
 	}
+}
+
+void model_write_yaml(struct buf *out, const struct model *m, bool secrets)
+{
+	struct writing w = { .out = out, .secrets = secrets };
+
+	write_yaml(&w, m);
+}
+
+void write_yaml_edited(struct buf *out, const struct model *m, struct editing *edit)
+{
+	struct writing w = { .out = out, .secrets = true, .edit = edit };
+
+	write_yaml(&w, m);
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------- */
@@ -518,10 +538,40 @@ static void write_health(struct buf *out, const struct model *m, const struct mo
 	health_write_json(out, gw, mono_us, utc_us);
 }
 
+/* The blanks between JSON's words go. */
+static void add_dense(struct buf *out, struct span json)
+{
+	bool text = false;
+
+	for (size_t i = 0; i < json.len; i++) {
+		if (json.p[i] == '"')
+			text = !text;
+		if (text || (json.p[i] != ' ' && json.p[i] != '\n'))
+			buf_add_char(out, json.p[i]);
+		if (text && json.p[i] == '\\')
+			buf_add_char(out, json.p[++i]);
+	}
+}
+
+void model_write_row(struct buf *out, const struct model *m, unsigned kind, unsigned i)
+{
+	struct buf json = BUF_INIT(out->max);
+	struct writing w = { .out = &json, .secrets = true };
+
+	buf_add_char(&json, '{');
+	write_fields(&w, (enum kind)kind, kind_object(m, (enum kind)kind, i), false);
+	buf_add_char(&json, '}');
+	if (json.failed)
+		out->failed = true;
+	else
+		add_dense(out, buf_span(&json));
+	buf_free(&json);
+}
+
 void model_write_json_flags(struct buf *out, const struct model *m, const char *kind,
 			    const void *object, unsigned flags)
 {
-	struct writing w = { out, flags & MODEL_JSON_SECRETS };
+	struct writing w = { .out = out, .secrets = flags & MODEL_JSON_SECRETS };
 
 	for (unsigned i = 0; i < KINDS_ALL; i++) {
 		if (!span_eq(span_of(kind), span_of(kinds[i].name)))

@@ -17,6 +17,7 @@
 #define SECTION_POSITIONS                                                                          \
 	0x100000000ll /* apart: a new object moves only those behind it in its own section */
 #define PARAMETERS "parameters"
+#define POSITION_KEPT (-1) /* where it is, or behind all others of its section */
 
 struct section {
 	const char *kind;
@@ -26,8 +27,12 @@ struct section {
 /* One save: the parsed text, the statements, the counts. */
 struct saving {
 	struct store *store;
-	yaml_document_t document;
-	sqlite3_stmt *find, *put, *keep, *gone, *remove;
+	const char *who;
+	yaml_document_t document; /* of a whole configuration, or */
+	const struct model *model; /* one kind of its objects, and what is said of the change */
+	unsigned kind;
+	const char *what, *detail;
+	sqlite3_stmt *find, *put, *keep, *gone, *remove, *last;
 	struct section sections[SECTIONS_MAX];
 	unsigned n_sections;
 	struct buf body;
@@ -114,6 +119,21 @@ static int bind_key(sqlite3_stmt *statement, const char *kind, struct span name)
 	return sqlite3_bind_text(statement, 2, name.p, (int)name.len, SQLITE_STATIC);
 }
 
+/* Behind the last object of the section, or in a section behind all others. */
+static int64_t next_position(struct saving *s, const char *kind)
+{
+	int64_t last = -1;
+
+	sqlite3_bind_text(s->last, 1, kind, -1, SQLITE_STATIC);
+	if (sqlite3_step(s->last) == SQLITE_ROW && sqlite3_column_type(s->last, 0) != SQLITE_NULL)
+		last = sqlite3_column_int64(s->last, 0);
+	sqlite3_reset(s->last);
+	if (last >= 0)
+		return last + 1;
+	last = store_number(s->store->write, "SELECT max(position) FROM objects", -1);
+	return last < 0 ? 0 : (last / SECTION_POSITIONS + 1) * SECTION_POSITIONS;
+}
+
 /* Writes the object in s->body unless it stands there just so. */
 static int put_object(struct saving *s, struct section *section, struct span name, int64_t position)
 {
@@ -128,9 +148,14 @@ static int put_object(struct saving *s, struct section *section, struct span nam
 				     (size_t)sqlite3_column_bytes(s->find, 0) };
 
 		same_body = span_eq(body, buf_span(&s->body));
-		same_position = sqlite3_column_int64(s->find, 1) == position;
+		same_position =
+			position == POSITION_KEPT || sqlite3_column_int64(s->find, 1) == position;
+		if (position == POSITION_KEPT)
+			position = sqlite3_column_int64(s->find, 1);
 	}
 	sqlite3_reset(s->find);
+	if (!found && position == POSITION_KEPT)
+		position = next_position(s, section->kind);
 	err = store_errno(err);
 	section->added += !found;
 	section->changed += found && !same_body;
@@ -265,8 +290,9 @@ int store_audit(struct store *store, const char *who, const char *what, const ch
 	return err;
 }
 
-static int audit_save(struct saving *s, const char *who)
+static int audit_save(struct saving *s)
 {
+	const char *who = s->who && s->who[0] ? s->who : "?";
 	struct buf detail = BUF_INIT(8192);
 	int err;
 
@@ -282,7 +308,7 @@ static int audit_save(struct saving *s, const char *who)
 	}
 	buf_add_char(&detail, '}');
 	if (!err)
-		err = store_audit(s->store, who && who[0] ? who : "?", "config", buf_cstr(&detail));
+		err = store_audit(s->store, who, "config", buf_cstr(&detail));
 	buf_free(&detail);
 	return err;
 }
@@ -310,6 +336,8 @@ static int prepare_saving(struct saving *s)
 	if (!err)
 		err = store_prepare(db, "INSERT INTO temp.kept VALUES(?,?) ON CONFLICT DO NOTHING",
 				    &s->keep);
+	if (!err)
+		err = store_prepare(db, "SELECT max(position) FROM objects WHERE kind=?", &s->last);
 	snprintf(sql, sizeof(sql), "SELECT kind, count(*) %s GROUP BY kind", gone);
 	if (!err)
 		err = store_prepare(db, sql, &s->gone);
@@ -317,7 +345,8 @@ static int prepare_saving(struct saving *s)
 	return err ? err : store_prepare(db, sql, &s->remove);
 }
 
-static int save_document(struct saving *s, const char *who)
+/* What `change` does is done in one transaction, or not at all. */
+static int save_whole(struct saving *s, int (*change)(struct saving *s))
 {
 	int err;
 
@@ -325,26 +354,38 @@ static int save_document(struct saving *s, const char *who)
 	err = prepare_saving(s);
 	if (!err)
 		err = store_begin(s->store);
-	if (!err) {
-		err = save_sections(s);
-		if (!err)
-			err = audit_save(s, who);
-		err = store_end(s->store, err);
-	}
+	if (!err)
+		err = store_end(s->store, change(s));
 	sqlite3_finalize(s->find);
 	sqlite3_finalize(s->put);
 	sqlite3_finalize(s->keep);
 	sqlite3_finalize(s->gone);
 	sqlite3_finalize(s->remove);
+	sqlite3_finalize(s->last);
 	pthread_mutex_unlock(&s->store->write_lock);
 	buf_free(&s->body);
 	return err;
 }
 
+static int save_all(struct saving *s)
+{
+	int err = save_sections(s);
+
+	return err ? err : audit_save(s);
+}
+
+static void explain(const struct store *store, int err, char *why, size_t why_size)
+{
+	if (err)
+		snprintf(why, why_size,
+			 "cannot save the configuration in %s: %s: nothing was changed",
+			 store->path, strerror(-err));
+}
+
 int store_save_model(struct store *store, const struct model *m, const char *who, char *why,
 		     size_t why_size)
 {
-	struct saving s = { .store = store, .body = BUF_INIT(TEXT_MAX) };
+	struct saving s = { .store = store, .who = who, .body = BUF_INIT(TEXT_MAX) };
 	struct buf yaml = BUF_INIT(TEXT_MAX);
 	yaml_parser_t parser;
 	int err = -ENOMEM;
@@ -354,16 +395,47 @@ int store_save_model(struct store *store, const struct model *m, const char *who
 		yaml_parser_set_input_string(&parser, (const unsigned char *)yaml.p, yaml.len);
 		err = -EBADMSG;
 		if (yaml_parser_load(&parser, &s.document)) {
-			err = save_document(&s, who);
+			err = save_whole(&s, save_all);
 			yaml_document_delete(&s.document);
 		}
 		yaml_parser_delete(&parser);
 	}
 	buf_free(&yaml);
-	if (err)
-		snprintf(why, why_size,
-			 "cannot save the configuration in %s: %s: nothing was changed",
-			 store->path, strerror(-err));
+	explain(store, err, why, why_size);
+	return err;
+}
+
+static int save_kind(struct saving *s)
+{
+	struct model_kind kind = model_kind(s->kind);
+	struct section *section = &s->sections[0];
+	int err = 0;
+
+	section->kind = kind.section;
+	for (unsigned i = 0; i < model_count(s->model, s->kind) && !err; i++) {
+		buf_reset(&s->body);
+		model_write_row(&s->body, s->model, s->kind, i);
+		err = s->body.failed
+			      ? -ENOMEM
+			      : put_object(s, section, span_of(model_name(s->model, s->kind, i)),
+					   POSITION_KEPT);
+	}
+	return err ? err : store_audit(s->store, s->who, s->what, s->detail);
+}
+
+int store_save_kind(struct store *store, const struct model *m, unsigned kind, const char *who,
+		    const char *what, const char *detail, char *why, size_t why_size)
+{
+	struct saving s = { .store = store,
+			    .model = m,
+			    .kind = kind,
+			    .who = who && who[0] ? who : "?",
+			    .what = what,
+			    .detail = detail,
+			    .body = BUF_INIT(TEXT_MAX) };
+	int err = save_whole(&s, save_kind);
+
+	explain(store, err, why, why_size);
 	return err;
 }
 

@@ -19,6 +19,11 @@ void store_close(struct store **store);
 int store_load_model(struct store *store, struct model **model_out, char *why, size_t why_size);
 int store_save_model(struct store *store, const struct model *m, const char *who, char *why, size_t why_size);
 
+/* The objects of this kind (see model_kind) become those of `m`, which has lost none of them; all in one transaction
+ * with an audit row of `what` and `detail` (JSON). Only what differs is written. */
+int store_save_kind(struct store *store, const struct model *m, unsigned kind, const char *who, const char *what,
+		    const char *detail, char *why, size_t why_size);
+
 /* Contacts of registered devices. Texts are lent; "" = none. */
 struct store_contact {
 	const char *contact, *path, *transport, *source, *local, *user_agent, *call_id;

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#define STORE_VERSION 3
+#define STORE_VERSION 4
 
 #define TERMS_MAX 12	/* of one record */
 

@@ -132,6 +132,39 @@ def test_import(own_server, tmp_path):
     assert re.search(r"^20.* cli:\S+ +config +.*routing_gateways \(added \d", out, re.M), out
 
 
+def test_numbers(own_server, tmp_path):
+    """Groups and areas are edited number by number, and the lists can be sent back."""
+    run("config", "import", "-", sock=own_server, stdin="""version: 1
+number_groups: [ { name: vip, numbers: [ "1", "2" ], memo: "never" } ]
+areas: [ { code: "010", place: Beijing } ]
+""")
+    out, _ = run("number-group", "list", sock=own_server)
+    assert re.search(r"^vip +2 +0 +never$", out, re.M)
+    file = tmp_path / "more"
+    file.write_text("3\n4, 2\n")
+    assert run("number-group", "add", "vip", "5", "6", "--file", str(file), sock=own_server)[0] == "4 added, 0 removed\n"
+    assert run("number-group", "remove", "vip", "1", sock=own_server)[0] == "0 added, 1 removed\n"
+    out, err = run("number-group", "list", "vip", "--limit", "2", sock=own_server)
+    assert out == "2\n3\n" and "--after 3" in err
+    out, _ = run("number-group", "list", "vip", "--limit", "2", "--all", sock=own_server)
+    assert out == "2\n3\n4\n5\n6\n"
+    assert run("number-group", "remove", "vip", "--file", "-", sock=own_server, stdin=out)[0] == "0 added, 5 removed\n"
+    _, err = run("number-group", "add", "vip", "--file", "-", sock=own_server, stdin="7\n(8)\n", code=1)
+    assert "-:2:" in err and "is no number" in err
+    _, err = run("number-group", "add", "vap", "1", sock=own_server, code=1)
+    assert "near: vip" in err
+    run("number-group", "add", "vip", sock=own_server, code=2)
+    assert run("area", "import", "-", sock=own_server, stdin="1390001,010\n1390002,021\n")[0] == "2 added, 0 removed\n"
+    out, _ = run("area", "list", sock=own_server)
+    assert re.search(r"^010 +Beijing +1\n021 +1$", out, re.M)
+    assert run("area", "list", "021", sock=own_server)[0] == "1390002\n"
+    out, _ = run("area", "find", "013900015", sock=own_server)
+    assert re.search(r"kind +mobile\narea +010\nplace +Beijing", out)
+    assert run("area", "import", "-", sock=own_server, stdin="1390001;\n")[0] == "0 added, 1 removed\n"
+    out, _ = run("audit", "list", "--limit", "1", sock=own_server)
+    assert "area import" in out
+
+
 def test_import_with_errors(server, tmp_path):
     file = tmp_path / "bad.yaml"
     file.write_text(YAML + "phones:\n  - { number: \"1\", acount: x }\n")

@@ -410,6 +410,74 @@ static void test_config_change(void **state)
 	fake.applied = 0;
 }
 
+static int post(const char *target, const char *headers, const char *text)
+{
+	return ask_with(dial(), "POST", target, headers, text, strlen(text));
+}
+
+static void test_numbers(void **state)
+{
+	char etag[64], header[128];
+
+	assert_int_equal(
+		send_config("/api/v1/config", "",
+			    "version: 1\nnumber_groups: [ { name: vip, numbers: [ \"3\", "
+			    "\"1\" ], memo: m }, { name: pre, prefixes: \"9\" } ]\n"
+			    "areas: [ { code: \"010\", place: B, mobiles: [ \"138\" ] } ]\n"),
+		200);
+	assert_int_equal(ask("GET", "/api/v1/number-groups"), 200);
+	assert_has("{\"name\":\"vip\",\"numbers\":2,\"prefixes\":0,\"memo\":\"m\"},{\"name\":"
+		   "\"pre\",\"numbers\":0,\"prefixes\":1}");
+	fake.applied = 0;
+	assert_int_equal(post("/api/v1/number-groups/vip/add", "", "5 3\n4"), 200);
+	assert_has("\"added\":2,\"removed\":0");
+	assert_int_equal(fake.applied, 1);
+	assert_int_equal(ask("GET", "/api/v1/number-groups/vip/numbers?limit=3"), 200);
+	assert_has("{\"total\":4,\"numbers\":[\"3\",\"1\",\"5\"],\"next\":\"5\"}");
+	assert_int_equal(ask("GET", "/api/v1/number-groups/vip/numbers?limit=3&after=5"), 200);
+	assert_has("\"numbers\":[\"4\"],\"next\":null");
+	assert_int_equal(ask("GET", "/api/v1/number-groups/vip/numbers?after=77"), 400);
+	assert_int_equal(ask("GET", "/api/v1/number-groups/pre/numbers?q=1"), 200);
+	assert_has("{\"total\":0,\"numbers\":[],\"next\":null}");
+	assert_int_equal(post("/api/v1/number-groups/vip/remove", "", "1,77"), 200);
+	assert_has("\"added\":0,\"removed\":1");
+	/* Nothing to do: no new version. */
+	assert_int_equal(post("/api/v1/number-groups/vip/remove", "", "1"), 200);
+	assert_int_equal(post("/api/v1/number-groups/vip/add", "", ""), 200);
+	assert_int_equal(fake.applied, 2);
+	assert_int_equal(post("/api/v1/number-groups/vap/add", "", "1"), 404);
+	assert_has("vip");
+	assert_int_equal(post("/api/v1/number-groups/vip/add", "", "1\n(2)"), 422);
+	assert_has("\"line\":2");
+	assert_has("`(2)` is no number");
+	assert_int_equal(post("/api/v1/number-groups/vip/add", "If-Match: \"other\"\r\n", "9"),
+			 412);
+	ask("GET", "/api/v1/config");
+	copy_etag(etag, sizeof(etag));
+	snprintf(header, sizeof(header), "If-Match: %s\r\n", etag);
+	assert_int_equal(post("/api/v1/number-groups/vip/add", header, "9"), 200);
+	assert_int_equal(ask("GET", "/api/v1/audit?limit=1"), 200);
+	assert_has("\"what\":\"number-group add\",\"detail\":{\"name\":\"vip\",\"added\":1,"
+		   "\"removed\":0,\"numbers\":[\"9\"]}");
+
+	assert_int_equal(post("/api/v1/areas/import", "", "mobile,code\n138,021\n139,010\n"), 200);
+	assert_has("\"added\":2,\"removed\":1");
+	assert_int_equal(ask("GET", "/api/v1/areas"), 200);
+	assert_has("{\"code\":\"010\",\"place\":\"B\",\"mobiles\":1},{\"code\":\"021\","
+		   "\"mobiles\":1}");
+	assert_int_equal(ask("GET", "/api/v1/areas/021/mobiles"), 200);
+	assert_has("\"mobiles\":[\"138\"]");
+	assert_int_equal(ask("GET", "/api/v1/areas/022/mobiles"), 404);
+	assert_int_equal(ask("GET", "/api/v1/places/0139001"), 200);
+	assert_has("{\"number\":\"0139001\",\"kind\":\"mobile\",\"area\":\"010\",\"place\":\"B\"}");
+	assert_int_equal(ask("GET", "/api/v1/places/77"), 200);
+	assert_has("{\"number\":\"77\",\"kind\":\"other\"}");
+	assert_int_equal(post("/api/v1/areas/import", "", "138,010\n139\n,5\n"), 422);
+	assert_has("\"line\":3");
+	assert_int_equal(send_config("/api/v1/config", "", fake_yaml), 200);
+	fake.applied = 0;
+}
+
 static void test_hangup(void **state)
 {
 	assert_int_equal(ask("DELETE", "/api/v1/calls/06a1f3c2d4000001"), 202);
@@ -616,6 +684,14 @@ static void test_openapi(void **state)
 		{ "/sources", "delete" },
 		{ "/route-test", "get" },
 		{ "/cdrs/{id}/route-test", "get" },
+		{ "/number-groups", "get" },
+		{ "/number-groups/{name}/numbers", "get" },
+		{ "/number-groups/{name}/add", "post" },
+		{ "/number-groups/{name}/remove", "post" },
+		{ "/areas", "get" },
+		{ "/areas/import", "post" },
+		{ "/areas/{code}/mobiles", "get" },
+		{ "/places/{number}", "get" },
 		{ "/audit", "get" },
 		{ "/openapi.json", "get" },
 	};
@@ -700,14 +776,14 @@ static void test_listen_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),        cmocka_unit_test(test_times),
-		cmocka_unit_test(test_config_read),     cmocka_unit_test(test_config_errors),
-		cmocka_unit_test(test_config_change),   cmocka_unit_test(test_hangup),
-		cmocka_unit_test(test_gateway_tests),   cmocka_unit_test(test_large_bodies),
-		cmocka_unit_test(test_large_head),      cmocka_unit_test(test_slow_clients),
-		cmocka_unit_test(test_garbage),         cmocka_unit_test(test_foreign_pages),
-		cmocka_unit_test(test_openapi),         cmocka_unit_test(test_sockets),
-		cmocka_unit_test(test_listen_refusals),
+		cmocka_unit_test(test_requests),      cmocka_unit_test(test_times),
+		cmocka_unit_test(test_config_read),   cmocka_unit_test(test_config_errors),
+		cmocka_unit_test(test_config_change), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_hangup),        cmocka_unit_test(test_gateway_tests),
+		cmocka_unit_test(test_large_bodies),  cmocka_unit_test(test_large_head),
+		cmocka_unit_test(test_slow_clients),  cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_foreign_pages), cmocka_unit_test(test_openapi),
+		cmocka_unit_test(test_sockets),       cmocka_unit_test(test_listen_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

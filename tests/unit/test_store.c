@@ -396,6 +396,93 @@ static void test_configuration(void **state)
 	buf_free(&out);
 }
 
+/* Everything in the table of objects, as one text. */
+static void dump_objects(struct buf *out)
+{
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+				   "SELECT kind, name, position, body FROM objects ORDER BY "
+				   "position, kind, name",
+				   -1, &statement, NULL),
+		SQLITE_OK);
+	while (sqlite3_step(statement) == SQLITE_ROW)
+		buf_addf(out, "%s %s %lld %s\n", sqlite3_column_text(statement, 0),
+			 sqlite3_column_text(statement, 1),
+			 (long long)sqlite3_column_int64(statement, 2),
+			 sqlite3_column_text(statement, 3));
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+}
+
+/* Rows of one kind are written as those of the whole configuration are, byte by byte. */
+static void test_one_kind(void **state)
+{
+	struct model *m = read_config(config), *back = NULL;
+	struct buf before = BUF_INIT(1 << 20), after = BUF_INIT(1 << 20);
+	int64_t audit;
+
+	assert_int_equal(store_save_model(store, m, "root", why, sizeof(why)), 0);
+	dump_objects(&before);
+	audit = count_of("audit");
+	for (unsigned kind = 0; model_kind(kind).section; kind++)
+		assert_int_equal(
+			store_save_kind(store, m, kind, "root", "test", "{}", why, sizeof(why)), 0);
+	dump_objects(&after);
+	assert_string_equal(buf_cstr(&before), buf_cstr(&after));
+	assert_true(count_of("audit") > audit);
+	model_unref(&m);
+	buf_free(&before);
+	buf_free(&after);
+	/* What is new stands behind its section, or in a section of its own. */
+	m = read_config("version: 1\naccounts: [ { name: acme }, { name: new } ]\n"
+			"areas: [ { code: \"010\" }, { code: \"020\", mobiles: [ \"13\" ] } ]\n");
+	for (unsigned kind = 0; model_kind(kind).section; kind++)
+		assert_int_equal(
+			store_save_kind(store, m, kind, NULL, "test", "{}", why, sizeof(why)), 0);
+	model_unref(&m);
+	assert_int_equal(store_load_model(store, &back, why, sizeof(why)), 0);
+	assert_int_equal(back->n_accounts, 3);
+	assert_int_equal(back->n_phones, 2);
+	assert_int_equal(back->n_areas, 2);
+	assert_string_equal(back->accounts[2].name, "new");
+	assert_true(number_set_find(model_area(back, SPAN("020"))->mobiles, SPAN("13")) >= 0);
+	model_unref(&back);
+}
+
+/* Objects of the schema before this one are all there afterwards. */
+static void test_objects_get_rows(void **state)
+{
+	struct buf before = BUF_INIT(1 << 20), after = BUF_INIT(1 << 20);
+	struct model *m = read_config(config);
+	sqlite3 *db;
+
+	assert_int_equal(store_save_model(store, m, "root", why, sizeof(why)), 0);
+	store_close(&store);
+	dump_objects(&before);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db,
+			     "CREATE TABLE o(kind TEXT NOT NULL, name TEXT NOT NULL, position "
+			     "INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(kind, name)) "
+			     "WITHOUT ROWID; INSERT INTO o SELECT * FROM objects; DROP TABLE "
+			     "objects; ALTER TABLE o RENAME TO objects; UPDATE meta SET value='3' "
+			     "WHERE name='version'",
+			     NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(store_open(&store, "sqlite:c.db", folder, why, sizeof(why)), 0);
+	dump_objects(&after);
+	assert_string_equal(buf_cstr(&before), buf_cstr(&after));
+	assert_int_equal(count_of("objects WHERE rowid > 0"), count_of("objects"));
+	model_unref(&m);
+	buf_free(&before);
+	buf_free(&after);
+}
+
 static void test_file_mode(void **state)
 {
 	struct stat st;
@@ -659,6 +746,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_locked_then_free, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_entry_is_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_kind, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_objects_get_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_newer_version_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_urls, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_field, setup, teardown),
