@@ -248,6 +248,8 @@ static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flo
 	admit_decide(m, &req, &result, NULL);
 	if (result.verdict != ADMIT_DROP)
 		return true;
+	if (edge_source_repeats(edge, msg))
+		return false;
 	edge_source_refused(edge, msg, flow, result.end, 0, result.text);
 	if (msg->method == SIP_INVITE)
 		edge_record_refusal(edge, msg, flow, result.end, 0, result.text);

@@ -151,6 +151,9 @@ void edge_source_note(struct edge *edge, const struct net_flow *flow, const stru
 /* The same with what a request says; `msg` may be half decoded or NULL. */
 void edge_source_refused(struct edge *edge, const struct sip_msg *msg, const struct net_flow *flow, enum end_code code,
 			 int status, const char *text);
+/* A request is dropped without an answer, so no transaction absorbs its repeats: is this one, of the same Via and Call-ID?
+ * From now on it would be. Of those dropped in between it forgets some when they are thousands. */
+bool edge_source_repeats(struct edge *edge, const struct sip_msg *msg);
 /* A request that is no call was answered so: noted if nobody who is known sends from there. */
 void edge_source_asks(struct edge *edge, const struct sip_msg *msg, const struct net_flow *flow, int status);
 /* Does this end code speak of who asks, and not of what is asked? */

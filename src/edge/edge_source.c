@@ -21,8 +21,11 @@ struct source {
 	struct edge_source known;
 };
 
+#define DROPPED 4096 /* power of two */
+
 struct sources {
 	struct hash_key key;
+	uint64_t dropped[DROPPED]; /* transactions of requests dropped lately, by their hash */
 	struct hash_table by_key;
 	struct list age;
 	uint64_t forgotten;
@@ -155,6 +158,22 @@ void edge_source_note(struct edge *edge, const struct net_flow *flow,
 	span_copy(what->callee, source->known.callee, sizeof(source->known.callee));
 	span_copy(what->product, source->known.product, sizeof(source->known.product));
 	span_copy(span_of(what->text), source->known.text, sizeof(source->known.text));
+}
+
+bool edge_source_repeats(struct edge *edge, const struct sip_msg *msg)
+{
+	struct sources *all = edge->sources;
+	struct span via = sip_header(msg, SIP_H_VIA), id = sip_header(msg, SIP_H_CALL_ID);
+	uint64_t hash, *place;
+
+	if (!all)
+		return false;
+	hash = hash_bytes(&all->key, via.p, via.len) ^ hash_bytes(&all->key, id.p, id.len) * 3;
+	place = &all->dropped[hash & (DROPPED - 1)];
+	if (*place == hash)
+		return true;
+	*place = hash;
+	return false;
 }
 
 static struct span user_of(struct span name_addr)
