@@ -6,7 +6,9 @@ priority), p1, p2 are phones (numbers 1001, 1002; password "secret"), s is a str
 
 import os
 import re
+import resource
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -22,12 +24,14 @@ PATIENCE = 20
 
 class Call:
     """One run of a caller's SIPp, and its record: `end` is "END_CODE STATUS", `tried` "g1 486 USER_BUSY, g2 200 NORMAL" in order
-    (each final status as received, 0 = none), `fields` regular expressions for the record's fields. A REGISTER has none."""
+    (each final status as received, 0 = none), `fields` regular expressions for the record's fields. A REGISTER has none. `first`:
+    what happens before it: a command, or "SIGTERM", "disk full", "disk free", "wait SECONDS"."""
 
-    def __init__(self, steps=TALK, end="NORMAL 200", tried=None, by="a", to="31612345678", caller="3110555", **fields):
-        self.steps, self.by, self.to, self.caller, self.end, self.tried, self.fields = steps, by, to, caller, end, tried, fields
-        self.held = "held" in steps
-        if steps.startswith("REGISTER"):
+    def __init__(self, steps=TALK, end="NORMAL 200", tried=None, by="a", to="31612345678", caller="3110555", first=None, port=None, **fields):
+        self.steps, self.by, self.to, self.caller, self.end, self.tried, self.first, self.port, self.fields = (
+            steps, by, to, caller, end, tried, first, port, fields)
+        self.held, self.registers = "held" in steps, steps.startswith("REGISTER")
+        if self.registers:
             self.end = None
         if by[0] == "p":
             self.caller = "100" + by[1:]
@@ -35,11 +39,12 @@ class Call:
 
 class Case:
     """`hears`: actor = script, list of scripts (one a call), NOTHING or CLOSED. `keys`: actor = the object's further keys in YAML.
-    `config`: more of the configuration. `after`: pairs of a command and what its answer must match."""
+    `config`: more of the configuration. `last`: as `first` of a Call, when all are over. `after`: pairs of a command and
+    what its answer must match."""
 
-    def __init__(self, name, rule, *calls, parameters="", keys=None, config="", boot="", after=(), wait=0, **hears):
+    def __init__(self, name, rule, *calls, parameters="", keys=None, config="", boot="", after=(), last="", **hears):
         self.name, self.rule, self.calls, self.parameters, self.config, self.boot = name, rule, calls, parameters, config, boot
-        self.keys, self.after, self.wait, self.hears = keys or {}, after, wait, hears
+        self.keys, self.after, self.last, self.hears = keys or {}, after, last, hears
 
     def __repr__(self):
         return self.name
@@ -51,7 +56,7 @@ class Run:
     def __init__(self, case, network, program, cli=None):
         self.case, self.network, self.folder = case, network, new_folder()
         self.daemon = Daemon(program, self.host("switch"), self.folder, cli)
-        self.sipps, self.sockets, self.complaints, self.shown = [], [], [], []
+        self.sipps, self.sockets, self.listening, self.complaints, self.shown = [], [], [], [], []
 
     def host(self, actor):
         number = int(actor[1:] or 0) if actor[0] in "gp" else 0
@@ -96,17 +101,23 @@ class Run:
         return process
 
     def listen(self):
-        for actor, script in self.case.hears.items():
-            host = self.host(actor)
-            if script == NOTHING:
-                quiet = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                quiet.bind((host, 5060))
-                quiet.setblocking(False)
-                self.sockets.append((actor, quiet))
-            elif script != CLOSED:
-                scripts = [script] if isinstance(script, str) else script
-                self.sipp(actor, Called(actor, scripts).out.text(), host, 5060, len(scripts))
-                self.until(lambda: bound(host, 5060), "SIPp of %s does not listen" % actor)
+        """All listen before the first call; who registers, from where he registered (port 5060), once that is done."""
+        for actor in self.case.hears:
+            if not any(call.registers and call.by == actor for call in self.case.calls):
+                self.listen_at(actor)
+
+    def listen_at(self, actor):
+        host, script = self.host(actor), self.case.hears[actor]
+        self.listening.append(actor)
+        if script == NOTHING:
+            quiet = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            quiet.bind((host, 5060))
+            quiet.setblocking(False)
+            self.sockets.append((actor, quiet))
+        elif script != CLOSED:
+            scripts = [script] if isinstance(script, str) else script
+            self.sipp(actor, Called(actor, scripts).out.text(), host, 5060, len(scripts))
+            self.until(lambda: bound(host, 5060), "SIPp of %s does not listen" % actor)
 
     def until(self, test, otherwise, patience=5):
         end = time.time() + patience
@@ -119,15 +130,20 @@ class Run:
         """A SIPp for one call; returns when it is over, or up where it is held."""
         call_id = "%s-%d" % (self.case.name, number)
         name = "%s-%d" % (call.by, number)
-        process = self.sipp(name, Caller(name, call.steps).out.text(), self.host(call.by), 5070 + number, more=[
-            "%s:5060" % self.host("switch"), "-s", call.to, "-cid_str", call_id, "-key", "caller", call.caller,
-            "-key", "contact_port", "5060"])
-        process.call_id, process.port = call_id, 5070 + number
+        xml = Caller(name, call.steps).out.text()
+        port = call.port or (5060 if call.registers else 5070 + number)
+        switch = self.host("switch") + ":5060"
+        process = self.sipp(name, xml if call.to else xml.replace("[service]@", ""), self.host(call.by), port, more=[
+            switch, "-s", call.to, "-cid_str", call_id, "-key", "caller", call.caller, "-auth_uri",
+            switch if call.registers else "%s@%s" % (call.to, switch)])
+        process.call_id, process.port = call_id, port
         if call.held:
             self.until(lambda: process.poll() is not None or "\nACK sip" in read(process.base + ".messages"),
                        "%s: its call does not come up" % name)
         else:
             self.wait(process)
+        if call.registers and call.by in self.case.hears and call.by not in self.listening:
+            self.listen_at(call.by)
         return process
 
     def wait(self, process, patience=PATIENCE + 2):
@@ -171,8 +187,8 @@ class Run:
     def exchange(self):
         calls = []
         for number, call in enumerate(self.case.calls, 1):
-            if number > 1 and self.case.wait:
-                time.sleep(self.case.wait)
+            if call.first:
+                self.prepare(self.fill(call.first))
             calls.append((call, self.begin(number, call)))
         for call, process in calls:
             if call.held:
@@ -182,6 +198,27 @@ class Run:
             if process.name in self.case.hears:
                 self.wait(process, 3)
         self.calls = calls
+        if self.case.last:
+            self.prepare(self.fill(self.case.last))
+        if self.daemon.ending:
+            complaint = self.daemon.wait_end()
+            if complaint:
+                self.complain(complaint)
+            self.daemon.start()
+
+    def prepare(self, what):
+        word, _, rest = what.partition(" ")
+        pid = self.daemon.process.pid
+        if word == "SIGTERM":
+            self.daemon.signal(signal.SIGTERM)
+            self.until(lambda: "draining" in self.daemon.log(), "the switch does not drain")
+        elif word == "disk":
+            hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, ({"full": 0, "free": hard}[rest], hard))
+        elif word == "wait":
+            time.sleep(float(rest))
+        elif self.daemon.ask(*what.split()).returncode != 0:
+            self.complain("causeway %s: refused" % what)
 
     def look(self):
         wanted = 0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SIPp scenarios from a line of words: what a caller or phone sends and must hear, what a called gateway does.
 
-Steps are parted by ";". SIPp keeps transactions, retransmissions and call state by itself; what these functions make is an
+Steps are parted by "; ". SIPp keeps transactions, retransmissions and call state by itself; what these functions make is an
 ordinary scenario file, which a failing case prints the path of."""
 
 HEADER = '<?xml version="1.0" encoding="UTF-8" ?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n<scenario name="%s">\n'
@@ -67,15 +67,17 @@ class Scenario:
 
 
 def split(steps):
-    return [step.strip() for step in steps.split(";") if step.strip()]
+    return [step for step in steps.split("; ") if step]
 
 
 class Caller:
     """Who starts the exchange. Steps:
-    INVITE or REGISTER SECONDS [Header: line]   first; INVITE where none is written
+    INVITE or REGISTER SECONDS [Header: line]   first; INVITE where none is written. A line of a name that is there replaces it
     401, 180 CHECK        must come next; a 100 may come before. A final one to INVITE is acknowledged. CHECK: see recv
     auth USER PASSWORD    the request again, with credentials for the challenge
-    CANCEL, BYE, hears BYE, wait MS
+    again                 the same request, a new transaction
+    CANCEL, BYE, hears BYE
+    silence MS            nothing may come for so long
     held                  stays up until the runner lets go of it, when the calls after it are over"""
     URI = "sip:[service]@[remote_ip]:[remote_port]"
 
@@ -87,7 +89,7 @@ class Caller:
             self.method, _, rest = first.partition(" ")
             if self.method == "REGISTER":
                 seconds, _, rest = rest.partition(" ")
-                self.extra = ["Contact: " + ("*" if rest == "*" else "<sip:[caller]@[local_ip]:[contact_port]>"), "Expires: " + seconds]
+                self.extra = ["Contact: " + ("*" if rest == "*" else "<sip:[caller]@[local_ip]:[local_port]>"), "Expires: " + seconds]
                 rest = "" if rest == "*" else rest
             self.extra += [rest]
         if self.method == "INVITE":
@@ -105,7 +107,9 @@ class Caller:
     def request(self, credentials=None):
         self.cseq += 1
         uri = "sip:[remote_ip]:[remote_port]" if self.method == "REGISTER" else self.URI
-        lines = self.headers("%s %s" % (self.method, uri), peer="") + self.extra + ["User-Agent: SIPp"]
+        replaced = {line.split(":")[0] for line in self.extra}
+        lines = [line for line in self.headers("%s %s" % (self.method, uri), peer="") if line.split(":")[0] not in replaced]
+        lines += self.extra + ["User-Agent: SIPp"]
         if credentials:
             lines.append("[authentication username=%s password=%s]" % credentials)
         self.out.send(lines, "8 0 101" if self.method == "INVITE" else None)
@@ -131,6 +135,9 @@ class Caller:
     def do_auth(self, rest):
         self.request(tuple(rest.split()))
 
+    def do_again(self, rest):
+        self.request()
+
     def do_bye(self, rest):
         self.cseq += 1
         self.out.send([*self.headers("BYE [next_url]"), "[routes]"])
@@ -148,7 +155,7 @@ class Caller:
     def do_held(self, rest):
         self.out.recv("PUBLISH")
 
-    def do_wait(self, rest):
+    def do_silence(self, rest):
         self.out.pause(rest)
 
 

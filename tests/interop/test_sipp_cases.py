@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import conftest
 import pytest
 import sipp_failover
+import sipp_refusals
 from sipp_case import Run
 
 AT_ONCE = 6
-CASES = sipp_failover.CASES
+CASES = sipp_failover.CASES + sipp_refusals.CASES
 NETWORKS = {case.name: "%s.%d" % (conftest.NET.rsplit(".", 1)[0], n) for n, case in enumerate(CASES, 1)}
 
 
