@@ -226,6 +226,8 @@ void build_free(struct build *b);
 
 /* 0 or -ENOMEM. */
 int index_build(struct model *m);
+/* A power of two, at least twice as many. */
+uint32_t index_slots_for(size_t n);
 /* Two objects of a name? Called while indexing: see build.c. */
 struct name_index {
 	uint32_t *slots;		/* object number + 1; 0 = empty */
@@ -251,18 +253,13 @@ bool numbers_check(struct build *b);
 bool system_numbers_resolve(struct build *b);
 
 struct prefix_slot {
-	uint32_t tag, entry;		/* entry + 1; 0 = empty */
-};
-struct prefix_entry {			/* the text within: comparing costs no further miss */
-	char prefix[PREFIX_LEN_MAX];
-	uint32_t len, first, n;		/* its gateways in prefix_index.gateways */
+	uint32_t tag, record;		/* place in `records` + 1; 0 = empty */
 };
 struct prefix_index {
 	struct prefix_slot *slots;
-	uint32_t mask, n_entries;
+	uint32_t mask;
 	uint64_t lengths;		/* bit per length in use */
-	struct prefix_entry *entries;
-	uint16_t *gateways;
+	uint16_t *records;		/* all that is known of a prefix: see index_routing.c */
 };
 /* Fill what routing gateways derive from their keys; then they can be indexed. 0 or -ENOMEM. */
 int routings_derive(struct model *m);

@@ -63,7 +63,7 @@ static bool drop_last(struct planning *p, const struct ranked *new)
 	return true;
 }
 
-/* They come nearly in order (place_gateways): few have to make room. */
+/* They come nearly in order (model_matches): few have to make room. */
 static void keep(struct planning *p, const struct ranked *new)
 {
 	unsigned at;
