@@ -129,13 +129,16 @@ static json_t *lines_cell(const json_t *limit)
 	return text_cell(&text);
 }
 
-/* "20 a second, 17 of 20 left now" */
+/* "20 a second, 17 of 20 left now", "20 in 60 s, ..." */
 static json_t *rate_cell(const json_t *limit)
 {
 	struct buf text = BUF_INIT(256);
+	json_int_t period = json_integer_value(json_object_get(limit, "rate_period"));
 
 	if (json_integer_value(json_object_get(limit, "rate_limit"))) {
-		add_number(&text, "", limit, "rate_limit", " a second, ");
+		add_number(&text, "", limit, "rate_limit", period > 1 ? " in " : " a second, ");
+		if (period > 1)
+			add_number(&text, "", limit, "rate_period", " s, ");
 		buf_addf(&text, "%" JSON_INTEGER_FORMAT,
 			 json_integer_value(json_object_get(limit, "rate_left")));
 		add_number(&text, " of ", limit, "rate_burst", " left now");

@@ -51,8 +51,8 @@ struct reason reason_of_refusal(const char *object, const struct claim_refusal *
 		reason.code = REASON_GROUP_RESERVE;
 	if (refusal->limit == CLAIM_RATE) {
 		reason.code = codes[c->of].rate;
-		reason.value = 0;
-		reason.limit = c->rate_limit;
+		reason.value = c->rate.period_s;
+		reason.limit = c->rate.calls;
 		reason.wait_s = (uint32_t)((refusal->wait_us + SEC - 1) / SEC);
 	}
 	return reason;

@@ -21,9 +21,9 @@ static const struct {
 	[REASON_ADDRESS_LIST] = { "address_list", "an address list forbids the source's address" },
 	[REASON_NO_NUMBER] = { "no_number", "the request names no number" },
 	[REASON_LINE_LIMIT] = { "line_limit", "line limit reached, %V of %L in use" },
-	[REASON_RATE_LIMIT] = { "rate_limit", "rate limit reached, %L calls a second" },
+	[REASON_RATE_LIMIT] = { "rate_limit", "rate limit reached, %L calls %P" },
 	[REASON_SYSTEM_LINES] = { "system_lines", "max_calls reached, %V of %L in use" },
-	[REASON_SYSTEM_RATE] = { "system_rate", "max_cps reached, %L calls a second" },
+	[REASON_SYSTEM_RATE] = { "system_rate", "max_cps reached, %L calls %P" },
 	[REASON_PREFIX] = { "prefix",
 			    "no prefix of it begins the number; %V digits agree at most" },
 	[REASON_PROTECT] = { "protect", "kept for when all others have failed" },
@@ -103,11 +103,10 @@ static const struct {
 	[REASON_GROUP_RESERVE] = { "group_reserve",
 				   "its reserved_lines would not stay free: %V of %L lines "
 				   "of group %D in use" },
-	[REASON_GROUP_RATE] = { "group_rate", "rate limit of group %D reached, %L calls a second" },
+	[REASON_GROUP_RATE] = { "group_rate", "rate limit of group %D reached, %L calls %P" },
 	[REASON_ACCOUNT_LINES] = { "account_lines",
 				   "line limit of account %D reached, %V of %L in use" },
-	[REASON_ACCOUNT_RATE] = { "account_rate",
-				  "rate limit of account %D reached, %L calls a second" },
+	[REASON_ACCOUNT_RATE] = { "account_rate", "rate limit of account %D reached, %L calls %P" },
 	[REASON_PHONE_LINES] = { "phone_lines", "line limit reached, %V of %L in use" },
 	[REASON_LINES_IN] = { "lines_in", "lines_in reached, %V of %L in use" },
 	[REASON_LINES_OUT] = { "lines_out", "lines_out reached, %V of %L in use" },
@@ -153,7 +152,11 @@ static void add_health(struct buf *out, const struct reason *reason)
 
 static void add_part(struct buf *out, const struct reason *reason, char what)
 {
-	if (what == 'H')
+	if (what == 'P' && reason->value <= 1)
+		buf_add_str(out, "a second");
+	else if (what == 'P')
+		buf_addf(out, "in %" PRId64 " s", reason->value);
+	else if (what == 'H')
 		add_health(out, reason);
 	else if (what == 'D')
 		buf_add_str(out, reason->detail ? reason->detail : "?");

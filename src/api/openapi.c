@@ -107,14 +107,14 @@ static const struct {
 			     REF("CdrAttempt") "}}}]}" },
 	{ "Load", "{\"type\":\"object\",\"properties\":{\"lines\":" INTEGER ",\"peak_lines\":" INTEGER ",\"calls\":" INTEGER
 		  ",\"answered\":" INTEGER ",\"failed\":" INTEGER ",\"refused_lines\":" INTEGER ",\"refused_rate\":" INTEGER
-		  ",\"line_limit\":" INTEGER ",\"rate_left\":" INTEGER ",\"last_call\":{\"type\":\"string\",\"format\":\"date-time\"}}}" },
+		  ",\"line_limit\":" INTEGER ",\"rate_limit\":" INTEGER ",\"rate_burst\":" INTEGER ",\"rate_period\":" INTEGER ",\"rate_left\":" INTEGER ",\"last_call\":{\"type\":\"string\",\"format\":\"date-time\"}}}" },
 	{ "Quality", "{\"type\":\"object\",\"required\":[\"window_s\",\"attempts\"],\"properties\":{\"window_s\":" INTEGER
 		     ",\"attempts\":" INTEGER ",\"asr_percent\":" FIGURE ",\"acd_s\":" FIGURE ",\"pdd_s\":" FIGURE
 		     ",\"response_percent\":" FIGURE ",\"connected_percent\":" FIGURE "}}" },
 	{ "Limit", "{\"type\":\"object\",\"required\":[\"of\",\"object\",\"lines\",\"line_limit\"],\"properties\":{\"of\":{\"enum\":["
 		   "\"system\",\"account\",\"gateway\",\"group\",\"phone\",\"phone_in\",\"phone_out\"]},\"object\":" STRING
 		   ",\"lines\":" INTEGER ",\"line_limit\":" INTEGER ",\"reserved_lines\":" INTEGER ",\"rate_limit\":" INTEGER
-		   ",\"rate_burst\":" INTEGER ",\"rate_left\":" INTEGER ",\"refuses\":{\"enum\":[\"lines\",\"reserved_lines\",\"rate\"]}}}" },
+		   ",\"rate_burst\":" INTEGER ",\"rate_period\":" INTEGER ",\"rate_left\":" INTEGER ",\"refuses\":{\"enum\":[\"lines\",\"reserved_lines\",\"rate\"]}}}" },
 	{ "HealthChange", "{\"type\":\"object\",\"properties\":{\"from\":" STRING ",\"to\":" STRING ",\"at\":" TIME ",\"why\":" STRING "}}" },
 	{ "Health", "{\"type\":\"object\",\"required\":[\"state\",\"text\"],\"properties\":{"
 		    "\"state\":{\"enum\":[\"up\",\"trying\",\"down\",\"resting\",\"full\"]},\"since\":" TIME ",\"why\":" STRING

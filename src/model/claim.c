@@ -30,8 +30,9 @@ static struct claim *add_claim(const struct listing *l, enum claim_of of, const 
 	if (limits->n_scheduled)
 		c->line_limit = model_line_limit(limits, model_zone(l->m, account), l->utc_us);
 	c->reserved = 0;
-	c->rate_limit = limits->rate_limit;
-	c->rate_burst = limits->rate_burst;
+	c->rate = limits->rate;
+	if (limits->n_scheduled_rates)
+		c->rate = model_call_rate(limits, model_zone(l->m, account), l->utc_us);
 	return c;
 }
 
@@ -71,8 +72,8 @@ void claims_of_caller(const struct model *m, const struct model_mapping *mapping
 		      uint64_t utc_us, struct claims *out)
 {
 	const struct model_limits system = { .line_limit = (int)m->params.max_calls,
-					     .rate_limit = (uint32_t)m->params.max_cps,
-					     .rate_burst = (uint32_t)m->params.max_cps_burst };
+					     .rate = { (uint32_t)m->params.max_cps,
+						       (uint32_t)m->params.max_cps_burst, 1 } };
 	const struct listing l = { m, utc_us, out };
 
 	out->n = 0;
@@ -129,7 +130,7 @@ static bool refuse_lines(const struct claim *c, struct claim_refusal *out)
 
 static bool refuse_rate(const struct claim *c, uint64_t mono_us, struct claim_refusal *out)
 {
-	uint64_t wait = load_rate_wait(c->load, c->rate_limit, c->rate_burst, mono_us);
+	uint64_t wait = load_rate_wait(c->load, &c->rate, mono_us);
 
 	*out = (struct claim_refusal){ .claim = *c,
 				       .limit = CLAIM_RATE,
@@ -169,11 +170,11 @@ static bool take_rates(const struct claims *claims, uint64_t mono_us,
 	for (unsigned i = 0; i < claims->n; i++) {
 		const struct claim *c = &claims->claim[i];
 
-		if (load_take_rate(c->load, c->rate_limit, c->rate_burst, mono_us))
+		if (load_take_rate(c->load, &c->rate, mono_us))
 			continue;
 		refuse_rate(c, mono_us, refusal_out);
 		while (i-- > 0)
-			load_give_rate(claims->claim[i].load, claims->claim[i].rate_limit);
+			load_give_rate(claims->claim[i].load, &claims->claim[i].rate);
 		return false;
 	}
 	return true;
@@ -213,7 +214,7 @@ bool claims_would_refuse(const struct claims *claims, uint64_t mono_us,
 	for (unsigned i = 0; i < claims->n; i++) {
 		const struct claim *c = &claims->claim[i];
 
-		if (load_rate_wait(c->load, c->rate_limit, c->rate_burst, mono_us))
+		if (load_rate_wait(c->load, &c->rate, mono_us))
 			return refuse_rate(c, mono_us, refusal_out);
 	}
 	return false;

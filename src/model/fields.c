@@ -55,21 +55,33 @@
 	{ .name = "calendar", .type = FIELD_REFERENCE, .of = KIND_CALENDAR, .offset = AT(owner, member.calendar), \
 	  .help = "Work calendar that says which dates are work days and holidays; absent = Monday to Friday are work days." }
 
+#define RATE_FIELDS(owner, member, must) \
+	{ .name = "rate_limit", .type = FIELD_COUNT, .offset = AT(owner, member.calls), .required = must, .most = 1000000, \
+	  .help = "Most new calls in rate_period; 0 = no limit." }, \
+	{ .name = "rate_burst", .type = FIELD_COUNT, .offset = AT(owner, member.burst), .most = 1000000, \
+	  .help = "Most new calls at once, after a pause; 0 = as many as rate_limit." }, \
+	{ .name = "rate_period", .type = FIELD_COUNT, .offset = AT(owner, member.period_s), .least = 1, .most = 86400, \
+	  .unset = 1, .help = "Seconds that rate_limit is for." }
 #define LIMIT_FIELDS(owner) \
 	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(owner, limits.line_limit), .most = LINES_MOST, \
 	  .help = "Most simultaneous calls; 0 = no limit." }, \
 	{ .name = "scheduled_line_limits", .type = FIELD_OBJECTS, .of = KIND_LIMIT_WINDOW, \
 	  .offset = AT(owner, limits.scheduled), .count = AT(owner, limits.n_scheduled), \
 	  .help = "Line limits at certain times: the first whose window is open replaces line_limit." }, \
-	{ .name = "rate_limit", .type = FIELD_COUNT, .offset = AT(owner, limits.rate_limit), .most = 1000000, \
-	  .help = "Most new calls a second; 0 = no limit." }, \
-	{ .name = "rate_burst", .type = FIELD_COUNT, .offset = AT(owner, limits.rate_burst), .most = 1000000, \
-	  .help = "Most new calls at once, after a pause; 0 = one second's worth." }
+	RATE_FIELDS(owner, limits.rate, false), \
+	{ .name = "scheduled_rate_limits", .type = FIELD_OBJECTS, .of = KIND_RATE_WINDOW, \
+	  .offset = AT(owner, limits.scheduled_rates), .count = AT(owner, limits.n_scheduled_rates), \
+	  .help = "Rate limits at certain times: the first whose window is open replaces rate_limit, rate_burst and rate_period." }
 
 static const struct model_field_info limit_window_fields[] = {
 	WINDOW_FIELDS(model_limit_window, when),
 	{ .name = "line_limit", .type = FIELD_COUNT, .offset = AT(model_limit_window, line_limit), .required = true,
 	  .most = LINES_MOST, .help = "Most simultaneous calls while the window is open; 0 = no limit." },
+};
+
+static const struct model_field_info rate_window_fields[] = {
+	WINDOW_FIELDS(model_rate_window, when),
+	RATE_FIELDS(model_rate_window, rate, true),
 };
 
 static const struct model_field_info prefix_window_fields[] = {
@@ -504,6 +516,8 @@ const struct kind_info kinds[KINDS_ALL] = {
 			 NO_LOAD },
 	[KIND_LIMIT_WINDOW] = { "line_limit_window", NULL, sizeof(struct model_limit_window), limit_window_fields,
 				ARRAY_SIZE(limit_window_fields), 0, 0, NO_LOAD },
+	[KIND_RATE_WINDOW] = { "rate_limit_window", NULL, sizeof(struct model_rate_window), rate_window_fields,
+			       ARRAY_SIZE(rate_window_fields), 0, 0, NO_LOAD },
 };
 
 const struct model_field_info *model_fields(const char *kind, size_t *n)
@@ -570,7 +584,7 @@ static const struct {
 	{ "customerPassword", "password" }, { "clearingAccount", "account" },  { "sipTimer", "session_timer" },
 	{ "sip100Rel", "rel100" },	   { "sipCodecs", "codecs" },	       { "protocol", "transport" },
 	{ "localIp", "local_address" },	   { "displayNumber", "display" },     { "money", "balance" },
-	{ "scheduledcapacity", "scheduled_line_limits" }, { "maxcallrate", "rate_limit" },
+	{ "scheduledcapacity", "scheduled_line_limits" }, { "maxCallRateUnit", "rate_period" },
 	{ "lineCallIn", "lines_in" },	   { "lineCallOut", "lines_out" },
 	{ "rewriteRulesOutCaller", "caller_rules" }, { "rewriteRulesOutCallee", "callee_rules" },
 	{ "rewriteRulesInCaller", "caller_rules" }, { "rewriteRulesInCallee", "callee_rules" },

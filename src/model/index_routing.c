@@ -49,17 +49,22 @@ static bool is_restricted(const struct model_routing *gw)
 	       memcmp(&gw->numbers, &any, sizeof(any)) != 0;
 }
 
+static bool has_rate(const struct model_limits *limits)
+{
+	return limits->rate.calls || limits->n_scheduled_rates;
+}
+
 static bool is_plain(const struct model_routing *gw)
 {
-	static const struct model_limits none;
+	const struct model_limits *own = &gw->limits;
 	const struct model_account *account = gw->account;
 
 	if (gw->restricted || gw->locked || gw->prefix_style != PREFIX_CONTINUES ||
-	    gw->reg.type != REGISTER_STATIC || gw->n_groups || gw->limits.rate_limit ||
-	    gw->limits.n_scheduled)
+	    gw->reg.type != REGISTER_STATIC || gw->n_groups || own->n_scheduled || has_rate(own))
 		return false;
-	return !account || (!account->locked && !account->valid_until.text &&
-			    memcmp(&account->limits, &none, sizeof(none)) == 0);
+	return !account ||
+	       (!account->locked && !account->valid_until.text && !account->limits.line_limit &&
+		!account->limits.n_scheduled && !has_rate(&account->limits));
 }
 
 int routings_derive(struct model *m)

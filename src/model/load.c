@@ -3,7 +3,7 @@
  *
  * The rate is a token bucket written as the "theoretical arrival time" of GCRA (ITU-T I.371): one
  * 64-bit number says when the bucket would be full again; a call is conforming when that lies at
- * most a burst's worth ahead. Each call moves it by 1/per_second. The unit is 2^-14 us, which
+ * most a burst's worth ahead. Each call moves it by period/calls. The unit is 2^-14 us, which
  * lasts 35 years of uptime and errs by less than 1/16384 at a million calls a second, never upward. */
 #include "model/model_int.h"
 
@@ -11,6 +11,7 @@
 
 #define RATE_UNIT_BITS 14
 #define RATE_SECOND (SEC << RATE_UNIT_BITS)
+#define RATE_ROOM_MOST (1ull << 60)
 #define RATE_APART (5 * RATE_SECOND) /* two workers' clocks are nearer than this */
 
 int load_take_below(atomic_int *lines, int most)
@@ -61,9 +62,9 @@ void load_count_call(struct load *load, uint64_t utc_us)
 }
 
 /* What one call costs, rounded up so that the limit is never passed. */
-static uint64_t rate_step(uint32_t per_second)
+static uint64_t rate_step(const struct call_rate *rate)
 {
-	return (RATE_SECOND + per_second - 1) / per_second;
+	return (RATE_SECOND * rate->period_s + rate->calls - 1) / rate->calls;
 }
 
 /* How far ahead of now the bucket will be full again: its missing tokens. Workers read the clock once a turn, so a
@@ -74,44 +75,46 @@ static uint64_t rate_missing(uint64_t full_at, uint64_t room, uint64_t now)
 	return full_at <= now || full_at - now > 2 * room + RATE_APART ? 0 : full_at - now;
 }
 
-static uint64_t rate_room(uint32_t per_second, uint32_t burst)
+/* A bucket that takes two years to fill is large enough, and a time so far ahead fits. */
+static uint64_t rate_room(const struct call_rate *rate)
 {
-	return rate_step(per_second) * (burst ? burst : per_second);
+	uint64_t step = rate_step(rate), most = RATE_ROOM_MOST / step;
+	uint32_t burst = rate->burst ? rate->burst : rate->calls;
+
+	return step * (burst < most ? burst : most);
 }
 
-uint64_t load_rate_wait(const struct load *load, uint32_t per_second, uint32_t burst,
-			uint64_t now_us)
+uint64_t load_rate_wait(const struct load *load, const struct call_rate *rate, uint64_t now_us)
 {
 	uint64_t full_at = atomic_load_explicit(&load->rate_state, memory_order_relaxed);
 	uint64_t room, needed;
 
-	if (per_second == 0)
+	if (rate->calls == 0)
 		return 0;
-	room = rate_room(per_second, burst);
-	needed = rate_missing(full_at, room, now_us << RATE_UNIT_BITS) + rate_step(per_second);
+	room = rate_room(rate);
+	needed = rate_missing(full_at, room, now_us << RATE_UNIT_BITS) + rate_step(rate);
 	return needed <= room ? 0 : ((needed - room - 1) >> RATE_UNIT_BITS) + 1;
 }
 
-uint32_t load_rate_left(const struct load *load, uint32_t per_second, uint32_t burst,
-			uint64_t now_us)
+uint32_t load_rate_left(const struct load *load, const struct call_rate *rate, uint64_t now_us)
 {
 	uint64_t full_at = atomic_load_explicit(&load->rate_state, memory_order_relaxed);
-	uint64_t room = rate_room(per_second, burst);
+	uint64_t room = rate_room(rate);
 	uint64_t missing = rate_missing(full_at, room, now_us << RATE_UNIT_BITS);
 
-	return missing < room ? (uint32_t)((room - missing) / rate_step(per_second)) : 0;
+	return missing < room ? (uint32_t)((room - missing) / rate_step(rate)) : 0;
 }
 
-bool load_take_rate(struct load *load, uint32_t per_second, uint32_t burst, uint64_t now_us)
+bool load_take_rate(struct load *load, const struct call_rate *rate, uint64_t now_us)
 {
 	uint64_t full_at = atomic_load_explicit(&load->rate_state, memory_order_relaxed);
 	uint64_t now = now_us << RATE_UNIT_BITS, room, needed;
 
-	if (per_second == 0)
+	if (rate->calls == 0)
 		return true;
-	room = rate_room(per_second, burst);
+	room = rate_room(rate);
 	do {
-		needed = rate_missing(full_at, room, now) + rate_step(per_second);
+		needed = rate_missing(full_at, room, now) + rate_step(rate);
 		if (needed > room) {
 			atomic_fetch_add_explicit(&load->refused_rate, 1, memory_order_relaxed);
 			return false;
@@ -122,11 +125,10 @@ bool load_take_rate(struct load *load, uint32_t per_second, uint32_t burst, uint
 	return true;
 }
 
-void load_give_rate(struct load *load, uint32_t per_second)
+void load_give_rate(struct load *load, const struct call_rate *rate)
 {
-	if (per_second)
-		atomic_fetch_sub_explicit(&load->rate_state, rate_step(per_second),
-					  memory_order_relaxed);
+	if (rate->calls)
+		atomic_fetch_sub_explicit(&load->rate_state, rate_step(rate), memory_order_relaxed);
 }
 
 /* ---- boxes: load that several snapshots share ------------------------------------------ */

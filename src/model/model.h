@@ -55,14 +55,17 @@ struct load {
 /* Take one line unless `limit` (0 = none) lines are in use. */
 bool load_take_line(struct load *load, int limit);
 void load_give_line(struct load *load);
-/* Token bucket: `per_second` calls (0 = no limit), `burst` of them at once (0 = one second's worth). */
-bool load_take_rate(struct load *load, uint32_t per_second, uint32_t burst, uint64_t now_us);
+/* Token bucket: `calls` (0 = no limit) a period, `burst` of them at once (0 = a period's worth). */
+struct call_rate {
+	uint32_t calls, burst, period_s;	/* at most 10^6, 10^6, and 1..86400 */
+};
+bool load_take_rate(struct load *load, const struct call_rate *rate, uint64_t now_us);
 /* How long until load_take_rate would succeed; 0 = it would now. Takes and counts nothing. */
-uint64_t load_rate_wait(const struct load *load, uint32_t per_second, uint32_t burst, uint64_t now_us);
-/* How often it would succeed now. per_second > 0. */
-uint32_t load_rate_left(const struct load *load, uint32_t per_second, uint32_t burst, uint64_t now_us);
+uint64_t load_rate_wait(const struct load *load, const struct call_rate *rate, uint64_t now_us);
+/* How often it would succeed now. calls > 0. */
+uint32_t load_rate_left(const struct load *load, const struct call_rate *rate, uint64_t now_us);
 /* Undo a load_take_rate of this moment, when something else that the call needs was refused. */
-void load_give_rate(struct load *load, uint32_t per_second);
+void load_give_rate(struct load *load, const struct call_rate *rate);
 /* Count a call that was taken (load_take_* do not: they may be undone). utc_us 0 = unknown. */
 void load_count_call(struct load *load, uint64_t utc_us);
 
@@ -174,15 +177,20 @@ struct model_limit_window {
 	struct model_window when;
 	int line_limit;
 };
+struct model_rate_window {
+	struct model_window when;
+	struct call_rate rate;
+};
 struct model_limits {
 	int line_limit;			/* most simultaneous calls; 0 = none */
-	uint32_t rate_limit;		/* most new calls a second; 0 = none */
-	uint32_t rate_burst;		/* most of them at once; 0 = one second's worth */
-	unsigned n_scheduled;
+	struct call_rate rate;
+	unsigned n_scheduled, n_scheduled_rates;
 	struct model_limit_window *scheduled;	/* the first that holds replaces line_limit */
+	struct model_rate_window *scheduled_rates;	/* the first that holds replaces rate */
 };
-/* The line limit in force at that moment. */
+/* The limits in force at that moment. */
 int model_line_limit(const struct model_limits *limits, const struct zone *zone, uint64_t utc_us);
+struct call_rate model_call_rate(const struct model_limits *limits, const struct zone *zone, uint64_t utc_us);
 
 /* A moment as written: "2026-12-31", "2026-12-31 18:00", or RFC 3339. */
 struct model_moment {
@@ -726,8 +734,7 @@ struct claim {
 	atomic_int *lines;		/* a phone's calls to it or from it have no load of their own */
 	int line_limit;			/* 0 = none */
 	int reserved;			/* so many lines of line_limit must be free */
-	uint32_t rate_limit;		/* 0 = none */
-	uint32_t rate_burst;
+	struct call_rate rate;		/* calls 0 = none */
 };
 #define MODEL_GROUPS_MAX 8		/* that a gateway may be in */
 #define CLAIMS_MAX (5 + MODEL_GROUPS_MAX)

@@ -58,6 +58,15 @@ int model_line_limit(const struct model_limits *limits, const struct zone *zone,
 	return limits->line_limit;
 }
 
+struct call_rate model_call_rate(const struct model_limits *limits, const struct zone *zone,
+				 uint64_t utc_us)
+{
+	for (unsigned i = 0; i < limits->n_scheduled_rates; i++)
+		if (model_window_holds(&limits->scheduled_rates[i].when, zone, utc_us))
+			return limits->scheduled_rates[i].rate;
+	return limits->rate;
+}
+
 struct model_rules model_rules(const struct model_numbers *numbers, const struct zone *zone,
 			       uint64_t utc_us)
 {

@@ -28,19 +28,29 @@ static bool limits_of(enum kind kind, const void *object, const struct model_acc
 	return *limits_out != NULL;
 }
 
+static void write_rate(struct buf *out, const struct call_rate *rate, const struct load *load,
+		       uint64_t mono_us)
+{
+	buf_addf(out,
+		 ", \"rate_limit\": %" PRIu32 ", \"rate_burst\": %" PRIu32
+		 ", \"rate_period\": %" PRIu32 ", \"rate_left\": %" PRIu32,
+		 rate->calls, rate->burst ? rate->burst : rate->calls, rate->period_s,
+		 load_rate_left(load, rate, mono_us));
+}
+
 void write_limits_now(struct buf *out, const struct model *m, enum kind kind, const void *object)
 {
 	const struct model_account *account;
 	const struct model_limits *limits;
+	struct call_rate rate;
 
 	if (!limits_of(kind, object, &account, &limits))
 		return;
 	buf_addf(out, ", \"line_limit\": %d",
 		 model_line_limit(limits, model_zone(m, account), clock_utc_us()));
-	if (limits->rate_limit)
-		buf_addf(out, ", \"rate_left\": %" PRIu32,
-			 load_rate_left(object_load(kind, object), limits->rate_limit,
-					limits->rate_burst, clock_mono_us()));
+	rate = model_call_rate(limits, model_zone(m, account), clock_utc_us());
+	if (rate.calls)
+		write_rate(out, &rate, object_load(kind, object), clock_mono_us());
 }
 
 void write_claims_now(struct buf *out, const struct model *m, enum kind kind, const void *object)
@@ -78,12 +88,8 @@ static void write_claim(struct buf *out, const struct claim *c, uint64_t mono_us
 		 atomic_load_explicit(c->lines, memory_order_relaxed), c->line_limit);
 	if (c->reserved)
 		buf_addf(out, ", \"reserved_lines\": %d", c->reserved);
-	if (c->rate_limit)
-		buf_addf(out,
-			 ", \"rate_limit\": %" PRIu32 ", \"rate_burst\": %" PRIu32
-			 ", \"rate_left\": %" PRIu32,
-			 c->rate_limit, c->rate_burst ? c->rate_burst : c->rate_limit,
-			 load_rate_left(c->load, c->rate_limit, c->rate_burst, mono_us));
+	if (c->rate.calls)
+		write_rate(out, &c->rate, c->load, mono_us);
 	if (claims_would_refuse(&alone, mono_us, &refusal))
 		buf_addf(out, ", \"refuses\": \"%s\"", refusals[refusal.limit]);
 	buf_add_char(out, '}');

@@ -510,8 +510,9 @@ static void test_system_limits(void **state)
 	assert_int_equal(two.mapping->load->lines, 0);
 	/* the gateway's own token came back: 98 of its 100 are left */
 	for (int i = 0; i < 98; i++)
-		assert_true(load_take_rate(two.mapping->load, 100, 0, b.mono_us));
-	assert_false(load_take_rate(two.mapping->load, 100, 0, b.mono_us));
+		assert_true(
+			load_take_rate(two.mapping->load, &two.mapping->limits.rate, b.mono_us));
+	assert_false(load_take_rate(two.mapping->load, &two.mapping->limits.rate, b.mono_us));
 	admit_give(m, &one);
 	model_unref(&m);
 }

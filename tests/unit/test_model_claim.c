@@ -47,8 +47,9 @@ static void expect_claims(const struct claims *claims, const char *expected)
 			 c->line_limit);
 		if (c->reserved)
 			buf_addf(&text, "-%d", c->reserved);
-		if (c->rate_limit)
-			buf_addf(&text, " %u/s %u", c->rate_limit, c->rate_burst);
+		if (c->rate.calls)
+			buf_addf(&text, " %u/%us %u", c->rate.calls, c->rate.period_s,
+				 c->rate.burst);
 	}
 	assert_string_equal(buf_cstr(&text), expected);
 	buf_free(&text);
@@ -62,11 +63,12 @@ static void test_which(void **state)
 	struct claims claims;
 
 	claims_of_caller(m, in, NULL, in->account, 0, &claims);
-	expect_claims(&claims,
-		      "gateway in 4, group all 10, account acme 9 8/s 0, system system 50 20/s 5");
+	expect_claims(
+		&claims,
+		"gateway in 4, group all 10, account acme 9 8/1s 0, system system 50 20/1s 5");
 	claims_of_caller(m, NULL, phone, phone->account, 0, &claims);
 	expect_claims(&claims,
-		      "phone_out 1 2, phone 1 3, account acme 9 8/s 0, system system 50 20/s 5");
+		      "phone_out 1 2, phone 1 3, account acme 9 8/1s 0, system system 50 20/1s 5");
 	claims_of_callee(m, NULL, phone, 0, &claims);
 	expect_claims(&claims, "phone_in 1 1, phone 1 3");
 	claims_of_callee(m, model_routing(m, SPAN("a")), NULL, 0, &claims);
@@ -179,12 +181,45 @@ static void test_phone(void **state)
 	model_unref(&m);
 }
 
+/* While a window is open its rate holds, with all that belongs to it; the clocks are the account's. */
+static void test_scheduled_rate(void **state)
+{
+	struct model *m = model_of(
+		"version: 1\n"
+		"accounts: [ { name: far, time_zone: Asia/Dhaka } ]\n"
+		"mapping_gateways:\n"
+		"  - { name: in, addresses: 192.0.2.1, account: far, rate_limit: 5, rate_burst: "
+		"9,\n"
+		"      scheduled_rate_limits: [\n"
+		"        { from: \"06:00\", to: \"08:00\", rate_limit: 30, rate_period: 60 },\n"
+		"        { from: \"06:00\", to: \"09:00\", rate_limit: 0 } ] }\n");
+	const struct model_mapping *in = &m->mappings[0];
+	static const struct {
+		unsigned hour; /* UTC; Dhaka is six ahead */
+		const char *expected;
+	} moments[] = {
+		{ 0, "gateway in 0 30/60s 0, account far 0, system system 0" },
+		{ 1, "gateway in 0 30/60s 0, account far 0, system system 0" },
+		{ 2, "gateway in 0, account far 0, system system 0" },
+		{ 3, "gateway in 0 5/1s 9, account far 0, system system 0" },
+		{ 23, "gateway in 0 5/1s 9, account far 0, system system 0" },
+	};
+	struct claims claims;
+
+	for (size_t i = 0; i < ARRAY_SIZE(moments); i++) {
+		claims_of_caller(m, in, NULL, in->account, moments[i].hour * 3600 * SEC, &claims);
+		expect_claims(&claims, moments[i].expected);
+	}
+	model_unref(&m);
+}
+
 /* A rate that refuses gives back lines and tokens of all others, and says when to come again. */
 static void test_rate(void **state)
 {
 	struct model *m = model_of(config);
 	const struct model_mapping *in = model_mapping(m, SPAN("in"));
 	struct claim_refusal refusal;
+	const struct call_rate eight = { 8, 0, 1 };
 	struct claims claims;
 	uint64_t now = 1000 * SEC;
 
@@ -201,12 +236,12 @@ static void test_rate(void **state)
 	assert_int_equal(m->load->refused_rate, 1);
 	assert_int_equal(in->load->lines, 0);
 	assert_int_equal(model_account(m, SPAN("acme"))->load->lines, 0);
-	assert_int_equal(load_rate_left(model_account(m, SPAN("acme"))->load, 8, 0, now), 8);
+	assert_int_equal(load_rate_left(model_account(m, SPAN("acme"))->load, &eight, now), 8);
 	assert_true(claims_would_refuse(&claims, now + SEC / 20 - 1, &refusal));
 	assert_int_equal(refusal.wait_us, 1);
 	assert_true(claims_take(&claims, now + SEC / 20, 0, &refusal));
-	assert_int_equal(load_rate_left(model_account(m, SPAN("acme"))->load, 8, 0, now + SEC / 20),
-			 7);
+	assert_int_equal(
+		load_rate_left(model_account(m, SPAN("acme"))->load, &eight, now + SEC / 20), 7);
 	claims_give(&claims);
 	model_unref(&m);
 }
@@ -265,8 +300,8 @@ static void add_limits(struct buf *out)
 {
 	static const unsigned rates[DIVISORS] = { 0, 0, 1, 2, 5, 10, 50, 100 };
 
-	buf_addf(out, "line_limit: %u, rate_limit: %u, rate_burst: %u", dice(7),
-		 rates[dice(DIVISORS)], dice(4) ? 0 : 1 + dice(9));
+	buf_addf(out, "line_limit: %u, rate_limit: %u, rate_burst: %u, rate_period: %u", dice(7),
+		 rates[dice(DIVISORS)], dice(4) ? 0 : 1 + dice(9), dice(3) ? 1 : 1 + dice(8));
 }
 
 static void add_member(struct buf *out)
@@ -342,7 +377,7 @@ static void random_claims(const struct model *m, struct claims *out)
 
 /* ---- against a naive reference -------------------------------------------------------------- */
 
-/* A counter with a bucket of whole tokens in millionths. */
+/* A counter with a bucket of tokens, each worth a period in microseconds. */
 struct naive {
 	const atomic_int *key;
 	int lines;
@@ -364,9 +399,9 @@ static struct naive *naive_of(const struct claim *c)
 
 static void naive_refill(struct naive *n, const struct claim *c, uint64_t now)
 {
-	uint64_t most = (c->rate_burst ? c->rate_burst : c->rate_limit) * SEC;
+	uint64_t most = (c->rate.burst ? c->rate.burst : c->rate.calls) * c->rate.period_s * SEC;
 
-	n->tokens = n->used ? n->tokens + (now - n->at) * c->rate_limit : most;
+	n->tokens = n->used ? n->tokens + (now - n->at) * c->rate.calls : most;
 	if (n->tokens > most)
 		n->tokens = most;
 	n->used = true;
@@ -390,10 +425,10 @@ static unsigned naive_refuses(const struct claims *claims, uint64_t now, enum cl
 	for (unsigned i = 0; i < claims->n; i++) {
 		const struct claim *c = &claims->claim[i];
 
-		if (!c->rate_limit)
+		if (!c->rate.calls)
 			continue;
 		naive_refill(naive_of(c), c, now);
-		if (naive_of(c)->tokens < SEC)
+		if (naive_of(c)->tokens < c->rate.period_s * SEC)
 			return i;
 	}
 	return claims->n;
@@ -405,8 +440,8 @@ static void naive_take(const struct claims *claims)
 		const struct claim *c = &claims->claim[i];
 
 		naive_of(c)->lines++;
-		if (c->rate_limit)
-			naive_of(c)->tokens -= SEC;
+		if (c->rate.calls)
+			naive_of(c)->tokens -= c->rate.period_s * SEC;
 	}
 }
 
@@ -543,10 +578,11 @@ static void *take_and_give(void *arg)
 /* Never more calls than burst + rate * time, here over the whole run; rounded up once. */
 static void check_calls(const struct load *load, const struct model_limits *limits, uint64_t us)
 {
-	uint64_t burst = limits->rate_burst ? limits->rate_burst : limits->rate_limit;
+	uint64_t burst = limits->rate.burst ? limits->rate.burst : limits->rate.calls;
 
-	if (limits->rate_limit)
-		assert_true(load->calls <= burst + limits->rate_limit * us / SEC + 1);
+	if (limits->rate.calls)
+		assert_true(load->calls <=
+			    burst + limits->rate.calls * us / (limits->rate.period_s * SEC) + 1);
 	if (limits->line_limit)
 		assert_true(load->peak_lines <= limits->line_limit);
 }
@@ -581,10 +617,11 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_which),       cmocka_unit_test(test_reserve),
-		cmocka_unit_test(test_reserve_all), cmocka_unit_test(test_phone),
-		cmocka_unit_test(test_rate),        cmocka_unit_test(test_change),
-		cmocka_unit_test(test_like_naive),  cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_which),          cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_reserve_all),    cmocka_unit_test(test_phone),
+		cmocka_unit_test(test_scheduled_rate), cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_change),         cmocka_unit_test(test_like_naive),
+		cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

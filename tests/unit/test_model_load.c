@@ -29,69 +29,73 @@ static void test_lines(void **state)
 
 /* For all stretches of time: never more than the burst and what flows in meanwhile. Decisions are those of a bucket
  * with whole tokens wherever a call's share of a second is a whole number to both. */
-static void check_burst(uint32_t rate, uint32_t burst)
+static void check_burst(uint32_t calls, uint32_t burst, uint32_t period_s)
 {
+	const struct call_rate rate = { calls, burst, period_s };
+	const uint64_t price = period_s * SEC;
 	struct load load = { 0 };
-	uint64_t now = rng_u32(), tokens = burst * SEC, times[2000];
+	uint64_t now = rng_u32(), tokens = burst * price, times[2000];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < 20000 && n < ARRAY_SIZE(times); i++) {
 		uint64_t idle =
-			rng_below(4) ? rng_below(3) : rng_below((uint32_t)(3 * SEC / rate) + 2);
-		bool exact = (SEC << 14) % rate == 0, taken;
+			rng_below(4) ? rng_below(3) : rng_below((uint32_t)(3 * price / calls) + 2);
+		bool exact = (price << 14) % calls == 0, taken;
 
 		if (rng_below(300) == 0)
-			idle += burst * SEC / rate; /* a pause fills it */
+			idle += burst * price / calls; /* a pause fills it */
 		now += idle;
-		tokens += idle * rate;
-		if (tokens > burst * SEC)
-			tokens = burst * SEC;
+		tokens += idle * calls;
+		if (tokens > burst * price)
+			tokens = burst * price;
 		if (exact)
-			assert_int_equal(load_rate_left(&load, rate, burst, now), tokens / SEC);
-		taken = load_take_rate(&load, rate, burst, now);
+			assert_int_equal(load_rate_left(&load, &rate, now), tokens / price);
+		taken = load_take_rate(&load, &rate, now);
 		if (exact)
-			assert_int_equal(taken, tokens >= SEC);
+			assert_int_equal(taken, tokens >= price);
 		if (taken) {
 			times[n++] = now;
-			tokens -= tokens >= SEC ? SEC : 0;
+			tokens -= tokens >= price ? price : 0;
 		} else {
-			uint64_t wait = load_rate_wait(&load, rate, burst, now);
+			uint64_t wait = load_rate_wait(&load, &rate, now);
 
 			assert_true(wait > 0);
-			assert_int_equal(load_rate_wait(&load, rate, burst, now + wait), 0);
-			assert_true(wait == 1 ||
-				    load_rate_wait(&load, rate, burst, now + wait - 1));
+			assert_int_equal(load_rate_wait(&load, &rate, now + wait), 0);
+			assert_true(wait == 1 || load_rate_wait(&load, &rate, now + wait - 1));
 		}
 	}
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned j = i; j < n; j++)
-			if ((j - i + 1 - (uint64_t)burst) * SEC > (times[j] - times[i]) * rate &&
+			if ((j - i + 1 - (uint64_t)burst) * price > (times[j] - times[i]) * calls &&
 			    j - i + 1 > burst)
-				fail_msg("%u calls within %lu us at %u a second, burst %u",
-					 j - i + 1, (unsigned long)(times[j] - times[i]), rate,
-					 burst);
+				fail_msg("%u calls within %lu us at %u in %u s, burst %u",
+					 j - i + 1, (unsigned long)(times[j] - times[i]), calls,
+					 period_s, burst);
 }
 
 static void test_burst_against_naive(void **state)
 {
 	static const uint32_t rates[] = { 1, 2, 3, 7, 10, 50, 64, 99, 1000 };
 	static const uint32_t bursts[] = { 1, 2, 3, 10, 77, 1500 };
+	static const uint32_t periods[] = { 1, 7, 60 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rates); i++)
 		for (size_t j = 0; j < ARRAY_SIZE(bursts); j++)
-			check_burst(rates[i], bursts[j]);
+			for (size_t k = 0; k < ARRAY_SIZE(periods); k++)
+				check_burst(rates[i], bursts[j], periods[k]);
 }
 
 /* Simulated time, random arrivals: in every stretch of w seconds at most rate * (1 + w) calls; and a patient caller
  * gets the whole rate. */
 static void check_rate(uint32_t rate)
 {
+	const struct call_rate limit = { rate, 0, 1 };
 	struct load load = { 0 };
 	uint64_t now = rng_u32(), start = now, taken = 0, asked = 0, step = SEC / rate / 3 + 1;
 
 	for (; asked < 20000; asked++) {
-		bool could = load_rate_wait(&load, rate, 0, now) == 0,
-		     did = load_take_rate(&load, rate, 0, now);
+		bool could = load_rate_wait(&load, &limit, now) == 0,
+		     did = load_take_rate(&load, &limit, now);
 
 		assert_int_equal(could, did);
 		taken += did;
@@ -118,37 +122,64 @@ static void test_burst(void **state)
 	static const uint32_t rates[] = { 1, 3, 7, 20, 999, 65537, 1000000 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+		const struct call_rate limit = { rates[i], 0, 1 }, none = { 0, 0, 1 };
 		struct load load = { 0 };
 		uint64_t now = 123456789012ull;
 
 		for (uint32_t n = 0; n < rates[i]; n++)
-			assert_true(load_take_rate(&load, rates[i], 0, now));
-		assert_false(load_take_rate(&load, rates[i], 0, now));
-		load_give_rate(&load, rates[i]);
-		assert_true(load_take_rate(&load, rates[i], 0, now));
-		assert_false(load_take_rate(&load, rates[i], 0, now));
+			assert_true(load_take_rate(&load, &limit, now));
+		assert_false(load_take_rate(&load, &limit, now));
+		load_give_rate(&load, &limit);
+		assert_true(load_take_rate(&load, &limit, now));
+		assert_false(load_take_rate(&load, &limit, now));
 		now += SEC / rates[i] + 1;
-		assert_true(load_take_rate(&load, rates[i], 0, now));
+		assert_true(load_take_rate(&load, &limit, now));
 		now += 400 * 86400 * SEC; /* a long silence fills one second's worth, not more */
 		for (uint32_t n = 0; n < rates[i]; n++)
-			assert_true(load_take_rate(&load, rates[i], 0, now));
-		assert_false(load_take_rate(&load, rates[i], 0, now));
+			assert_true(load_take_rate(&load, &limit, now));
+		assert_false(load_take_rate(&load, &limit, now));
 		assert_int_equal(load.refused_rate, 3);
-		assert_true(load_take_rate(&load, 0, 0, now));
+		assert_true(load_take_rate(&load, &none, now));
 		/* a clock that begins anew does not lock anybody out */
-		assert_true(load_take_rate(&load, rates[i], 0, 5));
+		assert_true(load_take_rate(&load, &limit, 5));
+	}
+}
+
+/* Calls an hour, calls a day, and more burst than could flow in within years: nothing runs over. */
+static void test_long_periods(void **state)
+{
+	static const struct call_rate rates[] = {
+		{ 1, 0, 86400 }, { 1000000, 0, 86400 }, { 1, 1000000, 86400 }, { 30, 0, 3600 }
+	};
+	struct load load = { 0 };
+	uint64_t now = 30ull * 365 * 86400 * SEC, wait;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+		const struct call_rate *rate = &rates[i];
+		uint32_t left;
+
+		atomic_store(&load.rate_state, 0);
+		left = load_rate_left(&load, rate, now);
+		assert_int_equal(left, rate->burst ? 814 : rate->calls);
+		for (uint32_t n = 0; n < left; n++)
+			assert_true(load_take_rate(&load, rate, now));
+		assert_false(load_take_rate(&load, rate, now));
+		wait = load_rate_wait(&load, rate, now);
+		assert_in_range(wait, 1, rate->period_s * SEC / rate->calls + 1);
+		assert_true(load_take_rate(&load, rate, now + wait));
 	}
 }
 
 static void *take_and_give(void *arg)
 {
+	const struct call_rate rate = { 100, 0, 1 };
 	struct load *load = arg;
 
 	for (int i = 0; i < 20000; i++) {
 		if (!load_take_line(load, 3))
 			continue;
 		assert(atomic_load(&load->lines) <= 3);
-		load_take_rate(load, 100, 0, 7 * SEC);
+		load_take_rate(load, &rate, 7 * SEC);
 		load_give_line(load);
 	}
 	return NULL;
@@ -330,10 +361,15 @@ static void test_reaper(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),       cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_burst),       cmocka_unit_test(test_burst_against_naive),
-		cmocka_unit_test(test_threads),     cmocka_unit_test(test_carry),
-		cmocka_unit_test(test_hub_threads), cmocka_unit_test(test_reaper),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_long_periods),
+		cmocka_unit_test(test_burst_against_naive),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_carry),
+		cmocka_unit_test(test_hub_threads),
+		cmocka_unit_test(test_reaper),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,7 +133,7 @@ static void write_gateway(struct buf *out, unsigned i, bool open)
 	if (one_in(2))
 		buf_addf(out, ", line_limit: %u", 1 + rng_below(4));
 	if (one_in(6))
-		buf_add_str(out, ", rate_limit: 1");
+		buf_addf(out, ", rate_limit: 1, rate_period: %u", 1 + rng_below(3));
 	if (one_in(6))
 		buf_add_str(out, ", quality: off");
 	buf_add_str(out, " }\n");
@@ -186,7 +186,7 @@ static void random_load(const struct model *m)
 
 		random_lines(gw->load);
 		if (one_in(2))
-			load_take_rate(gw->load, gw->limits.rate_limit, 0, NOW);
+			load_take_rate(gw->load, &gw->limits.rate, NOW);
 		for (unsigned j = rng_below(5); j > 0; j--) {
 			struct quality_attempt a = { .connected = one_in(2),
 						     .answered = one_in(2),
@@ -303,7 +303,7 @@ static bool is_full(const struct model_routing *gw)
 
 	if (gw->limits.line_limit && gw->load->lines >= gw->limits.line_limit)
 		return true;
-	if (gw->limits.rate_limit && load_rate_wait(gw->load, gw->limits.rate_limit, 0, NOW))
+	if (load_rate_wait(gw->load, &gw->limits.rate, NOW))
 		return true;
 	if (account && account->limits.line_limit &&
 	    account->load->lines >= account->limits.line_limit)
