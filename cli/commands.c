@@ -56,6 +56,7 @@ static const struct cli_option route_options[] = {
 	{ "caller", "N", "caller", "caller number" },
 	{ "callee", "N", "callee", "called number (required)" },
 	{ "at", "TIME", "at", "as if it came at this time" },
+	{ "lrn", "N", "lrn", "as if the LRN server named this routing number" },
 	{ "call", "ID", NULL, "instead of all these: a call that has ended, what became of it beside what would now" },
 	END,
 };

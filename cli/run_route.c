@@ -74,6 +74,18 @@ static const char *candidate_name(const json_t *candidate)
 	return gateway ? gateway : phone ? phone : "";
 }
 
+static void print_lrn(const json_t *lrn)
+{
+	if (!lrn)
+		return;
+	if (json_object_get(lrn, "routed_by"))
+		print_clean("  routed by ", json_object_get(lrn, "routed_by"),
+			    ", which the LRN server is supposed to name");
+	else
+		fputs("  an LRN dip comes first; here the number is routed as it is", stdout);
+	print_clean(" for ", json_object_get(lrn, "asked"), "\n");
+}
+
 static void print_routed(const json_t *routed)
 {
 	if (!routed)
@@ -83,6 +95,7 @@ static void print_routed(const json_t *routed)
 		print_clean("caller ", json_object_get(routed, "caller"), ", ");
 	print_clean("callee ", json_object_get(routed, "callee"), "\n");
 	print_numbers("", routed);
+	print_lrn(json_object_get(routed, "lrn"));
 }
 
 /* "ordered by protect, prefix, priority, usage, name" */

@@ -115,6 +115,15 @@ struct routed_numbers {
 bool admit_rewrite(const struct model *m, const struct call_request *req, struct admit_result *out,
 		   struct routed_numbers *numbers, struct reasons *why);
 
+/* What an admitted caller's side says of number portability; and is the LRN server asked before a call to `callee`, as
+ * routed so far? Not for phones of this switch. */
+const struct model_lrn *admit_lrn(const struct admit_result *from);
+bool admit_wants_lrn(const struct model *m, const struct admit_result *from, struct span callee);
+/* The number by which it is routed when the server names `routing_number`: with a + that one without it; else what was
+ * stripped for the question is put before it again. Into dst, or in `routing_number`; SPAN_NONE: it is too long. */
+struct span admit_lrn_route(const struct admit_result *from, struct span callee, struct span routing_number,
+			    char dst[NUMBER_TEXT]);
+
 /* `why` may be NULL. Takes nothing: see admit_take. */
 void admit_decide(const struct model *m, const struct call_request *req, struct admit_result *out, struct reasons *why);
 

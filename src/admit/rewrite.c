@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What becomes of the numbers of an admitted call before it is routed. The order for each of them: number
- * transform, dial rules, area code, route prefix. */
+ * transform, dial rules, area code, route prefix. Then the LRN server may name a number to route by. */
 #include "admit/admit_int.h"
 
 /* Through a buffer of its own: the number may lie in out->text. */
@@ -109,4 +109,29 @@ bool admit_rewrite(const struct model *m, const struct call_request *req, struct
 	if (callee->share && !rewrite_put_before(callee, span_of(callee->share->prefix)))
 		return refuse(out, why, REASON_CALLEE_REWRITE, callee);
 	return check_phone(m, by->callee_phones, callee->number, out, why);
+}
+
+/* ---- number portability ---------------------------------------------------------------------- */
+
+const struct model_lrn *admit_lrn(const struct admit_result *from)
+{
+	return from->mapping ? &from->mapping->lrn : &from->phone->lrn;
+}
+
+bool admit_wants_lrn(const struct model *m, const struct admit_result *from, struct span callee)
+{
+	return admit_lrn(from)->on && !model_phone_called(m, callee);
+}
+
+struct span admit_lrn_route(const struct admit_result *from, struct span callee,
+			    struct span routing_number, char dst[NUMBER_TEXT])
+{
+	struct span stripped = span_head(callee, admit_lrn(from)->strip);
+
+	if (routing_number.len && routing_number.p[0] == '+')
+		return span_skip(routing_number, 1);
+	if (stripped.len + routing_number.len >= NUMBER_TEXT)
+		return SPAN_NONE;
+	fmt_print(dst, NUMBER_TEXT, "%.*s%.*s", SPAN_ARG(stripped), SPAN_ARG(routing_number));
+	return span_of(dst);
 }

@@ -134,7 +134,7 @@ static const struct {
 		       ",\"admit\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"challenge\",\"refused\",\"drop\"]},"
 		       "\"end_code\":" STRING ",\"text\":" STRING ",\"mapping_gateway\":" STRING ",\"phone\":" STRING ",\"account\":" STRING
 		       ",\"max_duration\":" STRING ",\"limits\":{\"type\":\"array\",\"items\":" REF("Limit") "}," REASONS_PART "}},"
-		       "\"routed\":{\"type\":\"object\",\"properties\":{" NUMBERS_PART "}},"
+		       "\"routed\":{\"type\":\"object\",\"properties\":{" NUMBERS_PART ",\"lrn\":{\"type\":\"object\",\"properties\":{\"asked\":" STRING ",\"answer\":" STRING ",\"routed_by\":" STRING "}}}},"
 		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\",\"gateways_not_registered\",\"all_down\",\"phone_locked\",\"do_not_disturb\"]},"
 		       "\"candidates\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"routing_gateway\":" STRING ",\"phone\":" STRING
 		       ",\"not_sent\":" STRING "," NUMBERS_PART "}}},\"order\":{\"type\":\"array\",\"items\":" STRING "}," REASONS_PART "}}}}" },

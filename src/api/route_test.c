@@ -230,14 +230,15 @@ static void write_candidate(struct buf *out, const struct model *m, const struct
 	api_json_close(out, '}');
 }
 
+/* `call` with the numbers that candidates are sent; `by` has the one that decides where to. */
 static void write_route(struct buf *out, const struct model *m, const struct call_request *call,
-			const struct admit_result *from, struct route_plan *plan,
-			struct reasons *why)
+			const struct call_request *by, const struct admit_result *from,
+			struct route_plan *plan, struct reasons *why)
 {
 	enum route_verdict verdict;
 
 	*why = (struct reasons){ 0 };
-	verdict = route_explain(m, call, from, plan, why);
+	verdict = route_explain(m, by, from, plan, why);
 	api_json_open(out, "route", '{');
 	api_json_text(out, "verdict", route_word(verdict));
 	api_json_open(out, "candidates", '[');
@@ -252,12 +253,45 @@ static void write_route(struct buf *out, const struct model *m, const struct cal
 	api_json_close(out, '}');
 }
 
+/* What the LRN server would be asked, or what it is supposed to have said: then that is routed by. */
+static void write_lrn(struct buf *out, const struct admit_result *from, const char *answer,
+		      struct call_request *by, char text[NUMBER_TEXT])
+{
+	struct span number = SPAN_NONE, asked = span_skip(by->callee, admit_lrn(from)->strip);
+
+	if (answer)
+		number = admit_lrn_route(from, by->callee, span_of(answer), text);
+	if (number.len)
+		by->callee = number;
+	api_json_open(out, "lrn", '{');
+	api_json_span(out, "asked", asked);
+	api_json_text(out, "answer", answer);
+	if (number.len)
+		api_json_span(out, "routed_by", number);
+	api_json_close(out, '}');
+}
+
+static void write_routed(struct buf *out, const struct model *m, const struct call_request *routed,
+			 const struct routed_numbers *numbers, const struct admit_result *result,
+			 const char *lrn, struct reasons *why)
+{
+	struct call_request by = *routed;
+	struct route_plan plan = { 0 };
+	char text[NUMBER_TEXT];
+
+	api_json_open(out, "routed", '{');
+	write_numbers(out, &numbers->caller, &numbers->callee);
+	if (admit_wants_lrn(m, result, routed->callee))
+		write_lrn(out, result, lrn, &by, text);
+	api_json_close(out, '}');
+	write_route(out, m, routed, &by, result, &plan, why);
+}
+
 static void write_test(struct api_request *req, const struct model *m, const char *key,
-		       const char *from, const struct call_request *call)
+		       const char *from, const char *lrn, const struct call_request *call)
 {
 	struct admit_result result = { 0 };
 	struct reasons why = { 0 };
-	struct route_plan plan = { 0 };
 	struct call_request routed = *call;
 	struct routed_numbers numbers;
 	char at[32];
@@ -275,12 +309,8 @@ static void write_test(struct api_request *req, const struct model *m, const cha
 	api_json_text(&req->out, "at", clock_format(call->utc_us, at, sizeof(at)));
 	api_json_number(&req->out, "config_version", (int64_t)m->version);
 	write_admit(&req->out, m, call, &result, &why);
-	if (result.verdict == ADMIT_OK) {
-		api_json_open(&req->out, "routed", '{');
-		write_numbers(&req->out, &numbers.caller, &numbers.callee);
-		api_json_close(&req->out, '}');
-		write_route(&req->out, m, &routed, &result, &plan, &why);
-	}
+	if (result.verdict == ADMIT_OK)
+		write_routed(&req->out, m, &routed, &numbers, &result, lrn, &why);
 	api_json_close(&req->out, '}');
 }
 
@@ -306,7 +336,7 @@ void api_test_route(struct api_request *req)
 	if (api_given(req, "at"))
 		call.utc_us = api_number(req, "at");
 	if (set_caller(req, m, from, &call))
-		write_test(req, m, NULL, from, &call);
+		write_test(req, m, NULL, from, api_text(req, "lrn"), &call);
 	model_unref(&m);
 }
 
@@ -329,6 +359,14 @@ static const char *caller_of(const struct model *m, const json_t *record)
 	return text_of(record, "caller_addr");
 }
 
+/* The routing number that it had. */
+static const char *lrn_of(const json_t *record)
+{
+	const char *lrn = text_of(record, "lrn");
+
+	return lrn[0] == '+' || ascii_digit(lrn[0]) ? lrn : NULL;
+}
+
 static void compare_with_now(struct api_request *req, struct span record_text, const json_t *record)
 {
 	struct call_request call =
@@ -340,7 +378,7 @@ static void compare_with_now(struct api_request *req, struct span record_text, c
 	api_json_key(&req->out, "then");
 	buf_add_span(&req->out, record_text);
 	if (set_caller(req, m, from, &call)) {
-		write_test(req, m, "now", from, &call);
+		write_test(req, m, "now", from, lrn_of(record), &call);
 		api_json_close(&req->out, '}');
 	}
 	model_unref(&m);

@@ -115,6 +115,7 @@ static const struct api_param route_test_params[] = {
 	  .help = "Mapping gateway, phone, or source address (host or host:port)." },
 	{ .name = "caller", .type = API_TEXT, .least = 0, .most = 64, .help = "Caller number." },
 	{ .name = "callee", .type = API_TEXT, .required = true, .least = 1, .most = 64, .help = "Called number." },
+	{ .name = "lrn", .type = API_TEXT, .least = 1, .most = 39, .help = "As if the LRN server named this routing number." },
 	{ .name = "at", .type = API_TIME, .help = "As if the call came at this time; absent = now." },
 	END,
 };

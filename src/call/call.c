@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The step machine of a call.
  *
- *   NEW -> DIAL -> TRYING -> PROGRESS | PROGRESS_MEDIA | RING -> TALK -> OVER
- *           ^ ^______________________________|
- *           |   the attempt failed: next candidate
- *          WAIT <____________________________|
- *               it is a protect route, and the call is younger than protect_delay
+ *   NEW [-> DIP] -> DIAL -> TRYING -> PROGRESS | PROGRESS_MEDIA | RING -> TALK -> OVER
+ *                   ^ ^______________________________|
+ *                   |   the attempt failed: next candidate
+ *                  WAIT <____________________________|
+ *                       it is a protect route, and the call is younger than protect_delay
  *
  * Each step has one timer, named in the table below: how long the callee's side may take until
  * it brings the call further. A failed or timed-out attempt leaves its own record and asks the
@@ -15,6 +15,7 @@
 
 enum step_timer {
 	TIMER_NONE,
+	TIMER_DIP,
 	TIMER_PROTECT,
 	TIMER_INVITE,
 	TIMER_TRYING,
@@ -32,6 +33,7 @@ static const struct step_info {
 	const char *text;
 } steps[CALL_STEPS] = {
 	[STEP_NEW]            = { "new",            TIMER_NONE,         END_NONE, NULL },
+	[STEP_DIP]            = { "lrn",            TIMER_DIP,          END_NONE, NULL },
 	[STEP_WAIT]           = { "waiting",        TIMER_PROTECT,      END_NONE, NULL },
 	[STEP_DIAL]           = { "dialling",       TIMER_INVITE,       END_NO_RESPONSE, "no response at all within the invite timeout" },
 	[STEP_TRYING]         = { "trying",         TIMER_TRYING,       END_PROGRESS_TIMEOUT, "100 Trying and then nothing within the trying timeout" },
@@ -113,6 +115,8 @@ static uint64_t step_timeout(const struct call *call, enum step_timer timer)
 		call->current.gateway ? &call->current.gateway->timeouts : &none;
 
 	switch (timer) {
+	case TIMER_DIP:
+		return params->lrn_timeout;
 	case TIMER_PROTECT:
 		return call_wait_us(call);
 	case TIMER_INVITE:
@@ -200,6 +204,10 @@ void call_on_timer(struct timer *timer)
 		call_dial_next(call);
 		return;
 	}
+	if (call->step == STEP_DIP) {
+		call_on_dip(call, &(struct dip_answer){ .failed = "no answer within lrn_timeout" });
+		return;
+	}
 	end.err = ETIMEDOUT;
 	if (may_retarget(call) && call->b->ops->retarget(call->b, &end)) {
 		call_enter(call, STEP_DIAL);
@@ -273,6 +281,8 @@ void call_finish(struct call *call, const struct call_end *end)
 	host->counters.ended++;
 	if (!call->answered_us)
 		host->counters.failed++;
+	if (call->dip)
+		host->dip_stop(&call->dip);
 	call_drop_leg(&call->b, end);
 	call_drop_leg(&call->a, &told);
 	call_attempt_over(call);

@@ -16,6 +16,7 @@
 
 struct call;
 struct leg;
+struct dip;			/* a question to the LRN server; the edge's */
 
 /* Why something ended, in words both protocols share. Texts are lent. */
 struct call_end {
@@ -90,6 +91,10 @@ struct call_host {
 	atomic_bool *draining;		/* the process takes no new calls */
 	/* A leg toward a candidate, not yet dialled. NULL: no memory or slots. */
 	struct leg *(*leg_new)(void *arg, struct call *call, const struct route_candidate *candidate);
+	/* Ask the LRN server about this number: call_on_dip comes later. NULL: it cannot be asked, as *why_out (static) says. */
+	struct dip *(*dip_start)(void *arg, struct call *call, const char *number, const char **why_out);
+	/* Forget the question; NULL afterwards, and before: nothing. */
+	void (*dip_stop)(struct dip **dip);
 	void *arg;
 	struct slots calls;
 	struct call_counters {
@@ -140,6 +145,12 @@ void call_record_refusal(struct call_host *host, const struct call_refusal *refu
 
 /* ---- from the edge: what happened on a leg ------------------------------------------ */
 
+/* The LRN server answered, or will not any more. Texts are lent. The question is forgotten when this returns. */
+struct dip_answer {
+	struct span number;		/* by which to route: digits, perhaps behind a +; len 0 = as it is */
+	const char *failed;		/* why there is no answer; NULL = there is */
+};
+void call_on_dip(struct call *call, const struct dip_answer *answer);
 void call_on_trying(struct leg *leg);
 /* The B leg went on to another address of its gateway by itself: the stage begins anew. */
 void call_on_redial(struct leg *leg);
@@ -169,6 +180,8 @@ uint64_t call_id(const struct call *call);
 /* Numbers and identity to send to the callee's side. */
 struct call_numbers {
 	const char *caller, *callee, *display, *identity, *privacy, *preferred, *diversions, *headers;
+	bool dipped;			/* the LRN server was asked, and named */
+	const char *routing_number;	/* this one; NULL = the number was not ported */
 	int max_forwards;
 };
 const struct call_numbers *call_numbers(const struct call *call);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A call arrives: who is calling and may they, by which numbers it is routed, where to; then the first candidate is
- * dialled. Whatever refuses it ends it with a record. */
+/* A call arrives: who is calling and may they, by which numbers it is routed (some ask an LRN server first), where to; then
+ * the first candidate is dialled. Whatever refuses it ends it with a record. */
 #include "call/call_int.h"
 
 #include <stdio.h>
@@ -86,7 +86,7 @@ static void call_refuse_at(struct call *call, enum end_code code, int status,
 	call_finish(call, &end);
 }
 
-static void call_refuse(struct call *call, enum end_code code, const char *text)
+void call_refuse(struct call *call, enum end_code code, const char *text)
 {
 	bool passing = code == END_SWITCH_DRAINING || code == END_SWITCH_OVERLOAD ||
 		       code == END_JOURNAL_BLOCKED;
@@ -288,6 +288,17 @@ static bool call_route(struct call *call, const struct call_request *routed, str
 	return true;
 }
 
+void call_route_to(struct call *call, const struct call_request *routed)
+{
+	struct reasons why;
+
+	why.n = 0;
+	if (!call_route(call, routed, &why))
+		return;
+	call_note_media(call, false, call->offer);
+	call_dial_next(call);
+}
+
 /* A challenge is no call: the caller comes back with the same INVITE and credentials. */
 void call_incoming(struct call_host *host, struct leg *leg, const struct call_arrival *arrival)
 {
@@ -317,9 +328,8 @@ void call_incoming(struct call_host *host, struct leg *leg, const struct call_ar
 	    !call_settle_caller(call))
 		return;
 	call_keep_arrival(call, arrival);
-	why.n = 0;
-	if (!call_route(call, &routed, &why))
-		return;
-	call_note_media(call, false, call->offer);
-	call_dial_next(call);
+	if (admit_wants_lrn(call->model, &call->from, routed.callee))
+		call_dip(call);
+	else
+		call_route_to(call, &routed);
 }

@@ -7,6 +7,7 @@
 
 enum call_step {
 	STEP_NEW,		/* admitted and routed, nothing dialled */
+	STEP_DIP,		/* the LRN server is asked by which number to route */
 	STEP_WAIT,		/* the normal routes have failed, protect routes may not be tried yet */
 	STEP_DIAL,		/* INVITE out, nothing heard */
 	STEP_TRYING,		/* 100 */
@@ -54,6 +55,8 @@ struct call {
 	const char *caller_in, *callee_in, *source;	/* as received */
 	const char *caller, *callee;	/* as routed */
 	uint64_t random;		/* what chance decides by */
+	struct dip *dip;		/* while the LRN server is asked */
+	const char *lrn;		/* what came of it, for the record; NULL = it was not asked */
 
 	unsigned n_candidates, next_candidate;
 	struct route_candidate *candidates;
@@ -84,6 +87,14 @@ void call_finish(struct call *call, const struct call_end *end);
 
 /* Release a leg unless it is over, and forget it; NULL afterwards. */
 void call_drop_leg(struct leg **leg, const struct call_end *end);
+
+/* call_incoming.c */
+void call_refuse(struct call *call, enum end_code code, const char *text);
+/* Find the candidates for this number, and dial the first. */
+void call_route_to(struct call *call, const struct call_request *routed);
+
+/* call_dip.c: ask the LRN server, then route. */
+void call_dip(struct call *call);
 
 /* call_attempt.c */
 void call_dial_next(struct call *call);

@@ -113,6 +113,7 @@ static void record_call_fields(const struct call *call, struct cdr *cdr, uint64_
 	cdr->talk_us = call->answered_us && now > call->answered_us ? now - call->answered_us : 0;
 	cdr->attempts = call->attempt.number;
 	cdr->candidates = call->candidates_text;
+	cdr->lrn = call->lrn;
 	call->a->ops->describe(call->a, cdr, false);
 	now = call_first_of(call->ringing_us, call->media_us, call->answered_us);
 	cdr->pdd_us = now > call->started_us ? now - call->started_us : 0;

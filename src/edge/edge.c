@@ -121,6 +121,8 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 		return err;
 	}
 	config->host->leg_new = leg_new;
+	config->host->dip_start = edge_dip_start;
+	config->host->dip_stop = edge_dip_stop;
 	config->host->arg = edge;
 	if (edge->outbounds)
 		edge_outbound_sync(edge->outbounds);

@@ -15,7 +15,7 @@ struct edge_config {
 	struct loop *loop;
 	struct net *net;
 	struct net_dns *dns;
-	struct call_host *host;		/* its leg_new and arg are set by edge_open */
+	struct call_host *host;		/* its leg_new, dip_* and arg are set by edge_open */
 	const unsigned char *digest_key;	/* 32 bytes, of the process */
 	struct suspensions *suspensions;	/* of the process */
 	const char *product;

@@ -71,9 +71,23 @@ static void add_host(struct buf *out, const char *host, uint16_t port)
 		buf_addf(out, ":%u", port);
 }
 
+/* What a gateway may hear of a dip (RFC 4694 6.1); a redirect has its own user. */
+static void add_npdi(const struct dial *d, struct buf *out)
+{
+	const struct call_numbers *numbers = call_numbers(d->leg->base.call);
+
+	if (!d->gateway || !d->gateway->send_npdi || !numbers->dipped || d->redirects)
+		return;
+	buf_add_str(out, ";npdi");
+	if (numbers->routing_number)
+		buf_addf(out, ";rn=%s", numbers->routing_number);
+}
+
 static void write_request_uri(const struct dial *d, struct buf *out, enum net_proto proto)
 {
-	buf_addf(out, "sip:%s@", d->user);
+	buf_addf(out, "sip:%s", d->user);
+	add_npdi(d, out);
+	buf_add_char(out, '@');
 	add_host(out, d->host, d->port);
 	if (proto != NET_UDP)
 		buf_add_str(out, proto == NET_TCP ? ";transport=tcp" : ";transport=tls");
@@ -180,7 +194,9 @@ static void write_contact_uri(struct dial *d, const struct binding *b,
 	}
 	span_copy(contact->host, d->host, sizeof(d->host));
 	d->port = contact->port;
-	buf_addf(out, "%.*s:%s@", SPAN_ARG(contact->scheme), d->user);
+	buf_addf(out, "%.*s:%s", SPAN_ARG(contact->scheme), d->user);
+	add_npdi(d, out);
+	buf_add_char(out, '@');
 	add_host(out, d->host, d->port);
 	if (contact->params.len)
 		buf_addf(out, ";%.*s", SPAN_ARG(contact->params));

@@ -110,6 +110,14 @@ void edge_dial_free(struct dial **dial);
 /* Escape what may not stand in the user part of a URI (RFC 3261 25.1). */
 size_t edge_escape_user(const char *user, char *dst, size_t size);
 
+/* edge_lrn.c: a call_host's dip_start and dip_stop. */
+struct dip *edge_dip_start(void *edge, struct call *call, const char *number, const char **why_out);
+void edge_dip_stop(struct dip **dip);
+#define EDGE_LRN_TEXT 40
+/* The routing number in a Contact, without what divides it, or "" when it names the called number alone. 0, or -EBADMSG:
+ * it names no number. */
+int edge_lrn_read(struct span contact, char dst[EDGE_LRN_TEXT]);
+
 /* edge_invite.c */
 void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);
 /* Credentials in a request: what user they claim, and what they prove. */

@@ -497,6 +497,13 @@ static bool give_loads(struct model *m)
 	return true;
 }
 
+static void check_lrn(struct build *b, enum kind kind, unsigned i, const struct model_lrn *lrn)
+{
+	if (lrn->on && !b->m->params.lrn_server[0])
+		build_object_error(b, kind, i, 0, "lrn: the parameter lrn_server names no server",
+				   "set lrn_server");
+}
+
 static bool place_and_check(struct build *b)
 {
 	struct model *m = b->m;
@@ -517,6 +524,10 @@ static bool place_and_check(struct build *b)
 		check_mapping(b, i);
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_routings; i++)
 		check_diversion(b, i);
+	for (unsigned i = 0; i < m->n_mappings; i++)
+		check_lrn(b, KIND_MAPPING, i, &m->mappings[i].lrn);
+	for (unsigned i = 0; i < m->n_phones; i++)
+		check_lrn(b, KIND_PHONE, i, &m->phones[i].lrn);
 	check_routings(b);
 	build_check_durations(b);
 	for (unsigned i = 0; b->n_errors == 0 && i < m->n_calendars; i++)

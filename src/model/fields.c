@@ -130,6 +130,14 @@ static const struct model_field_info calendar_fields[] = {
 	POLICY_FIELD(owner, "first_policy", 0, "Among equal prefixes its calls prefer the gateway that answers most, keeps calls longest, rings soonest or costs least."), \
 	POLICY_FIELD(owner, "second_policy", 1, "The same among those that first_policy finds equal.")
 
+#define LRN_FIELDS(owner) \
+	{ .name = "lrn", .type = FIELD_BOOL, .offset = AT(owner, lrn.on), \
+	  .help = "Before its calls are routed, lrn_server is asked for the number to route by." }, \
+	{ .name = "lrn_strip", .type = FIELD_COUNT, .offset = AT(owner, lrn.strip), .most = PREFIX_LEN_MAX, \
+	  .help = "So many characters at the beginning of the called number the server is not told." }, \
+	{ .name = "lrn_failure", .type = FIELD_CHOICE, .offset = AT(owner, lrn.failure), .choices = "reject|continue", \
+	  .most = LRN_CONTINUE, .help = "When the server does not answer: the call ends, or is routed by the called number." }
+
 /* What a called side is shown of the caller. One who asked for privacy stays hidden from a side that is not trusted. */
 #define SHOWN_FIELDS(owner) \
 	{ .name = "send_display", .type = FIELD_BOOL, .offset = AT(owner, sip.shown.display), .unset = 1, \
@@ -353,6 +361,7 @@ static const struct model_field_info mapping_fields[] = {
 	{ .name = "phone_settings", .type = FIELD_BOOL, .offset = AT(model_mapping, phone_settings),
 	  .help = "Where the caller's number is a phone's, its lock, number lists, limits, max_duration and display hold too." },
 	ROUTES_FIELDS(model_mapping),
+	LRN_FIELDS(model_mapping),
 	DURATION_FIELDS(model_mapping),
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_mapping, memo), .most = 4096, .help = "Free text." },
 };
@@ -411,6 +420,8 @@ static const struct model_field_info routing_fields[] = {
 	SHOWN_FIELDS(model_routing),
 	{ .name = "extra_headers", .type = FIELD_LINES, .offset = AT(model_routing, extra_headers),
 	  .help = "Header lines, such as \"X-Trunk: 42\", that INVITEs to it carry." },
+	{ .name = "send_npdi", .type = FIELD_BOOL, .offset = AT(model_routing, send_npdi),
+	  .help = "The Request-URI says that the LRN server was asked (npdi), and the routing number (rn, RFC 4694)." },
 	{ .name = "phone_display", .type = FIELD_BOOL, .offset = AT(model_routing, phone_display), .unset = 1,
 	  .help = "A calling phone's display number is sent to it instead of its own." },
 	{ .name = "user", .type = FIELD_TEXT, .offset = AT(model_routing, user), .most = 64,
@@ -476,6 +487,7 @@ static const struct model_field_info phone_fields[] = {
 	  .help = "Dial rules for the called number, applied to calls to it." },
 	SIP_FIELDS(model_phone),
 	ROUTES_FIELDS(model_phone),
+	LRN_FIELDS(model_phone),
 	SHOWN_FIELDS(model_phone),
 };
 
@@ -604,7 +616,7 @@ static const struct {
 	{ "denySameCityCodes", "same_city_forbidden" }, { "denySameCityCodesAllow", "same_city_allowed" },
 	{ "checkMobileArea", "mobile_areas_forbidden" }, { "checkMobileAreaAllow", "mobile_areas_allowed" },
 	{ "rewriteRulesInMobileArea", "add_area_code" }, { "rewriteRulesInMobileAreaAllow", "add_area_code" },
-	{ "areaCode", "code" },
+	{ "areaCode", "code" }, { "lrnEnable", "lrn" }, { "lrnEatPrefixLength", "lrn_strip" }, { "lrnFailureAction", "lrn_failure" },
 	{ "gatewayGroups", "groups" },	   { "reservedLine", "reserved_lines" },
 	{ "limitMoney", "overdraft" },	   { "feeRateGroup", "rate_group" },   { "timeoutInvite", "invite_timeout" },
 	{ "timeoutTrying", "trying_timeout" }, { "timeoutRinging", "ringing_timeout" },

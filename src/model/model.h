@@ -407,6 +407,14 @@ struct model_duration {
 /* 0 = none of its own. Pure: the same `random` gives the same. */
 uint64_t model_max_duration(const struct model_duration *duration, uint64_t random);
 
+/* Number portability: an LRN server is asked for the number that a call is routed by. */
+enum lrn_failure { LRN_REJECT, LRN_CONTINUE };
+struct model_lrn {
+	bool on;
+	uint32_t strip;			/* characters of the called number that the server is not told */
+	int failure;			/* enum lrn_failure: what becomes of the call when it does not answer */
+};
+
 /* Which routing gateways a caller's calls may use, and in which order. */
 enum route_policy { POLICY_NONE, POLICY_ASR, POLICY_ACD, POLICY_PDD, POLICY_COST };
 struct model_routes {
@@ -476,6 +484,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	const char *failed_codes;	/* statuses of failed calls replaced: "404:503"; NULL = none */
 	bool reason_text;		/* our end code in the Reason header */
 	uint64_t ringing_within_us;	/* its calls ring, have early media or are answered by then; 0 = whenever */
+	struct model_lrn lrn;
 	bool phone_billing, phone_settings;	/* of a calling phone of ours: its account pays, its settings hold too */
 	struct model_routes routes;
 	const char *memo;
@@ -527,6 +536,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	uint16_t registrar_port;	/* 0 = by DNS, or the transport's default */
 	const char *from_host;		/* host of the caller's number; NULL = our address */
 	const char *extra_headers;	/* lines of INVITEs to it, each with its CRLF; NULL = none */
+	bool send_npdi;			/* of a dip it hears in the Request-URI (RFC 4694) */
 	bool phone_display;		/* a phone's display number stands for its own */
 	int follow_redirects;		/* -1 = the system's */
 	struct model_failover failover;
@@ -556,6 +566,7 @@ struct model_phone {
 	const struct dial_rules *to_caller_rules, *to_callee_rules;	/* for the calls to it */
 	struct model_sip sip;
 	struct model_routes routes;
+	struct model_lrn lrn;
 	const char *from_host;		/* as in model_routing, when it is called */
 	struct load *load;
 };
