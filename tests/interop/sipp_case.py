@@ -25,11 +25,12 @@ PATIENCE = 20
 class Call:
     """One run of a caller's SIPp, and its record: `end` is "END_CODE STATUS", `tried` "g1 486 USER_BUSY, g2 200 NORMAL" in order
     (each final status as received, 0 = none), `fields` regular expressions for the record's fields. A REGISTER has none. `first`:
-    what happens before it: a command, or "SIGTERM", "disk full", "disk free", "wait SECONDS"."""
+    what happens before it: a command, or "SIGTERM", "disk full", "disk free", "wait SECONDS". `records`: of a caller that calls again under
+    the same Call-ID; what is said of the record is of the newest."""
 
-    def __init__(self, steps=TALK, end="NORMAL 200", tried=None, by="a", to="31612345678", caller="3110555", first=None, port=None, **fields):
-        self.steps, self.by, self.to, self.caller, self.end, self.tried, self.first, self.port, self.fields = (
-            steps, by, to, caller, end, tried, first, port, fields)
+    def __init__(self, steps=TALK, end="NORMAL 200", tried=None, by="a", to="31612345678", caller="3110555", first=None, port=None, records=1, **fields):
+        self.steps, self.by, self.to, self.caller, self.end, self.tried, self.first, self.port, self.records, self.fields = (
+            steps, by, to, caller, end, tried, first, port, records, fields)
         self.held, self.registers = "held" in steps, steps.startswith("REGISTER")
         if self.registers:
             self.end = None
@@ -40,11 +41,11 @@ class Call:
 class Case:
     """`hears`: actor = script, list of scripts (one a call), NOTHING or CLOSED. `keys`: actor = the object's further keys in YAML.
     `config`: more of the configuration. `last`: as `first` of a Call, when all are over. `after`: pairs of a command and
-    what its answer must match."""
+    what its answer must match. `saw`: a SIPp's name = so many datagrams or more that match REGEX it received, "3 INVITE ". `slow`: it starts before the others."""
 
-    def __init__(self, name, rule, *calls, parameters="", keys=None, config="", boot="", after=(), last="", **hears):
+    def __init__(self, name, rule, *calls, parameters="", keys=None, config="", boot="", after=(), last="", saw=None, slow=False, **hears):
         self.name, self.rule, self.calls, self.parameters, self.config, self.boot = name, rule, calls, parameters, config, boot
-        self.keys, self.after, self.last, self.hears = keys or {}, after, last, hears
+        self.keys, self.after, self.last, self.saw, self.slow, self.hears = keys or {}, after, last, saw or {}, slow, hears
 
     def __repr__(self):
         return self.name
@@ -56,7 +57,7 @@ class Run:
     def __init__(self, case, network, program, cli=None):
         self.case, self.network, self.folder = case, network, new_folder()
         self.daemon = Daemon(program, self.host("switch"), self.folder, cli)
-        self.sipps, self.sockets, self.listening, self.complaints, self.shown = [], [], [], [], []
+        self.sipps, self.sockets, self.complaints, self.shown = [], [], [], []
 
     def host(self, actor):
         number = int(actor[1:] or 0) if actor[0] in "gp" else 0
@@ -80,7 +81,8 @@ class Run:
                 kinds["phones"].append('{ number: "100%s", password: secret%s }' % (actor[1:], more))
             elif actor[0] != "s":
                 kinds["mapping_gateways"].append('{ name: %s, addresses: [ "%s" ]%s }' % (actor, self.host(actor), more))
-        text = "version: 1\nparameters: { sip_t1: 200ms%s }\n" % (", " + case.parameters if case.parameters else "")
+        parameters = [text for text in ("" if "sip_t1" in case.parameters else "sip_t1: 200ms", case.parameters) if text]
+        text = "version: 1\nparameters: { %s }\n" % ", ".join(parameters)
         for kind, objects in kinds.items():
             if objects:
                 text += kind + ":\n" + "".join("  - %s\n" % line for line in objects)
@@ -88,27 +90,26 @@ class Run:
 
     # ---- SIPp ----------------------------------------------------------------------------
 
-    def sipp(self, name, xml, host, port, calls=1, more=()):
+    def sipp(self, name, scenario, host, port, calls=1, more=()):
         base = os.path.join(self.folder, name)
         with open(base + ".xml", "w") as out:
-            out.write(self.fill(xml))
+            out.write(self.fill(scenario.text()))
         command = ["sipp", "-sf", base + ".xml", "-i", host, "-mi", host, "-ci", host, "-p", str(port), "-m", str(calls), "-nostdin",
                    "-timeout", str(PATIENCE), "-timeout_error", "-trace_msg", "-message_file", base + ".messages",
-                   "-trace_err", "-error_file", base + ".errors", *more]
+                   "-trace_err", "-error_file", base + ".errors", *scenario.options, *more]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=open(base + ".screen", "wb"), stderr=subprocess.STDOUT)
         process.name, process.base = name, base
         self.sipps.append(process)
         return process
 
     def listen(self):
-        """All listen before the first call; who registers, from where he registered (port 5060), once that is done."""
+        """All listen before the first call; who registers, from where he registered (port 5060), once the last of it is done."""
         for actor in self.case.hears:
             if not any(call.registers and call.by == actor for call in self.case.calls):
                 self.listen_at(actor)
 
     def listen_at(self, actor):
         host, script = self.host(actor), self.case.hears[actor]
-        self.listening.append(actor)
         if script == NOTHING:
             quiet = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             quiet.bind((host, 5060))
@@ -116,10 +117,10 @@ class Run:
             self.sockets.append((actor, quiet))
         elif script != CLOSED:
             scripts = [script] if isinstance(script, str) else script
-            self.sipp(actor, Called(actor, scripts).out.text(), host, 5060, len(scripts))
+            self.sipp(actor, Called(actor, scripts).out, host, 5060, len(scripts))
             self.until(lambda: bound(host, 5060), "SIPp of %s does not listen" % actor)
 
-    def until(self, test, otherwise, patience=5):
+    def until(self, test, otherwise, patience=10):
         end = time.time() + patience
         while not test():
             if time.time() > end:
@@ -130,10 +131,9 @@ class Run:
         """A SIPp for one call; returns when it is over, or up where it is held."""
         call_id = "%s-%d" % (self.case.name, number)
         name = "%s-%d" % (call.by, number)
-        xml = Caller(name, call.steps).out.text()
         port = call.port or (5060 if call.registers else 5070 + number)
         switch = self.host("switch") + ":5060"
-        process = self.sipp(name, xml if call.to else xml.replace("[service]@", ""), self.host(call.by), port, more=[
+        process = self.sipp(name, Caller(name, call.steps, call.to).out, self.host(call.by), port, more=[
             switch, "-s", call.to, "-cid_str", call_id, "-key", "caller", call.caller, "-auth_uri",
             switch if call.registers else "%s@%s" % (call.to, switch)])
         process.call_id, process.port = call_id, port
@@ -142,7 +142,7 @@ class Run:
                        "%s: its call does not come up" % name)
         else:
             self.wait(process)
-        if call.registers and call.by in self.case.hears and call.by not in self.listening:
+        if call.registers and call.by in self.case.hears and not any(c.registers and c.by == call.by for c in self.case.calls[number:]):
             self.listen_at(call.by)
         return process
 
@@ -196,7 +196,7 @@ class Run:
                 self.wait(process)
         for process in self.sipps:
             if process.name in self.case.hears:
-                self.wait(process, 3)
+                self.wait(process, 8)
         self.calls = calls
         if self.case.last:
             self.prepare(self.fill(self.case.last))
@@ -224,7 +224,7 @@ class Run:
         wanted = 0
         for call, process in self.calls:
             if call.end:
-                wanted += 1
+                wanted += call.records
                 self.look_at_record(call, process)
         found = len(self.daemon.rows("cdr", "list"))
         if found != wanted:
@@ -233,11 +233,19 @@ class Run:
             heard = drained(quiet)
             if heard:
                 self.complain("%s must hear nothing and heard:\n%s" % (actor, heard[0]))
+        for name, wanted in self.case.saw.items():
+            self.look_at_messages(name, *wanted.split(" ", 1))
         for command, pattern in self.case.after:
             answer = self.daemon.ask(*self.fill(command).split())
             if not re.search(self.fill(pattern), answer.stdout):
                 self.complain("causeway %s: expected /%s/, came:\n%s%s" % (command, pattern, answer.stdout, answer.stderr))
         self.until_free()
+
+    def look_at_messages(self, name, count, pattern):
+        text = read(os.path.join(self.folder, name + ".messages"))
+        came = len(re.findall(r"message received \[\d+\] bytes :\n\n" + pattern, text))
+        if came < int(count):
+            self.complain("%s: expected to receive /%s/ %s times, came %d" % (name, pattern, count, came))
 
     def until_free(self):
         end = time.time() + 2
@@ -248,7 +256,7 @@ class Run:
 
     def look_at_record(self, call, process):
         record = None
-        end = time.time() + 3
+        end = time.time() + 8
         while not record and time.time() < end:
             record = self.daemon.record({process.call_id})
             if not record:

@@ -3,7 +3,15 @@
 
 from sipp_case import CLOSED, NOTHING, Call, Case
 
-WAITS = "invite_timeout: 400ms"
+WAITS = "invite_timeout: 1s"
+# What a gateway answers, what we call it, what the caller hears.
+STATUSES = [
+    (400, "PEER_400", 400), (401, "PEER_AUTH_REQUIRED", 503), (403, "CALLER_FORBIDDEN", 403), (404, "NUMBER_UNALLOCATED", 404),
+    (405, "PEER_REJECTED", 405), (407, "PEER_AUTH_REQUIRED", 503), (408, "PEER_408", 408), (410, "NUMBER_UNALLOCATED", 410),
+    (480, "USER_UNAVAILABLE", 480), (484, "ADDRESS_INCOMPLETE", 484), (486, "USER_BUSY", 486), (488, "CODEC_MISMATCH", 488),
+    (500, "PEER_SERVER_ERROR", 500), (503, "PEER_CONGESTION", 503), (504, "PEER_SERVER_ERROR", 504), (600, "USER_BUSY", 600),
+    (603, "USER_DECLINED", 603), (604, "NUMBER_UNALLOCATED", 604), (606, "CODEC_MISMATCH", 606),
+]
 
 CASES = [
     # When the search goes on.
@@ -18,7 +26,7 @@ CASES = [
          g1="503", g2="404", g3="500"),
     Case("failover_invite_timeout", "A gateway that says nothing at all is given up after invite_timeout.",
          Call(tried="g1 0 NO_RESPONSE, g2 200 NORMAL"),
-         parameters=WAITS, g1="silent 800", g2="200"),
+         parameters=WAITS, g1="silent 1500", g2="200"),
     Case("failover_invite_timeout_of_gateway", "A gateway's own invite_timeout goes before the system's.",
          Call(tried="g1 0 NO_RESPONSE, g2 200 NORMAL"),
          keys={"g1": "invite_timeout: 300ms"}, g1="silent 800", g2="200"),
@@ -99,7 +107,7 @@ CASES = [
          g1="503", g2="180; cancelled", g3=NOTHING),
     Case("ringing_within", "However many gateways are left, a call must ring within what the caller's gateway allows.",
          Call("408", "RINGING_TOO_LATE 408", "g1 0 NO_RESPONSE, g2 0 RINGING_TOO_LATE"),
-         parameters=WAITS, keys={"a": "ringing_within: 700ms"}, g1="silent 800", g2="100; cancelled", g3=NOTHING),
+         keys={"a": "ringing_within: 1500ms", "g1": "invite_timeout: 500ms"}, g1="silent 1000", g2="100; cancelled", g3=NOTHING),
     Case("no_answer", "Ringing without end is cancelled after ringing_timeout and stays the callee's no answer.",
          Call("180; 480", "NO_ANSWER 480", "g1 0 NO_ANSWER"),
          parameters="ringing_timeout: 400ms", g1="180; cancelled", g2=NOTHING),
@@ -121,8 +129,8 @@ CASES = [
     Case("rest_ends", "When its rest is over the gateway is used again by itself.",
          Call(tried="g1 503 PEER_CONGESTION, g2 200 NORMAL"),
          Call(tried="g2 200 NORMAL"),
-         Call(tried="g1 200 NORMAL", first="wait 1.1"),
-         g1=["503 Retry-After: 1", "200"], g2=["200", "200"]),
+         Call(tried="g1 200 NORMAL", first="wait 3.1"),
+         g1=["503 Retry-After: 3", "200"], g2=["200", "200"], slow=True),
     Case("rest_off", "gateway_rest_max: 0s: Retry-After is no reason to rest.",
          Call(tried="g1 503 PEER_CONGESTION, g2 200 NORMAL"),
          Call(tried="g1 200 NORMAL"),
@@ -134,9 +142,9 @@ CASES = [
     Case("down_tried_again", "A gateway that is down is tried again after gateway_retry.",
          Call(tried="g1 0 NO_RESPONSE, g2 200 NORMAL"),
          Call(tried="g2 200 NORMAL"),
-         Call(tried="g1 200 NORMAL", first="wait 1.1"),
+         Call(tried="g1 200 NORMAL", first="wait 3.1"),
          Call(tried="g1 200 NORMAL"),
-         parameters="gateway_failures: 1, gateway_retry: 1s, " + WAITS, g1=["silent 800", "200", "200"], g2=["200", "200"]),
+         parameters="gateway_failures: 1, gateway_retry: 3s, " + WAITS, g1=["silent 1500", "200", "200"], g2=["200", "200"], slow=True),
     Case("down_is_last_resort", "When every gateway is down the best of them is tried all the same.",
          Call("503", "PEER_ICMP_UNREACHABLE 503", "g1 0 PEER_ICMP_UNREACHABLE"),
          Call("503", "PEER_ICMP_UNREACHABLE 503", "g1 0 PEER_ICMP_UNREACHABLE", candidates="g1: down since [^;]*; tried because nothing better is left"),
@@ -146,9 +154,8 @@ CASES = [
          Call(tried="g2 200 NORMAL", candidates="g1: line limit reached, 1 of 1 in use"),
          keys={"g1": "line_limit: 1"}, g1="200", g2="200"),
     Case("rate_skipped", "A gateway that has had its calls of this second is passed over.",
-         Call(tried="g1 200 NORMAL"),
-         Call(tried="g2 200 NORMAL", candidates="g1: rate limit reached, 1 calls a second"),
-         keys={"g1": "rate_limit: 1"}, g1="200", g2="200"),
+         Call("486; again; 200; BYE", tried="g2 200 NORMAL", candidates="g1: rate limit reached, 1 calls a second", records=2),
+         keys={"g1": "rate_limit: 1"}, g1="486", g2="200"),
     Case("reserved_skipped", "A gateway that must leave its group's last lines to others is passed over.",
          Call("200; held; BYE", tried="g1 200 NORMAL"),
          Call(tried="g2 200 NORMAL", candidates="g1: its reserved_lines would not stay free: 1 of 2 lines of group eu in use"),
@@ -183,4 +190,23 @@ CASES = [
          keys={"a": "reason_text: on", "g1": 'prefixes: [ "31" ]'}, g1='480 Reason: Q.850;cause=20;text="gone"'),
     Case("reason_without_text", "Without reason_text no caller learns our end code.",
          Call("404 Reason: ^ *Q.850;cause=3$", "NO_ROUTE 404", "")),
+
+    # Each failure has its name, and the caller hears what fits it.
+    Case("statuses", "What a gateway answers, what the record calls it, and what the caller hears.",
+         *[Call(str(heard), "%s %d" % (code, heard), "g1 %d %s" % (said, code)) for said, code, heard in STATUSES],
+         g1=[str(said) for said, _, _ in STATUSES]),
+    Case("tcp_refused", "A gateway that refuses the connection is left at once.",
+         Call(tried="g1 0 TCP_REFUSED, g2 200 NORMAL"), keys={"g1": "transport: tcp"}, g1=CLOSED, g2="200"),
+    Case("passed_over", "The record says of every gateway that was not tried why.",
+         Call(tried="g1 200 NORMAL", candidates="^g1: chosen\n" + r"\n".join([
+             "g2: serves calls of another node only", "g3: its groups are not open to this caller", "g4: does not take calls from this number to that one",
+             "g5: does not take calls from this number to that one", "g6: locked", "g7: its schedule keeps it from this call at this time",
+             "g8: the account is locked", "g9: matches 2 digits; a gateway that matches 3 is terminating, so it is not tried$"])),
+         boot="[run]\nnode = north\n", config="accounts: [ { name: broke, kind: vendor, locked: on } ]\ngateway_groups: [ { name: cheap } ]\n",
+         keys={"a": "routing_groups: [ cheap ], routing_groups_allow: off", "g1": 'prefixes: [ "316" ], prefix_style: terminate, node: north',
+               "g2": 'prefixes: [ "316" ], node: south', "g3": 'prefixes: [ "316" ], groups: [ cheap ]', "g4": 'prefixes: [ "316" ], pairs: [ "31:3161" ]',
+               "g5": 'prefixes: [ "316" ], pairs: [ "44:" ], pairs_allow: on', "g6": 'prefixes: [ "316" ], locked: on',
+               "g7": 'prefixes: [ "316" ], scheduled_prefixes: [ { from: "00:00", to: "24:00", action: forbid, prefixes: [ "3" ] } ]',
+               "g8": 'prefixes: [ "316" ], account: broke', "g9": 'prefixes: [ "31" ]'},
+         g1="200", g2=NOTHING, g3=NOTHING, g4=NOTHING, g5=NOTHING, g6=NOTHING, g7=NOTHING, g8=NOTHING, g9=NOTHING),
 ]

@@ -22,7 +22,7 @@ class Scenario:
     """The XML of one scenario as it grows; variables that SIPp must be told it may leave unread are noted on the way."""
 
     def __init__(self, name):
-        self.name, self.lines, self.variables, self.globals = name, [], [], []
+        self.name, self.lines, self.variables, self.globals, self.options = name, [], [], [], []
 
     def add(self, text):
         self.lines.append(text)
@@ -57,6 +57,11 @@ class Scenario:
         self.variables.append("v%d" % len(self.variables))
         return self.variables[-1]
 
+    def deaf(self, milliseconds):
+        """All that comes meanwhile is lost; SIPp does that for every pause of a scenario or for none."""
+        self.options = ["-pause_msg_ign"]
+        self.pause(milliseconds)
+
     def pause(self, milliseconds):
         self.add('<pause milliseconds="%s"/>' % milliseconds)
 
@@ -72,47 +77,43 @@ def split(steps):
 
 class Caller:
     """Who starts the exchange. Steps:
-    INVITE or REGISTER SECONDS [Header: line]   first; INVITE where none is written. A line of a name that is there replaces it
+    INVITE, REGISTER SECONDS [Header: line]    first; INVITE where none is written. A header that is there is replaced
+    REGISTER 0 *, REGISTER    takes all contacts back; asks what there is
     401, 180 CHECK        must come next; a 100 may come before. A final one to INVITE is acknowledged. CHECK: see recv
-    auth USER PASSWORD    the request again, with credentials for the challenge
+    auth USER PASSWORD [Header: line]    the request again, with credentials for the challenge heard last
     again                 the same request, a new transaction
     CANCEL, BYE, hears BYE
     silence MS            nothing may come for so long
+    deaf MS               what comes is lost for so long
     held                  stays up until the runner lets go of it, when the calls after it are over"""
-    URI = "sip:[service]@[remote_ip]:[remote_port]"
 
-    def __init__(self, name, steps):
+    def __init__(self, name, steps, to="somebody"):
+        self.uri = "sip:%s[remote_ip]:[remote_port]" % ("[service]@" if to else "")
         self.out, self.cseq, self.method, self.extra = Scenario(name), 0, "INVITE", []
         steps = split(steps)
         if steps and steps[0].split()[0] in ("INVITE", "REGISTER"):
-            first = steps.pop(0)
-            self.method, _, rest = first.partition(" ")
-            if self.method == "REGISTER":
+            self.method, _, rest = steps.pop(0).partition(" ")
+            if self.method == "REGISTER" and rest:
                 seconds, _, rest = rest.partition(" ")
                 self.extra = ["Contact: " + ("*" if rest == "*" else "<sip:[caller]@[local_ip]:[local_port]>"), "Expires: " + seconds]
-                rest = "" if rest == "*" else rest
-            self.extra += [rest]
+            self.extra += [rest] if ":" in rest else []
         if self.method == "INVITE":
-            self.extra += ["Contact: <sip:[caller]@[local_ip]:[local_port]>"]
+            self.extra.insert(0, "Contact: <sip:[caller]@[local_ip]:[local_port]>")
         self.request()
         for step in steps:
             self.step(step)
 
     def headers(self, start, via="Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]", peer="[peer_tag_param]"):
-        to = "[caller]" if self.method == "REGISTER" else "[service]"
+        to = "sip:[caller]@[remote_ip]:[remote_port]" if self.method == "REGISTER" else self.uri
         method = start.split()[0]
         return [start + " SIP/2.0", via, "Max-Forwards: 70", "From: <sip:[caller]@[remote_ip]>;tag=[pid]c[call_number]",
-                "To: <sip:%s@[remote_ip]:[remote_port]>%s" % (to, peer), "Call-ID: [call_id]", "CSeq: %d %s" % (self.cseq, method)]
+                "To: <%s>%s" % (to, peer), "Call-ID: [call_id]", "CSeq: %d %s" % (self.cseq, method)]
 
-    def request(self, credentials=None):
+    def request(self, *more):
         self.cseq += 1
-        uri = "sip:[remote_ip]:[remote_port]" if self.method == "REGISTER" else self.URI
-        replaced = {line.split(":")[0] for line in self.extra}
-        lines = [line for line in self.headers("%s %s" % (self.method, uri), peer="") if line.split(":")[0] not in replaced]
-        lines += self.extra + ["User-Agent: SIPp"]
-        if credentials:
-            lines.append("[authentication username=%s password=%s]" % credentials)
-        self.out.send(lines, "8 0 101" if self.method == "INVITE" else None)
+        uri = "sip:[remote_ip]:[remote_port]" if self.method == "REGISTER" else self.uri
+        lines = {line.split(":")[0]: line for line in [*self.headers("%s %s" % (self.method, uri), peer=""), *self.extra, *more]}
+        self.out.send([*lines.values(), "User-Agent: SIPp"], "8 0 101" if self.method == "INVITE" else None)
 
     def step(self, step):
         word, _, rest = step.partition(" ")
@@ -129,11 +130,12 @@ class Caller:
         if self.method == "INVITE" and status[0] == "2":
             self.out.send([*self.headers("ACK [next_url]"), "[routes]"], retrans=False)
         elif self.method == "INVITE" and status[0] > "2":
-            self.out.send([line if line[:3] != "To:" else "[last_To:]" for line in self.headers("ACK " + self.URI, "[last_Via:]")],
+            self.out.send([line if line[:3] != "To:" else "[last_To:]" for line in self.headers("ACK " + self.uri, "[last_Via:]")],
                           retrans=False)
 
     def do_auth(self, rest):
-        self.request(tuple(rest.split()))
+        user, password, *line = rest.split(" ", 2)
+        self.request("[authentication username=%s password=%s]" % (user, password), *line)
 
     def do_again(self, rest):
         self.request()
@@ -144,7 +146,7 @@ class Caller:
         self.out.recv("200")
 
     def do_cancel(self, rest):
-        self.out.send(self.headers("CANCEL " + self.URI, "[last_Via:]", ""))
+        self.out.send(self.headers("CANCEL " + self.uri, "[last_Via:]", ""))
         self.out.recv("200")
         self.status("487", rest)
 
@@ -158,13 +160,16 @@ class Caller:
     def do_silence(self, rest):
         self.out.pause(rest)
 
+    def do_deaf(self, rest):
+        self.out.deaf(rest)
+
 
 class Called:
     """Who is called; each of its calls begins with an INVITE. Several scripts: its first call goes by the first, and so on. Steps:
     INVITE CHECK              first, where the INVITE itself matters
     180, 183 sdp, 503 Retry-After: 5     sent; after a final one other than 2xx the ACK must come
-    200                       sent, with SDP; the ACK must come, and without further steps the BYE
-    BYE, hears BYE, wait MS
+    200, 200 unacked MS       sent, with SDP; the ACK must come, and without further steps the BYE. What comes in so long is lost
+    hears BYE, wait MS, deaf MS
     cancelled                 a CANCEL must come; it and the INVITE are answered
     cancelled late            the same, but the INVITE's 200 was on its way: the ACK and a BYE must come
     silent                    says nothing (more)"""
@@ -209,8 +214,11 @@ class Called:
                        "[last_To:]" + tag, "[last_Call-ID:]", cseq, contact, extra], "8 101" if sdp else None, retrans)
 
     def reply(self, status, rest, cseq="[last_CSeq:]"):
+        unacked = rest.startswith("unacked ")
         sdp = rest == "sdp" or status == 200
-        self.response(status, "" if rest == "sdp" else rest, sdp, cseq, "" if status == 100 else ";tag=[pid]v[call_number]", status >= 200)
+        self.response(status, rest if ":" in rest else "", sdp, cseq, "" if status == 100 else ";tag=[pid]v[call_number]", status >= 200)
+        if unacked:
+            self.out.deaf(rest.split()[1])
         if status >= 200:
             self.out.recv("ACK")
 
@@ -233,6 +241,9 @@ class Called:
 
     def do_wait(self, rest):
         self.out.pause(rest)
+
+    def do_deaf(self, rest):
+        self.out.deaf(rest)
 
     def do_silent(self, rest):
         self.out.pause(rest or 100)

@@ -4,17 +4,28 @@
 The cases wait more than they work, so they run several at once; each is reported by the test of its name."""
 
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import conftest
 import pytest
 import sipp_failover
 import sipp_refusals
+import sipp_registrations
+import sipp_repeats
 from sipp_case import Run
 
 AT_ONCE = 6
-CASES = sipp_failover.CASES + sipp_refusals.CASES
+CASES = sipp_failover.CASES + sipp_refusals.CASES + sipp_registrations.CASES + sipp_repeats.CASES
 NETWORKS = {case.name: "%s.%d" % (conftest.NET.rsplit(".", 1)[0], n) for n, case in enumerate(CASES, 1)}
+
+# End codes that no rule of admission, routing or failover gives: what ends a call that is up, what is wrong with a message,
+# and transports that SIPp does not speak. tests/flow has them.
+ELSEWHERE = set("""CANCEL_ANSWER_RACE TCP_CONNECT_TIMEOUT TCP_CONNECTION_LOST TLS_HANDSHAKE_FAILED DNS_FAILED SWITCH_RESTARTED OPERATOR_HANGUP
+    MAX_DURATION PRACK_MISSING SESSION_TIMER_EXPIRED SESSION_REFRESH_REJECTED SESSION_REFRESH_UNANSWERED SESSION_INTERVAL_REFUSED
+    DIALOG_LOST_AT_PEER PEER_HANGUP_WITH_CAUSE ROUTING_LOOP MALFORMED_MESSAGE SDP_MALFORMED MEDIA_TYPE_UNSUPPORTED INTERNAL_ERROR""".split())
+# Nothing came; no memory.
+NOT_SHOWN = {"NO_REQUEST", "NO_MEMORY"}
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +35,7 @@ def outcomes(request):
     if not os.access(program, os.X_OK):
         pytest.fail("no daemon at %s" % program)
     cases = [item.callspec.params["case"] for item in request.session.items if "outcomes" in getattr(item, "fixturenames", ())]
+    cases.sort(key=lambda case: not case.slow)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {case.name: pool.submit(lambda case=case: Run(case, NETWORKS[case.name], program, os.environ.get("CAUSEWAY_CLI")).run())
                for case in cases}
@@ -35,3 +47,18 @@ def test_rule(case, outcomes):
     evidence = outcomes[case.name].result()
     if evidence:
         pytest.fail(evidence, pytrace=False)
+
+
+def names(path, macro):
+    with open(os.path.join(conftest.TOP, path)) as f:
+        return set(re.findall(r"^%s\((\w+)" % macro, f.read(), re.M))
+
+
+def test_each_end_code_has_a_case():
+    said = set(re.findall(r"\w+", " ".join("%s %s" % (call.end, call.tried) for case in CASES for call in case.calls)))
+    assert names("src/model/endcodes.def", "END_CODE") - said == ELSEWHERE
+
+
+def test_each_end_of_a_registration_has_a_case():
+    said = set(re.findall(r"\b[A-Z_]+\b", " ".join(pattern.replace(r"\b", " ") for case in CASES for _, pattern in case.after)))
+    assert names("src/edge/edge_register.def", "REGISTER_REASON") - said == NOT_SHOWN
