@@ -12,6 +12,7 @@
 #define CAUSEWAY_TRACE_H
 
 #include "base/base.h"
+#include "trace/hep.h"
 
 #include <sys/socket.h>
 
