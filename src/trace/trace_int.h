@@ -49,7 +49,9 @@ size_t block_write_note(void *dst, const struct trace_note *note);
  * part. BLOCK_ALIEN: sound, but no message and no note of ours; the entry is not filled. */
 enum block_is { BLOCK_ALIEN, BLOCK_ENTRY, BLOCK_ENTRY_MORE };	/* _MORE: the next block goes on with this message */
 size_t block_read(const void *bytes, size_t len, struct trace_entry *entry, enum block_is *is_out);
-#define BLOCK_MAX (1u << 20)			/* no block of ours is larger */
+/* All blocks of one message: the parts of its text are moved together. False: damaged. */
+bool block_join(char *bytes, size_t len, struct trace_entry *entry);
+#define BLOCK_MAX (2u << 20)			/* no block of ours is larger */
 
 /* sip_scan.c: what trace needs of a message, in a bounded look at its head. Bytes are hostile. */
 struct sip_scan {
@@ -96,11 +98,17 @@ struct archive_budget {
 bool archive_tend(struct archive *archive, const struct archive_budget *budget);
 void archive_usage(struct archive *archive, struct trace_status *out);	/* fills usages and ages; any thread */
 
-/* Readers, any thread; they see what was appended before they began. */
+/* Readers, any thread; they see what was appended before they began. archive_read replaces the entries of `into`, whose
+ * arena is the caller's; times of 0 are open. */
 int archive_find(struct archive *archive, const struct trace_query *query,
 		 void (*each)(void *arg, const struct trace_call *call), void *arg);
 int archive_read(struct archive *archive, const uint64_t *keys, unsigned n_keys, uint64_t from_us, uint64_t to_us,
 		 struct trace_reading *into);
+/* archive_ask.c: trace_read_call and so on, of an archive. */
+int archive_read_call(struct archive *archive, uint64_t call, struct trace_reading **out);
+int archive_read_sip(struct archive *archive, struct span sip_call_id, struct trace_reading **out);
+int archive_read_object(struct archive *archive, struct span object, uint64_t from_us, unsigned limit,
+			struct trace_reading **out);
 int archive_pin(struct archive *archive, uint64_t call, bool pin);
 
 #endif

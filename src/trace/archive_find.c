@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Calls by what their rows say, newest first. Segments are gone through from the newest; as soon as there are enough calls and
+ * no older segment has a younger one, it is done. A CALL's row counts only while its call has no END: that one says more,
+ * and stands in this segment or in a newer one. */
+#include "trace/archive_int.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FIND_MAX 10000 /* calls at once */
+
+struct found {
+	struct call_row row;
+	char *strings;
+	size_t strings_len;
+};
+
+struct finder {
+	struct archive *archive;
+	const struct trace_query *query;
+	struct map64 open; /* calls without END when it began */
+	struct map64 only; /* keys: no other calls than these */
+	bool only_these;
+	struct segment **segments;
+	unsigned n_segments;
+	struct found *found; /* by call, newest first, but for the newest few: see tidy() */
+	size_t n_found, limit;
+	uint64_t lowest; /* of the first `limit`; 0 = there are fewer */
+	int err;
+};
+
+/* ---- what was found ------------------------------------------------------------------------------- */
+
+/* Of one call the END first. */
+static int found_order(const void *a, const void *b)
+{
+	const struct call_row *x = &((const struct found *)a)->row;
+	const struct call_row *y = &((const struct found *)b)->row;
+
+	if (x->call != y->call)
+		return x->call > y->call ? -1 : 1;
+	return (int)y->ended - (int)x->ended;
+}
+
+/* In order, each call once, no more than wanted. */
+static void tidy(struct finder *f)
+{
+	size_t kept = 0;
+
+	if (f->n_found)
+		qsort(f->found, f->n_found, sizeof(*f->found), found_order);
+	for (size_t i = 0; i < f->n_found; i++) {
+		bool again = kept && f->found[kept - 1].row.call == f->found[i].row.call;
+
+		if (again || kept == f->limit)
+			free(f->found[i].strings);
+		else
+			f->found[kept++] = f->found[i];
+	}
+	f->n_found = kept;
+	f->lowest = kept == f->limit ? f->found[kept - 1].row.call : 0;
+}
+
+static void keep_row(struct finder *f, const struct call_row *row, const struct trace_call *call)
+{
+	/* The strings stand one behind the other, from the first to the end of the last. */
+	size_t len = (size_t)(call->text + strlen(call->text) + 1 - call->caller);
+	struct found *to = &f->found[f->n_found];
+
+	*to = (struct found){ .row = *row, .strings = malloc(len), .strings_len = len };
+	if (!to->strings) {
+		f->err = -ENOMEM;
+		return;
+	}
+	memcpy(to->strings, call->caller, len);
+	to->row.strings = 0;
+	if (++f->n_found == 2 * f->limit)
+		tidy(f);
+}
+
+static void look_at(struct finder *f, const struct call_row *row, const char *strings,
+		    size_t strings_len)
+{
+	struct trace_call call;
+
+	if (row->call <= f->lowest || f->err)
+		return;
+	if (f->only_these && !map64_find(&f->only, row->call))
+		return;
+	if (!row->ended && !map64_find(&f->open, row->call))
+		return;
+	if (row_to_call(&call, row, strings, strings_len) && call_matches(&call, f->query))
+		keep_row(f, row, &call);
+}
+
+/* ---- where to look --------------------------------------------------------------------------------- */
+
+static bool may_have_only(const struct finder *f, const struct index_guide *guide)
+{
+	if (!f->only_these)
+		return true;
+	for (size_t i = 0; i < f->only.size; i++)
+		if (f->only.slots[i].key &&
+		    index_may_have(guide, key_of_call(f->only.slots[i].key)))
+			return true;
+	return false;
+}
+
+/* Can there be rows that match? */
+static bool worth_reading(const struct finder *f, const struct segment *segment)
+{
+	const struct index_head *h = &segment->guide.head;
+	const struct trace_query *q = f->query;
+
+	if (!h->n_rows || (q->before_call && h->first_call >= q->before_call) ||
+	    (q->to_us && h->started_us > q->to_us))
+		return false;
+	/* Calls without end last until now. */
+	if (q->from_us && h->ended_us < q->from_us && !segment->n_open)
+		return false;
+	return may_have_only(f, &segment->guide);
+}
+
+static void look_at_current(struct finder *f, const struct index *index)
+{
+	for (size_t i = 0; i < index->head.n_rows; i++)
+		look_at(f, &index->rows[i], index->strings, index->head.strings_len);
+}
+
+/* Under the lock: the current segments' rows, and references on the finished ones that may have some. */
+static int begin(struct finder *f)
+{
+	static const enum trace_series series[] = { SERIES_CALLS, SERIES_REGISTRATIONS,
+						    SERIES_KEPT };
+	struct archive *a = f->archive;
+	unsigned count = 0;
+	int err;
+
+	err = map64_copy(&f->open, &a->open);
+	if (err)
+		return err;
+	for (unsigned s = 0; s < ARRAY_SIZE(series); s++)
+		list_for_each (at, &a->finished[series[s]])
+			count++;
+	f->segments = malloc((count + 1) * sizeof(*f->segments));
+	if (!f->segments)
+		return -ENOMEM;
+	for (unsigned s = 0; s < ARRAY_SIZE(series); s++) {
+		look_at_current(f, &a->current[series[s]].index);
+		list_for_each (at, &a->finished[series[s]]) {
+			struct segment *segment = list_entry(at, struct segment, node);
+
+			if (worth_reading(f, segment))
+				f->segments[f->n_segments++] = segment_ref(segment);
+		}
+	}
+	return f->err;
+}
+
+static int by_youngest_call(const void *a, const void *b)
+{
+	const struct segment *x = *(struct segment *const *)a, *y = *(struct segment *const *)b;
+	uint64_t x_call = x->guide.head.last_call, y_call = y->guide.head.last_call;
+
+	return x_call > y_call ? -1 : x_call < y_call;
+}
+
+static int look_into(struct finder *f, const struct segment *segment)
+{
+	const struct index_guide *guide = &segment->guide;
+	int fd = segment_open(segment, FILE_INDEX), err;
+	struct call_row *rows;
+	uint64_t bytes_read = 0;
+	char *strings;
+
+	if (fd < 0)
+		return fd;
+	err = index_rows(guide, fd, &rows, &strings, &bytes_read);
+	close(fd);
+	if (err)
+		return err;
+	/* The youngest first: so many need not be kept. */
+	for (size_t i = guide->head.n_rows; i > 0; i--)
+		look_at(f, &rows[i - 1], strings, guide->head.strings_len);
+	free(rows);
+	free(strings);
+	return f->err;
+}
+
+static int look_into_all(struct finder *f)
+{
+	int err = 0;
+
+	if (f->n_segments)
+		qsort(f->segments, f->n_segments, sizeof(*f->segments), by_youngest_call);
+	for (unsigned i = 0; i < f->n_segments && !err; i++) {
+		tidy(f);
+		if (f->lowest && f->segments[i]->guide.head.last_call <= f->lowest)
+			break;
+		err = look_into(f, f->segments[i]);
+	}
+	return err;
+}
+
+/* ---- only some calls -------------------------------------------------------------------------------- */
+
+/* The calls to which notes bind this Call-ID. */
+static int calls_of_sip(struct finder *f)
+{
+	struct trace_reading reading = { .arena = arena_new(16384) };
+	uint64_t key = key_of_sip_call_id(f->query->sip_call_id);
+	int err = reading.arena ? 0 : -ENOMEM;
+
+	if (!err)
+		err = archive_read(f->archive, &key, 1, 0, 0, &reading);
+	for (unsigned i = 0; i < reading.n && !err; i++) {
+		const struct trace_entry *e = &reading.entries[i];
+
+		if (e->call && span_eq(e->sip_call_id, f->query->sip_call_id))
+			err = map64_set(&f->only, e->call, 1);
+	}
+	arena_free(&reading.arena);
+	return err;
+}
+
+static int choose_calls(struct finder *f)
+{
+	f->only_these = f->query->call || f->query->sip_call_id.len;
+	if (f->query->sip_call_id.len)
+		return calls_of_sip(f);
+	return f->query->call ? map64_set(&f->only, f->query->call, 1) : 0;
+}
+
+static int tell(struct finder *f, void (*each)(void *arg, const struct trace_call *call), void *arg)
+{
+	struct trace_call call;
+
+	tidy(f);
+	for (size_t i = 0; i < f->n_found; i++) {
+		const struct found *found = &f->found[i];
+
+		if (!row_to_call(&call, &found->row, found->strings, found->strings_len))
+			continue;
+		pthread_mutex_lock(&f->archive->lock);
+		call.pinned = map64_find(&f->archive->pins, call.call) != NULL;
+		pthread_mutex_unlock(&f->archive->lock);
+		each(arg, &call);
+	}
+	return (int)f->n_found;
+}
+
+int archive_find(struct archive *archive, const struct trace_query *query,
+		 void (*each)(void *arg, const struct trace_call *call), void *arg)
+{
+	struct finder f = { .archive = archive, .query = query };
+	int rc;
+
+	f.limit = query->limit < FIND_MAX ? query->limit : FIND_MAX;
+	if (!f.limit)
+		return 0;
+	f.found = malloc(2 * f.limit * sizeof(*f.found));
+	rc = f.found ? choose_calls(&f) : -ENOMEM;
+	if (!rc) {
+		pthread_mutex_lock(&archive->lock);
+		rc = begin(&f);
+		pthread_mutex_unlock(&archive->lock);
+	}
+	if (!rc)
+		rc = look_into_all(&f);
+	if (!rc)
+		rc = tell(&f, each, arg);
+	for (size_t i = 0; i < f.n_found; i++)
+		free(f.found[i].strings);
+	for (unsigned i = 0; i < f.n_segments; i++)
+		segment_unref(f.segments[i]);
+	free(f.segments);
+	free(f.found);
+	map64_free(&f.open);
+	map64_free(&f.only);
+	return rc;
+}

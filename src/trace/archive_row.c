@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Rows of calls: what their CALL and END notes say, and what people ask of them. */
+#include "trace/archive_int.h"
+
+/* In the order in which they stand in the strings. */
+static const char *const row_names[ROW_STRINGS - 1] = {
+	"caller",      "callee",          "caller_in",       "callee_in", "caller_out",
+	"callee_out",  "mapping_gateway", "routing_gateway", "account",   "vendor_account",
+	"caller_addr", "callee_addr",     "end_code",
+};
+
+/* Bytes that a string cannot hold end it. */
+static size_t add_string(char *to, struct span s)
+{
+	s = span_head(s, span_find(s, '\0'));
+	if (s.len)
+		memcpy(to, s.p, s.len);
+	to[s.len] = '\0';
+	return s.len + 1;
+}
+
+static uint64_t field_number(const struct trace_entry *entry, const char *name)
+{
+	uint64_t number = 0;
+
+	span_to_u64(trace_entry_field(entry, name), &number);
+	return number;
+}
+
+size_t row_of_entry(struct call_row *row_out, const struct trace_entry *entry, char *strings)
+{
+	size_t len = 0;
+
+	*row_out = (struct call_row){
+		.call = entry->call,
+		.started_us = field_number(entry, "started"),
+		.answered_us = field_number(entry, "answered"),
+		.ended_us = field_number(entry, "ended"),
+		.sip_status = (uint16_t)field_number(entry, "sip_status"),
+		.ended = entry->kind == TRACE_END,
+	};
+	if (!row_out->started_us)
+		row_out->started_us = entry->utc_us;
+	if (row_out->ended && !row_out->ended_us)
+		row_out->ended_us = entry->utc_us;
+	for (unsigned i = 0; i < ROW_STRINGS - 1; i++)
+		len += add_string(strings + len, trace_entry_field(entry, row_names[i]));
+	return len + add_string(strings + len, entry->text);
+}
+
+bool row_to_call(struct trace_call *out, const struct call_row *row, const char *strings,
+		 size_t strings_len)
+{
+	struct span rest = span_skip((struct span){ strings, strings_len }, row->strings), s;
+	const char *at[ROW_STRINGS];
+
+	for (unsigned i = 0; i < ROW_STRINGS; i++) {
+		at[i] = rest.p;
+		if (!span_cut(rest, '\0', &s, &rest))
+			return false;
+	}
+	*out = (struct trace_call){
+		.call = row->call,
+		.started_us = row->started_us,
+		.answered_us = row->answered_us,
+		.ended_us = row->ended_us,
+		.sip_status = row->sip_status,
+		.caller = at[0],
+		.callee = at[1],
+		.caller_in = at[2],
+		.callee_in = at[3],
+		.caller_out = at[4],
+		.callee_out = at[5],
+		.mapping_gateway = at[6],
+		.routing_gateway = at[7],
+		.account = at[8],
+		.vendor_account = at[9],
+		.caller_addr = at[10],
+		.callee_addr = at[11],
+		.end_code = at[12],
+		.text = at[13],
+	};
+	return true;
+}
+
+bool end_code_failed(struct span end_code)
+{
+	return !span_eq(end_code, SPAN("NORMAL"));
+}
+
+static bool number_is(const char *have, struct span wanted)
+{
+	struct span s = span_of(have);
+
+	if (span_starts(s, SPAN("+")))
+		s = span_skip(s, 1);
+	return span_starts(s, wanted) ||
+	       (s.len >= wanted.len && span_eq(span_skip(s, s.len - wanted.len), wanted));
+}
+
+static bool number_matches(const struct trace_call *c, struct span number)
+{
+	const char *const numbers[] = { c->caller,    c->callee,     c->caller_in,
+					c->callee_in, c->caller_out, c->callee_out };
+
+	if (span_starts(number, SPAN("+")))
+		number = span_skip(number, 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (numbers[i][0] && number_is(numbers[i], number))
+			return true;
+	return false;
+}
+
+/* "[2001:db8::1]:5060" is the address "2001:db8::1", with or without brackets and port. */
+static bool address_is(const char *have, struct span wanted)
+{
+	struct span s = span_of(have), host = s;
+
+	if (!s.len)
+		return false;
+	if (span_eq(s, wanted))
+		return true;
+	if (s.p[0] == '[') {
+		host = span_head(span_skip(s, 1), span_find(s, ']') - 1);
+		return span_ieq(host, wanted) ||
+		       span_ieq(span_head(s, span_find(s, ']') + 1), wanted);
+	}
+	return span_eq(span_head(s, span_find(s, ':')), wanted);
+}
+
+static bool one_is(const char *a, const char *b, struct span wanted)
+{
+	return !wanted.len || span_eq(span_of(a), wanted) || span_eq(span_of(b), wanted);
+}
+
+bool call_matches(const struct trace_call *c, const struct trace_query *q)
+{
+	if (q->to_us && c->started_us > q->to_us)
+		return false;
+	if (q->from_us && c->ended_us && c->ended_us < q->from_us)
+		return false;
+	if ((q->call && c->call != q->call) || (q->before_call && c->call >= q->before_call))
+		return false;
+	if (q->failed_only && (!c->end_code[0] || !end_code_failed(span_of(c->end_code))))
+		return false;
+	return (!q->number.len || number_matches(c, q->number)) &&
+	       one_is(c->mapping_gateway, c->routing_gateway, q->gateway) &&
+	       one_is(c->account, c->vendor_account, q->account) &&
+	       one_is(c->end_code, c->end_code, q->end_code) &&
+	       (!q->address.len || address_is(c->caller_addr, q->address) ||
+		address_is(c->callee_addr, q->address));
+}
