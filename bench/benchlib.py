@@ -141,7 +141,7 @@ level = warn
 target = stderr
 """
 CONFIG = """version: 1
-parameters: {{ drain_timeout: 2s }}
+parameters: {{ drain_timeout: 2s, trace: {trace} }}
 mapping_gateways:
   - {{ name: caller, addresses: [ "127.0.0.1:{caller_port}" ] }}
 routing_gateways:
@@ -149,7 +149,7 @@ routing_gateways:
 """
 
 
-def start_causeway(program, workers, wrapper=(), patience=30):
+def start_causeway(program, workers, wrapper=(), patience=30, trace=True):
     folder = tempfile.mkdtemp(prefix="bench.")
     os.makedirs(folder + "/data")
     with open(folder + "/causeway.conf", "w") as out:
@@ -163,7 +163,7 @@ def start_causeway(program, workers, wrapper=(), patience=30):
             switch.stop(1)
             raise SystemExit("bench: causewayd did not start:\n" + said)
         time.sleep(0.1)
-    config = CONFIG.format(caller_port=CALLER.split(":")[1], called=CALLED)
+    config = CONFIG.format(caller_port=CALLER.split(":")[1], called=CALLED, trace="on" if trace else "off")
     done = subprocess.run([*ask, "config", "import", "-"], input=config, text=True, capture_output=True)
     if done.returncode != 0:
         switch.stop(1)

@@ -219,6 +219,25 @@ static void check_disk(struct doctor *d, const char *folder)
 	     "free some, or lower cdr_keep_days");
 }
 
+/* What trace lost since the daemon's start. */
+static void check_trace(struct doctor *d, const json_t *trace)
+{
+	json_int_t full = json_integer_value(json_object_get(trace, "dropped_full"));
+	json_int_t disk = json_integer_value(json_object_get(trace, "dropped_disk"));
+	json_int_t err = json_integer_value(json_object_get(trace, "disk_error"));
+	char value[128];
+
+	snprintf(value, sizeof(value), "%lld", (long long)full);
+	note(d, full == 0, "trace entries without room", value, "0",
+	     "more came than could be written: ladders have gaps",
+	     "give trace a faster disk, or the host more cores");
+	snprintf(value, sizeof(value), "%lld%s%s", (long long)disk, err ? ", " : "",
+		 err ? strerror((int)err) : "");
+	note(d, disk == 0 && err == 0, "trace entries not written", value, "0",
+	     "the disk refused them: ladders have gaps",
+	     "make room on it, or lower trace_call_file_size and trace_register_file_size");
+}
+
 static void check_daemon(struct doctor *d, struct cli *cli)
 {
 	const char *folder;
@@ -237,6 +256,8 @@ static void check_daemon(struct doctor *d, struct cli *cli)
 		folder = json_string_value(json_object_get(reply.json, "data_folder"));
 		if (folder)
 			check_disk(d, folder);
+		if (json_object_get(reply.json, "trace"))
+			check_trace(d, json_object_get(reply.json, "trace"));
 	}
 	reply_free(&reply);
 }

@@ -21,8 +21,8 @@ static bool contains(const char *text, const char *part)
 
 static const char *type_name(enum param_type type)
 {
-	static const char *const names[] = { "duration", "count", "bool",      "text",
-					     "codes",    "names", "intervals", "level" };
+	static const char *const names[] = { "duration", "count",     "bool",  "text",  "codes",
+					     "names",    "intervals", "level", "moment" };
 
 	return names[type];
 }

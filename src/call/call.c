@@ -148,6 +148,12 @@ static uint64_t ringing_left(const struct call *call)
 	return due > now ? due - now : 1;
 }
 
+void call_trace_until(const struct call *call, const struct model_moment *until)
+{
+	if (until->utc_us > call->host->loop->utc_us)
+		trace_select(call->host->trace, call->id);
+}
+
 void call_enter(struct call *call, enum call_step step)
 {
 	uint64_t timeout, left;

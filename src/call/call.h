@@ -13,6 +13,7 @@
 #include "cdr/cdr.h"
 #include "media/media.h"
 #include "route/route.h"
+#include "trace/trace.h"
 
 struct call;
 struct leg;
@@ -86,6 +87,7 @@ struct call_host {
 	struct model_hub *hub;
 	struct model *model;		/* the snapshot in use; refreshed by call_host_refresh */
 	struct journal *journal;
+	struct trace_lane *trace;	/* NULL = none */
 	unsigned worker;
 	const char *node;
 	atomic_bool *draining;		/* the process takes no new calls */

@@ -189,6 +189,8 @@ static void attempt_begin(struct call *call, const struct route_candidate *candi
 	call->last_gateway =
 		candidate->gateway ? candidate->gateway->name : candidate->phone->number;
 	call->early = NULL;
+	if (candidate->gateway)
+		call_trace_until(call, &candidate->gateway->trace_until);
 }
 
 /* False: it could not even be dialled; `end` says why. */

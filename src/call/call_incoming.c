@@ -151,6 +151,8 @@ static bool call_admit(struct call *call, const struct call_arrival *arrival, st
 {
 	struct admit_result *result = &call->from;
 
+	if (result->mapping)
+		call_trace_until(call, &result->mapping->trace_until);
 	if (result->verdict == ADMIT_CHALLENGE) {
 		call_refuse_unproven(call, arrival);
 		return false;

@@ -79,6 +79,8 @@ struct call {
 /* call.c: the one door to change steps; starts the step's timer. */
 void call_enter(struct call *call, enum call_step step);
 const char *call_step_name(const struct call *call);
+/* While trace is off: from here on this call is kept if its gateway is under trace until later than now. */
+void call_trace_until(const struct call *call, const struct model_moment *until);
 /* The step's timer fired. */
 void call_on_timer(struct timer *timer);
 /* End the call: release both legs, give back what was taken, write the record, free. `from` is the leg that is over

@@ -45,6 +45,7 @@ struct process {
 	struct boot boot;
 	struct store *store;
 	struct journal *journal;
+	struct trace *trace;
 	struct model_hub *hub;
 	struct api *api;
 	struct api_switch api_switch;
@@ -83,6 +84,13 @@ bool worker_ask(struct worker *w, struct ask *ask);
 void settings_begin(struct process *p);
 /* Follow the hub's parameters; nothing before settings_begin. Any thread. */
 void settings_apply(struct process *p);
+
+/* tracing.c */
+/* The trace of this process, in `folder`. 0, or -errno and `why`. */
+int tracing_open(struct process *p, const char *folder, char *why, size_t why_size);
+/* What the configuration says of it is in force from now on. */
+void tracing_set(struct process *p, const struct model *m);
+void tracing_write_status(struct process *p, struct buf *out);
 
 /* contacts.c */
 /* Bring back the registrations of before; workers are open and not yet started. */

@@ -198,6 +198,9 @@ static bool open_records(struct process *p, char *why, size_t why_size)
 	model_hub_swap(p->hub, m);
 	if (store_load_blacklist(p->store, m->blacklist, clock_utc_us()))
 		log_error("the numbers that operators blacklisted cannot be read");
+	snprintf(folder, sizeof(folder), "%s/trace", p->boot.data_folder);
+	if (tracing_open(p, folder, why, why_size))
+		return false;
 	snprintf(folder, sizeof(folder), "%s/journal", p->boot.data_folder);
 	if (!make_folder(folder, NULL, why, why_size))
 		return false;
@@ -279,6 +282,7 @@ static void close_all(struct process *p)
 	api_close(&p->api);
 	workers_stop(p, &restarted);
 	contacts_stop(&p->contacts);
+	trace_close(&p->trace);
 	if (p->journal && !journal_flush(p->journal, 10 * SEC))
 		log_warn("the database does not take records; they stay in the journal and follow "
 			 "at the next start");

@@ -31,6 +31,7 @@ void settings_apply(struct process *p)
 	pthread_mutex_lock(&lock);
 	m = model_hub_get(p->hub);
 	set_log(p, &m->params);
+	tracing_set(p, m);
 	model_unref(&m);
 	pthread_mutex_unlock(&lock);
 }

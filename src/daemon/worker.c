@@ -75,6 +75,7 @@ static int worker_open(struct process *p, struct worker *w, unsigned index, char
 		.loop = &w->loop,
 		.hub = p->hub,
 		.journal = p->journal,
+		.trace = trace_lane(p->trace, index),
 		.worker = index,
 		.node = p->boot.node,
 		.draining = &p->draining,

@@ -10,11 +10,13 @@
 static void on_refused(void *arg, const struct sip_msg *msg, const struct net_flow *flow,
 		       int status, const char *why);
 static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flow *flow);
+static void on_wire(void *arg, bool sent, struct span message, const struct net_flow *flow);
 
 static const struct sip_stack_ops stack_ops = {
 	.on_invite = edge_on_invite,
 	.on_request = edge_on_request,
 	.on_refused = on_refused,
+	.on_wire = on_wire,
 	.on_screen = on_screen,
 };
 
@@ -229,6 +231,22 @@ static void on_refused(void *arg, const struct sip_msg *msg, const struct net_fl
 }
 
 /* With reply_unauthorized off a stranger hears nothing, not even 100 Trying. */
+static void on_wire(void *arg, bool sent, struct span message, const struct net_flow *flow)
+{
+	const struct edge *edge = arg;
+	struct trace_wire wire = {
+		.sent = sent,
+		.proto = (enum trace_proto)flow->proto,
+		.from = sent ? &flow->local.sa : &flow->peer.sa,
+		.to = sent ? &flow->peer.sa : &flow->local.sa,
+	};
+
+	if (!trace_wants(edge->config.host->trace))
+		return;
+	wire.utc_us = clock_utc_us(); /* a turn of the loop has many messages */
+	trace_message(edge->config.host->trace, &wire, message);
+}
+
 static bool on_screen(void *arg, const struct sip_msg *msg, const struct net_flow *flow)
 {
 	struct edge *edge = arg;

@@ -363,6 +363,8 @@ static const struct model_field_info mapping_fields[] = {
 	ROUTES_FIELDS(model_mapping),
 	LRN_FIELDS(model_mapping),
 	DURATION_FIELDS(model_mapping),
+	{ .name = "trace_until", .type = FIELD_MOMENT, .offset = AT(model_mapping, trace_until),
+	  .help = "Its calls are traced until then, even while the parameter trace is off." },
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_mapping, memo), .most = 4096, .help = "Free text." },
 };
 
@@ -446,6 +448,8 @@ static const struct model_field_info routing_fields[] = {
 	{ .name = "continue_codes", .type = FIELD_CODES, .offset = AT(model_routing, failover.continue_codes),
 	  .help = "Its SIP statuses after which the search goes on, though they say busy or declined." },
 	DURATION_FIELDS(model_routing),
+	{ .name = "trace_until", .type = FIELD_MOMENT, .offset = AT(model_routing, trace_until),
+	  .help = "Its calls are traced until then, even while the parameter trace is off." },
 	{ .name = "memo", .type = FIELD_MEMO, .offset = AT(model_routing, memo), .most = 4096, .help = "Free text." },
 };
 
@@ -639,7 +643,7 @@ static const struct {
 	{ "switchAllowErrorCode", "continue_codes" }, { "stopSwitchSipCodes", "stop_codes" },
 	{ "callFailedSipCode", "failed_codes" }, { "sipRemoteRingSignal", "ring_signal" },
 	{ "registerType", "register" },
-	{ "doNotDisturb", "do_not_disturb" }, { "sipExtraHeader", "extra_headers" }, { "timeoutCallProceeding", "ringing_within" }, { "allowPhoneBilling", "phone_billing" }, { "enablePhoneSetting", "phone_settings" }, { "validTime", "valid_until" }, { "useRoutingGatewayNotOnline", "offline_to_gateways" },
+	{ "doNotDisturb", "do_not_disturb" }, { "sipExtraHeader", "extra_headers" }, { "timeoutCallProceeding", "ringing_within" }, { "allowPhoneBilling", "phone_billing" }, { "enablePhoneSetting", "phone_settings" }, { "validTime", "valid_until" }, { "traceEndTime", "trace_until" }, { "useRoutingGatewayNotOnline", "offline_to_gateways" },
 	{ "maxCallDurationUpper", "max_duration" }, { "maxCallDurationLower", "max_duration_least" },
 	{ "callDurationLimit", "max_duration" },
 };

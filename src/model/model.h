@@ -194,8 +194,8 @@ struct call_rate model_call_rate(const struct model_limits *limits, const struct
 
 /* A moment as written: "2026-12-31", "2026-12-31 18:00", or RFC 3339. */
 struct model_moment {
-	const char *text;		/* NULL = none is given */
-	int64_t second;			/* since 1970, of UTC or of the clocks on the wall */
+	const char *text;		/* NULL or "" = none is given */
+	int64_t second;			/* since 1970, of UTC or of the clocks on the wall; 0 = none is given */
 	bool local;
 	uint64_t utc_us;		/* derived; 0 = none */
 };
@@ -487,6 +487,7 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	struct model_lrn lrn;
 	bool phone_billing, phone_settings;	/* of a calling phone of ours: its account pays, its settings hold too */
 	struct model_routes routes;
+	struct model_moment trace_until;	/* its calls are traced until then, even while trace is off */
 	const char *memo;
 	struct load *load;
 };
@@ -542,6 +543,7 @@ struct model_routing {			/* routing gateway: where calls go out */
 	struct model_failover failover;
 	int quality_counts;		/* live quality: -1 = the system's route_quality, 0 off, 1 on */
 	struct model_duration max_duration;
+	struct model_moment trace_until;	/* as in model_mapping */
 	const char *memo;
 };
 
@@ -580,6 +582,7 @@ struct model_params {
 #define PARAM_NAMES const char *
 #define PARAM_INTERVALS const char *
 #define PARAM_LEVEL const char *
+#define PARAM_MOMENT struct model_moment
 #define PARAM(name, type, def, least, most, vos, help) PARAM_##type name;
 #include "model/params.def"
 #undef PARAM
@@ -593,7 +596,8 @@ enum param_type {
 	PARAM_TYPE_CODES,
 	PARAM_TYPE_NAMES,
 	PARAM_TYPE_INTERVALS,
-	PARAM_TYPE_LEVEL
+	PARAM_TYPE_LEVEL,
+	PARAM_TYPE_MOMENT
 };
 struct param_info {
 	const char *name;
@@ -697,6 +701,7 @@ struct model {
 	struct load *load;		/* the whole switch's */
 	struct blacklist *blacklist;	/* the hub's; NULL while it is in none */
 	struct model_index *index;	/* opaque: by name, by address, by digest user, by prefix */
+	uint64_t traced_until_us;	/* derived: the last trace_until of a gateway, UTC; 0 = none */
 	bool reads_numbers;		/* a gateway's numbers are read elsewhere than in From and Request-URI */
 	const struct model_mapping *open_digest;	/* an unlocked digest gateway that may call from anywhere, or NULL */
 	/* What blacklist_callers and its fellow parameters name. */

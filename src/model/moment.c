@@ -57,15 +57,35 @@ static uint64_t utc_of(const struct model_moment *moment, const struct zone *zon
 	return (uint64_t)s * SEC;
 }
 
+static void resolve(struct model_moment *moment, const struct zone *zone)
+{
+	if (moment->second)
+		moment->utc_us = utc_of(moment, zone);
+}
+
+static void resolve_trace(struct model *m, struct model_moment *until,
+			  const struct model_account *account)
+{
+	resolve(until, model_zone(m, account));
+	if (until->utc_us > m->traced_until_us)
+		m->traced_until_us = until->utc_us;
+}
+
 void build_resolve_moments(struct build *b)
 {
-	for (unsigned i = 0; i < b->m->n_accounts; i++) {
-		struct model_account *account = &b->m->accounts[i];
+	struct model *m = b->m;
 
-		if (account->valid_until.text)
-			account->valid_until.utc_us =
-				utc_of(&account->valid_until, model_zone(b->m, account));
-	}
+	for (unsigned i = 0; i < m->n_accounts; i++)
+		resolve(&m->accounts[i].valid_until, model_zone(m, &m->accounts[i]));
+	for (unsigned i = 0; i < m->n_mappings; i++)
+		resolve_trace(m, &m->mappings[i].trace_until, m->mappings[i].account);
+	for (unsigned i = 0; i < m->n_routings; i++)
+		resolve_trace(m, &m->routings[i].trace_until, m->routings[i].account);
+	for (size_t i = 0; i < param_count; i++)
+		if (param_table[i].type == PARAM_TYPE_MOMENT)
+			resolve((struct model_moment *)(void *)((char *)&m->params +
+								param_table[i].offset),
+				m->zone);
 }
 
 bool model_account_expired(const struct model_account *account, uint64_t utc_us)

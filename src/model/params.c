@@ -303,6 +303,24 @@ static int param_set_level(char *to, struct arena *arena, struct span text, char
 	return store_text(to, arena, text, why, size);
 }
 
+static int param_set_moment(char *to, struct arena *arena, struct span text, char *why, size_t size)
+{
+	struct model_moment moment = { 0 };
+	int err;
+
+	if (text.len && !moment_parse(text, &moment)) {
+		snprintf(why, size,
+			 "`%.*s` is no moment such as 2026-12-31, \"2026-12-31 18:00\" or "
+			 "2026-12-31T18:00:00+01:00",
+			 SPAN_ARG(span_head(text, 40)));
+		return -EINVAL;
+	}
+	err = store_text((char *)&moment.text, arena, text, why, size);
+	if (!err)
+		memcpy(to, &moment, sizeof(moment));
+	return err;
+}
+
 /* Of texts `least` says only this. */
 static bool may_be_empty(const struct param_info *info)
 {
@@ -342,6 +360,8 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 		return param_set_intervals(to, info, arena, text, why, size);
 	case PARAM_TYPE_LEVEL:
 		return param_set_level(to, arena, text, why, size);
+	case PARAM_TYPE_MOMENT:
+		return param_set_moment(to, arena, text, why, size);
 	default:
 		return param_set_number(to, info, text, why, size);
 	}
@@ -364,6 +384,7 @@ const char *param_format(const struct model_params *params, const struct param_i
 	case PARAM_TYPE_NAMES:
 	case PARAM_TYPE_INTERVALS:
 	case PARAM_TYPE_LEVEL:
+	case PARAM_TYPE_MOMENT: /* begins with its text */
 		memcpy(&text, from, sizeof(text));
 		snprintf(dst, size, "%s", text);
 		break;

@@ -89,7 +89,7 @@ static void look_at(struct finder *f, const struct call_row *row, const char *st
 		return;
 	if (!row->ended && !map64_find(&f->open, row->call))
 		return;
-	if (row_to_call(&call, row, strings, strings_len) && call_matches(&call, f->query))
+	if (row_to_call(&call, row, strings, strings_len) && row_matches(&call, f->query))
 		keep_row(f, row, &call);
 }
 

@@ -130,7 +130,7 @@ int index_rows(const struct index_guide *guide, int fd, struct call_row **rows_o
 size_t row_of_entry(struct call_row *row_out, const struct trace_entry *entry, char *strings);
 /* As readers hear of it; borrows the strings. False: the row does not fit its strings. */
 bool row_to_call(struct trace_call *out, const struct call_row *row, const char *strings, size_t strings_len);
-bool call_matches(const struct trace_call *call, const struct trace_query *query);
+bool row_matches(const struct trace_call *call, const struct trace_query *query);
 bool end_code_failed(struct span end_code);
 
 /* ---- segments (archive_segment.c) --------------------------------------------------------------- */
@@ -156,7 +156,7 @@ const char *segment_file_name(char *dst, enum trace_series series, uint64_t name
 /* Opened for reading: a descriptor or -errno. */
 int segment_open(const struct segment *segment, enum segment_file file);
 /* Lists a series' segments in the folder, by name: an array for the caller to free. 0 or -errno. */
-int segment_list(int dir_fd, enum trace_series series, uint64_t **names_out, unsigned *n_out);
+int segment_names(int dir_fd, enum trace_series series, uint64_t **names_out, unsigned *n_out);
 
 /* Goes through a segment's blocks in order, entry by entry, from a buffer. */
 struct walk {

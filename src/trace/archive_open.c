@@ -139,7 +139,7 @@ static int load_series(struct archive *archive, enum trace_series series, struct
 {
 	uint64_t *names = NULL;
 	unsigned n = 0;
-	int err = segment_list(archive->dir_fd, series, &names, &n);
+	int err = segment_names(archive->dir_fd, series, &names, &n);
 
 	for (unsigned i = 0; i < n && !err; i++)
 		err = load_one(archive, series, names[i], ended);

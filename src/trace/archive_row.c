@@ -133,7 +133,7 @@ static bool one_is(const char *a, const char *b, struct span wanted)
 	return !wanted.len || span_eq(span_of(a), wanted) || span_eq(span_of(b), wanted);
 }
 
-bool call_matches(const struct trace_call *c, const struct trace_query *q)
+bool row_matches(const struct trace_call *c, const struct trace_query *q)
 {
 	if (q->to_us && c->started_us > q->to_us)
 		return false;

@@ -95,7 +95,7 @@ static int by_name(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-int segment_list(int dir_fd, enum trace_series series, uint64_t **names_out, unsigned *n_out)
+int segment_names(int dir_fd, enum trace_series series, uint64_t **names_out, unsigned *n_out)
 {
 	uint64_t *names = NULL, *more, name;
 	unsigned n = 0, room = 0;

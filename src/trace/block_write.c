@@ -317,13 +317,14 @@ static void stamp(char *comment, uint64_t call, char leg, unsigned attempt)
 
 void block_stamp_message(void *block, size_t len, uint64_t call, char leg, unsigned attempt)
 {
-	char *p = block, *end = p + len;
+	char *start = block, *p = start + len;
 	uint32_t total;
 
-	for (; p < end; p += total) {
-		memcpy(&total, p + offsetof(struct epb_head, total), sizeof(total));
-		stamp(p + total - sizeof(struct epb_tail) + offsetof(struct epb_tail, comment),
-		      call, leg, attempt);
+	/* From the end: the beginnings need not be fetched. */
+	for (; p > start; p -= total) {
+		memcpy(&total, p - sizeof(total), sizeof(total));
+		stamp(p - sizeof(struct epb_tail) + offsetof(struct epb_tail, comment), call, leg,
+		      attempt);
 	}
 }
 

@@ -36,10 +36,19 @@ static int map_twice(unsigned char **ring_out, size_t size)
 
 int trace_lane_open(struct trace_lane *lane, size_t size, int wake_fd, const atomic_uint *mode)
 {
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+
 	memset(lane, 0, sizeof(*lane));
 	lane->size = size;
+	lane->n_entries = size / LANE_ENTRY_LEAST;
 	lane->wake_fd = wake_fd;
 	lane->mode = mode;
+	lane->entries = mmap(NULL, lane->n_entries * sizeof(*lane->entries), PROT_READ | PROT_WRITE,
+			     flags, -1, 0);
+	if (lane->entries == MAP_FAILED) {
+		lane->entries = NULL;
+		return -ENOMEM;
+	}
 	return map_twice(&lane->ring, size);
 }
 
@@ -47,24 +56,40 @@ void trace_lane_close(struct trace_lane *lane)
 {
 	if (lane->ring)
 		munmap(lane->ring, 2 * lane->size);
+	if (lane->entries)
+		munmap(lane->entries, lane->n_entries * sizeof(*lane->entries));
 	lane->ring = NULL;
+	lane->entries = NULL;
 }
 
 /* ---- entries ------------------------------------------------------------------------------------- */
 
-static size_t entry_size(size_t blocks)
+static bool has_room(const struct trace_lane *lane, size_t room)
 {
-	return (sizeof(struct lane_entry) + blocks + 7) & ~(size_t)7;
+	return lane->entry - lane->entry_free < lane->n_entries &&
+	       lane->at + room - lane->at_free <= lane->size;
+}
+
+static bool is_half_full(const struct trace_lane *lane)
+{
+	return lane->entry - lane->entry_free > lane->n_entries / 2 ||
+	       lane->at - lane->at_free > lane->size / 2;
+}
+
+static void look_what_is_free(struct trace_lane *lane)
+{
+	lane->entry_free = atomic_load_explicit(&lane->tail, memory_order_acquire);
+	lane->at_free = atomic_load_explicit(&lane->tail_at, memory_order_relaxed);
 }
 
 struct lane_entry *trace_lane_claim(struct trace_lane *lane, size_t room)
 {
-	uint64_t end = lane->at + entry_size(room);
+	struct lane_entry *entry = lane_entry_at(lane, lane->entry);
 
-	if (end - lane->tail_seen > lane->size)
-		lane->tail_seen = atomic_load_explicit(&lane->tail, memory_order_acquire);
-	if (end - lane->tail_seen <= lane->size)
-		return lane_entry_at(lane, lane->at);
+	if (!has_room(lane, room))
+		look_what_is_free(lane);
+	if (has_room(lane, room))
+		return entry;
 	atomic_store_explicit(&lane->dropped,
 			      atomic_load_explicit(&lane->dropped, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
@@ -76,8 +101,8 @@ static void wake_writer(struct trace_lane *lane)
 {
 	uint64_t one = 1;
 
-	lane->tail_seen = atomic_load_explicit(&lane->tail, memory_order_acquire);
-	if (lane->at - lane->tail_seen <= lane->size / 2) {
+	look_what_is_free(lane);
+	if (!is_half_full(lane)) {
 		lane->woken = false;
 		return;
 	}
@@ -87,11 +112,20 @@ static void wake_writer(struct trace_lane *lane)
 
 void trace_lane_publish(struct trace_lane *lane, struct lane_entry *entry)
 {
-	entry->size = (uint32_t)entry_size(entry->len);
-	lane->at += entry->size;
-	atomic_store_explicit(&lane->head, lane->at, memory_order_release);
-	if (lane->at - lane->tail_seen > lane->size / 2)
+	entry->at = lane->at;
+	entry->room = (entry->len + 7) & ~7u;
+	lane->at += entry->room;
+	lane->entry++;
+	atomic_store_explicit(&lane->head_at, lane->at, memory_order_relaxed);
+	atomic_store_explicit(&lane->head, lane->entry, memory_order_release);
+	if (is_half_full(lane))
 		wake_writer(lane);
+}
+
+void trace_lane_release(struct trace_lane *lane)
+{
+	atomic_store_explicit(&lane->tail_at, lane->next_at, memory_order_relaxed);
+	atomic_store_explicit(&lane->tail, lane->next, memory_order_release);
 }
 
 /* ---- what callers see ----------------------------------------------------------------------------- */
@@ -144,7 +178,7 @@ void trace_message(struct trace_lane *lane, const struct trace_wire *wire, struc
 		.utc_us = wire->utc_us,
 		.key = scan.call_id.len ? key_of_sip_call_id(scan.call_id) : 0,
 	};
-	entry->len = (uint32_t)block_write_message(lane_blocks(entry), wire, message,
+	entry->len = (uint32_t)block_write_message(lane_room(lane), wire, message,
 						   sequence_of(lane, wire));
 	trace_lane_publish(lane, entry);
 }
@@ -171,7 +205,7 @@ void trace_note(struct trace_lane *lane, const struct trace_note *note)
 		.key = note->call ? key_of_call(note->call) : key_of_object(note->object),
 		.key2 = note->sip_call_id.len ? key_of_sip_call_id(note->sip_call_id) : 0,
 	};
-	entry->len = (uint32_t)block_write_note(lane_blocks(entry), &timed);
+	entry->len = (uint32_t)block_write_note(lane_room(lane), &timed);
 	trace_lane_publish(lane, entry);
 }
 

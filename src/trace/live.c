@@ -147,6 +147,11 @@ void live_bind(struct live *live, uint64_t key, uint64_t id, char leg, uint8_t a
 	bind->attempt = attempt;
 }
 
+void live_prefetch(const struct live *live, uint64_t key)
+{
+	__builtin_prefetch(&live->binds.buckets[spread(key) & (live->binds.size - 1)]);
+}
+
 bool live_find(const struct live *live, uint64_t key, struct live_found *out)
 {
 	const struct live_bind *bind = find_bind(live, key);

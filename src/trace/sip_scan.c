@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What trace needs of a SIP message: its Call-ID, and whether it belongs to calls at all. Stops as soon as it knows both,
  * and in any case after SCAN_MAX bytes or at the end of the headers. It judges nothing: what the stack refuses is traced
- * too. */
+ * too. Runs for each message: a line that does not begin with one of two letters costs one memchr. */
 #include "trace/trace_int.h"
+
+#include <endian.h>
 
 #define SCAN_MAX 8192
 
@@ -11,41 +13,40 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Cut the first line with its continuations (RFC 3261 7.3.1), without the last line end; false: no whole one is left. */
-static bool cut_line(struct span *rest, struct span *line)
+/* Behind the header's name: what follows the colon, with continuation lines (RFC 3261 7.3.1); len 0 = nothing, or no colon,
+ * or no end within sight. */
+static struct span value_at(const char *p, const char *end)
 {
-	size_t at = 0, end;
+	const char *start, *lf;
 
+	while (p < end && is_blank(*p))
+		p++;
+	if (p == end || *p != ':')
+		return SPAN_NONE;
+	start = lf = p + 1;
 	do {
-		const char *lf = at < rest->len ? memchr(rest->p + at, '\n', rest->len - at) : NULL;
-
+		lf = lf < end ? memchr(lf, '\n', (size_t)(end - lf)) : NULL;
 		if (!lf)
-			return false;
-		end = (size_t)(lf - rest->p);
-		at = end + 1;
-	} while (end > 1 && at < rest->len && is_blank(rest->p[at]));
-	*line = (struct span){ rest->p, end };
-	*rest = span_skip(*rest, at);
-	return true;
+			return SPAN_NONE;
+		lf++;
+	} while (lf < end && is_blank(*lf));
+	return span_trim((struct span){ start, (size_t)(lf - start) });
 }
 
-/* Is the line this header, by its long name or (lower case) its letter, 0 = none? Then *value is what it says. */
-static bool header_is(struct span line, struct span name, char letter, struct span *value)
-{
-	size_t len = line.len > 1 && letter && ascii_lower(line.p[0]) == letter &&
-				     (is_blank(line.p[1]) || line.p[1] == ':')
-			     ? 1
-			     : name.len;
+#define WORD(a, b, c, d, e, f, g, h)                                                               \
+	((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24 |          \
+	 (uint64_t)(e) << 32 | (uint64_t)(f) << 40 | (uint64_t)(g) << 48 | (uint64_t)(h) << 56)
+#define LOWER 0x2020202020202020ull
 
-	if (len > 1 && !span_istarts(line, name))
-		return false;
-	line = span_skip(line, len);
-	while (line.len && is_blank(*line.p))
-		line = span_skip(line, 1);
-	if (!line.len || *line.p != ':')
-		return false;
-	*value = span_trim(span_skip(line, 1));
-	return true;
+/* Eight bytes in lower case; 0 where there are fewer. */
+static uint64_t word_at(const char *p, const char *end)
+{
+	uint64_t word;
+
+	if (end - p < 8)
+		return 0;
+	memcpy(&word, p, 8);
+	return le64toh(word) | LOWER;
 }
 
 static bool is_registration(struct span method)
@@ -54,40 +55,61 @@ static bool is_registration(struct span method)
 	       span_eq(method, SPAN("PUBLISH"));
 }
 
-static void last_word(struct span value, struct span *word)
+static struct span last_word(struct span value)
 {
 	size_t at = value.len;
 
 	while (at && !is_blank(value.p[at - 1]) && value.p[at - 1] != '\n')
 		at--;
-	*word = span_skip(value, at);
+	return span_skip(value, at);
+}
+
+/* The line's Call-ID, or SPAN_NONE. */
+static struct span call_id_at(const char *p, const char *end)
+{
+	if ((word_at(p, end) & UINT64_MAX >> 8) == WORD('c', 'a', 'l', 'l', '-', 'i', 'd', 0) &&
+	    p[4] == '-')
+		return value_at(p + 7, end);
+	if (*p == 'i' || *p == 'I')
+		return value_at(p + 1, end);
+	return SPAN_NONE;
 }
 
 void sip_scan(struct span message, struct sip_scan *out)
 {
-	struct span rest = span_head(message, SCAN_MAX), line, value, method;
+	const char *p = message.p, *end, *lf;
+	struct span method, rest;
 	bool method_known;
 
 	*out = (struct sip_scan){ 0 };
-	while (rest.len && (*rest.p == '\r' || *rest.p == '\n'))
-		rest = span_skip(rest, 1);
-	if (!cut_line(&rest, &line))
+	end = p + (message.len < SCAN_MAX ? message.len : SCAN_MAX);
+	while (p < end && (*p == '\r' || *p == '\n'))
+		p++;
+	if (p == end)
 		return;
-	span_cut(line, ' ', &method, &value);
-	method_known = !span_eq(method, SPAN("SIP/2.0"));
-	if (method_known)
+	method_known = !span_starts((struct span){ p, (size_t)(end - p) }, SPAN("SIP/2.0 "));
+	if (method_known) {
+		span_cut((struct span){ p, (size_t)(end - p) }, ' ', &method, &rest);
 		out->registration = is_registration(method);
-	while (!(method_known && out->call_id.len) && cut_line(&rest, &line)) {
-		if (!line.len || *line.p == '\r')
+	}
+	while (!(method_known && out->call_id.len)) {
+		lf = memchr(p, '\n', (size_t)(end - p));
+		if (!lf || lf + 1 == end)
 			return;
-		if (ascii_lower(*line.p) != 'c' && ascii_lower(*line.p) != 'i')
+		p = lf + 1;
+		if ((*p | 0x20) != 'c' && (*p | 0x20) != 'i') {
+			if (*p == '\r' || *p == '\n')
+				return;
 			continue;
-		if (!out->call_id.len && header_is(line, SPAN("Call-ID"), 'i', &value)) {
-			out->call_id = value;
-		} else if (!method_known && header_is(line, SPAN("CSeq"), 0, &value)) {
-			last_word(value, &method);
-			out->registration = is_registration(method);
-			method_known = true;
+		}
+		if (!out->call_id.len)
+			out->call_id = call_id_at(p, end);
+		if (!method_known &&
+		    (word_at(p, end) & UINT32_MAX) == WORD('c', 's', 'e', 'q', 0, 0, 0, 0)) {
+			struct span value = value_at(p + 4, end);
+
+			out->registration = is_registration(last_word(value));
+			method_known = value.len != 0;
 		}
 	}
 }

@@ -281,6 +281,8 @@ def test_doctor(server, tmp_path):
     assert done.returncode in (0, 1)
     found = {c["check"]: c for c in json.loads(done.stdout)["checks"]}
     assert found["daemon"]["good"] and "clock" in found and "open files" in found
+    assert found["trace entries without room"]["good"] and not found["trace entries not written"]["good"]
+    assert found["trace entries not written"]["value"] == "12, No space left on device"
 
 
 def test_broken_pipe(server):

@@ -34,7 +34,8 @@ static void fake_status(void *arg, struct buf *out)
 	struct fake_switch *fake = arg;
 
 	buf_addf(out, "{\"version\":\"0.1.0\",\"uptime_s\":75,\"calls\":2,\"draining\":false,\"config_version\":%" PRIu64
-		 ",\"workers\":[{\"worker\":0,\"calls\":2}]}", model_hub_version(fake->hub));
+		 ",\"workers\":[{\"worker\":0,\"calls\":2}],\"trace\":{\"on\":true,\"dropped_full\":0,"
+		 "\"dropped_disk\":12,\"disk_error\":28}}", model_hub_version(fake->hub));
 }
 
 static void fake_call(struct buf *out, uint64_t id)

@@ -166,12 +166,50 @@ static void test_scheduled_limit(void **state)
 	model_unref(&m);
 }
 
+/* Moments of gateways go by the clocks of their account, that of the system by its own; the last of the gateways' is known. */
+static void test_trace_until(void **state)
+{
+	struct model *m = read_model(
+		"version: 1\n"
+		"parameters: { time_zone: Europe/Berlin, trace: no, trace_until: 2026-11-26 }\n"
+		"accounts:\n"
+		"  - { name: cn, time_zone: Asia/Shanghai }\n"
+		"mapping_gateways:\n"
+		"  - { name: in, addresses: [ 192.0.2.1 ], account: cn, trace_until: \"2026-11-27 "
+		"18:00\" }\n"
+		"  - { name: in2, addresses: [ 192.0.2.2 ] }\n"
+		"routing_gateways:\n"
+		"  - { name: out, address: 192.0.2.3, trace_until: \"2026-11-27 18:00\" }\n");
+	const struct param_info *info = param_find(SPAN("trace_until"));
+	struct buf json = BUF_INIT(1 << 20);
+	struct model_params params = { 0 };
+	struct arena *arena = arena_new(256);
+	char text[64], why[200];
+
+	assert_false(m->params.trace);
+	assert_true(m->params.trace_until.utc_us == at(2026, 11, 27, 0, 0, 1));
+	assert_true(m->mappings[0].trace_until.utc_us == at(2026, 11, 27, 18, 0, 8));
+	assert_true(m->mappings[1].trace_until.utc_us == 0);
+	assert_true(m->routings[0].trace_until.utc_us == at(2026, 11, 27, 18, 0, 1));
+	assert_true(m->traced_until_us == at(2026, 11, 27, 18, 0, 1));
+	model_write_params_json(&json, m);
+	assert_non_null(strstr(buf_cstr(&json), "\"trace_until\": \"2026-11-26\""));
+	assert_int_equal(param_set(&params, info, arena, SPAN("soon"), why, sizeof(why)), -EINVAL);
+	assert_non_null(strstr(why, "`soon` is no moment"));
+	assert_int_equal(param_set(&params, info, arena, SPAN(""), why, sizeof(why)), 0);
+	assert_string_equal(param_format(&params, info, text, sizeof(text)), "");
+	assert_int_equal(params.trace_until.second, 0);
+	arena_free(&arena);
+	buf_free(&json);
+	model_unref(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hours),           cmocka_unit_test(test_past_midnight),
 		cmocka_unit_test(test_clocks_change),   cmocka_unit_test(test_calendar),
-		cmocka_unit_test(test_scheduled_limit),
+		cmocka_unit_test(test_scheduled_limit), cmocka_unit_test(test_trace_until),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

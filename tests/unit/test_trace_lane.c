@@ -36,40 +36,51 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Its first bytes say which one it is, the rest follows from that. */
+/* Which one it is says what its bytes are. False: there is no room. */
+static bool try_put(uint64_t number, size_t len, size_t room)
+{
+	struct lane_entry *entry = trace_lane_claim(lane, room);
+
+	if (!entry)
+		return false;
+	*entry = (struct lane_entry){ .len = (uint32_t)len, .utc_us = number };
+	memset(lane_room(lane), (int)(number & 0xff), len);
+	trace_lane_publish(lane, entry);
+	return true;
+}
+
 static void put(uint64_t number, size_t len)
 {
-	struct lane_entry *entry = trace_lane_claim(lane, len + 100);
-
-	assert_non_null(entry);
-	*entry = (struct lane_entry){ .len = (uint32_t)len, .utc_us = number };
-	memset(lane_blocks(entry), (int)(number & 0xff), len);
-	trace_lane_publish(lane, entry);
+	assert_true(try_put(number, len, len + 100));
 }
 
 static bool good(const struct lane_entry *entry, uint64_t number)
 {
-	const unsigned char *p = (const unsigned char *)(entry + 1);
+	const unsigned char *p = lane_blocks(lane, entry);
 
 	for (uint32_t i = 0; i < entry->len; i++)
 		if (p[i] != (unsigned char)number)
 			return false;
-	return entry->utc_us == number && entry->size >= sizeof(*entry) + entry->len &&
-	       entry->size % 8 == 0;
+	return entry->utc_us == number && entry->room >= entry->len && entry->room % 8 == 0;
+}
+
+static void give_back(const struct lane_entry *entry)
+{
+	lane->next++;
+	lane->next_at = entry->at + entry->room;
+	trace_lane_release(lane);
 }
 
 /* The next entry, checked and given back; false: none. */
 static bool get(uint64_t number)
 {
-	struct lane_entry *entry;
+	const struct lane_entry *entry = lane_entry_at(lane, lane->next);
 
 	if (lane->next == atomic_load_explicit(&lane->head, memory_order_acquire))
 		return false;
-	entry = lane_entry_at(lane, lane->next);
 	if (!good(entry, number))
 		fail_msg("entry %llu is damaged", (unsigned long long)number);
-	lane->next += entry->size;
-	atomic_store_explicit(&lane->tail, lane->next, memory_order_release);
+	give_back(entry);
 	return true;
 }
 
@@ -81,24 +92,39 @@ static void test_wrap(void **state)
 		assert_true(get(i));
 		assert_false(get(i + 1));
 	}
-	assert_true(lane->at > 100 * SMALL);
+	assert_true(lane->at > 100 * SMALL && lane->entry > 100 * lane->n_entries);
 }
 
 static void test_full(void **state)
 {
 	uint64_t n = 0, taken = 0;
 
-	while (trace_lane_claim(lane, 300))
-		put(n++, 200);
-	assert_true(n >= SMALL / 400 && n < SMALL / 200);
+	while (try_put(n, 600, 700))
+		n++;
+	assert_int_equal(n, (SMALL - 700) / 600 + 1);
 	assert_int_equal(atomic_load(&lane->dropped), 1);
-	assert_null(trace_lane_claim(lane, SMALL)); /* never fits */
+	assert_false(try_put(n, 0, SMALL + 1)); /* never fits */
 	assert_int_equal(atomic_load(&lane->dropped), 2);
 	while (get(taken))
 		taken++;
 	assert_int_equal(taken, n); /* what was refused left no trace */
 	put(n, 200);
 	assert_true(get(n));
+}
+
+/* Of small ones, there may be as many as there are entries. */
+static void test_full_of_small_ones(void **state)
+{
+	uint64_t n = 0, taken = 0;
+
+	while (try_put(n, 8, 8))
+		n++;
+	assert_int_equal(n, lane->n_entries);
+	assert_true(get(taken++));
+	put(n, 8);
+	while (get(taken))
+		taken++;
+	assert_int_equal(taken, n + 1);
 }
 
 static bool woken(void)
@@ -116,16 +142,18 @@ static void test_wakes(void **state)
 
 	while (lane->at <= SMALL / 2) {
 		assert_false(woken());
-		put(n++, 100);
+		put(n++, 400);
 	}
 	assert_true(woken());
-	put(n++, 100);
+	put(n++, 400);
 	assert_false(woken());
+	assert_int_equal(lane_waiting(lane), n * 400);
 	while (get(taken))
 		taken++;
-	put(n++, 100);
-	while (lane->at - lane->tail <= SMALL / 2)
-		put(n++, 100);
+	assert_int_equal(lane_waiting(lane), 0);
+	put(n++, 400);
+	while (lane_waiting(lane) <= SMALL / 2)
+		put(n++, 400);
 	assert_true(woken());
 }
 
@@ -166,7 +194,7 @@ static void test_what_the_writer_needs(void **state)
 	assert_false(entry->if_selected);
 	assert_int_equal(entry->utc_us, 77);
 	assert_true(entry->key == key_of_sip_call_id(SPAN("x")) && entry->call == 0);
-	entry = lane_entry_at(lane, lane->at);
+	entry = lane_entry_at(lane, lane->entry);
 	atomic_store(&mode, TRACE_SELECTED);
 	trace_note(lane, &note);
 	assert_int_equal(entry->kind, TRACE_DIAL);
@@ -174,7 +202,7 @@ static void test_what_the_writer_needs(void **state)
 	assert_true(entry->leg == 'b' && entry->attempt == 2 && entry->call == 5);
 	assert_true(entry->key == key_of_call(5) && entry->key2 == key_of_sip_call_id(SPAN("x")));
 	assert_true(clock_utc_us() - entry->utc_us < 60 * SEC);
-	entry = lane_entry_at(lane, lane->at);
+	entry = lane_entry_at(lane, lane->entry);
 	trace_select(lane, 5);
 	assert_true(entry->kind == LANE_SELECT && entry->call == 5);
 }
@@ -188,14 +216,9 @@ static void *produce(void *arg)
 {
 	for (uint64_t i = 0; i < MESSAGES; i++) {
 		size_t len = (i * 7) % 900;
-		struct lane_entry *entry = trace_lane_claim(lane, len);
 
-		if (!entry)
-			continue;
-		*entry = (struct lane_entry){ .len = (uint32_t)len, .utc_us = i };
-		memset(lane_blocks(entry), (int)(i & 0xff), len);
-		trace_lane_publish(lane, entry);
-		atomic_fetch_add(&published, 1);
+		if (try_put(i, len, len))
+			atomic_fetch_add(&published, 1);
 	}
 	atomic_store(&finished, true);
 	return NULL;
@@ -212,13 +235,12 @@ static void test_threads(void **state)
 	do {
 		end = atomic_load(&finished);
 		while (lane->next != atomic_load_explicit(&lane->head, memory_order_acquire)) {
-			struct lane_entry *entry = lane_entry_at(lane, lane->next);
+			const struct lane_entry *entry = lane_entry_at(lane, lane->next);
 
 			assert_true(good(entry, entry->utc_us));
 			assert_true(!taken || entry->utc_us > last);
 			last = entry->utc_us;
-			lane->next += entry->size;
-			atomic_store_explicit(&lane->tail, lane->next, memory_order_release);
+			give_back(entry);
 			taken++;
 		}
 	} while (!end);
@@ -285,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_wrap, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_full_of_small_ones, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wakes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_the_writer_needs, set_up, tear_down),
