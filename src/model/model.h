@@ -609,6 +609,8 @@ extern const struct param_info param_table[];
 extern const size_t param_count;
 /* By our name or the VOS3000 name; NULL if neither. */
 const struct param_info *param_find(struct span name);
+/* Why VOS3000's parameter of this name has no counterpart; NULL: it has one, or there is none of this name. */
+const char *param_absent(struct span name);
 /* "10s", "500ms", "2m", "1h", "1d", or plain digits = seconds. 0, -EINVAL or -ERANGE. */
 int duration_parse(struct span text, uint64_t *us_out);
 /* "0.5,1,2" or "500ms,1s,2s": how many, INTERVALS_MAX at most, each within least_us..most_us; plain numbers are seconds.

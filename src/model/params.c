@@ -42,6 +42,22 @@ const struct param_info *param_find(struct span name)
 	return NULL;
 }
 
+/* VOS3000's parameters that have no counterpart here, and why. */
+static const struct {
+	const char *vos, *why;
+} absent[] = {
+	{ "SS_SIP_PUBLISH_EXPIRE", "switches do not tell one another by PUBLISH how many calls a "
+				   "gateway has" },
+};
+
+const char *param_absent(struct span name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
+		if (span_ieq(name, span_of(absent[i].vos)))
+			return absent[i].why;
+	return NULL;
+}
+
 static const struct {
 	const char *name;
 	uint64_t us;

@@ -417,7 +417,10 @@ static void read_parameters(struct reader *r)
 		unsigned line = reader_line(r), *first = info ? &seen[info - param_table] : NULL;
 		size_t walk = 0;
 
-		if (!info)
+		if (!info && param_absent(span_of(key)))
+			complain(r, "leave it out", "%s has no counterpart here: %s", key,
+				 param_absent(span_of(key)));
+		else if (!info)
 			complain_key(r, key, nearest_word(span_of(key), next_param, &walk),
 				     "the manual lists all parameters");
 		else if (*first)

@@ -468,6 +468,8 @@ static const struct {
 	{ V "parameters: { outbound_privacy: \"id;id\" }\n", 2, "parameters", "is no list", "" },
 	{ V "parameters: { SS_SIP_USER_AGENT_PRIVACY: \"ids\" }\n", 2, "parameters", "is no list",
 	  "" },
+	{ V "parameters: { ss_sip_publish_expire: 300 }\n", 2, "parameters",
+	  "ss_sip_publish_expire has no counterpart here: switches do not tell", "leave it out" },
 	{ V "parameters: { auth_status: 403 }\n", 2, "parameters", "neither 401 nor 407", "" },
 	{ V "routing_gateways: [ { name: g, address: h, extra_headers: [ \"Via: SIP/2.0/UDP x\" ] "
 	    "} ]\n",
