@@ -489,6 +489,8 @@ static const struct model_field_info phone_fields[] = {
 	  .help = "Dial rules for the caller's number, applied to calls to it." },
 	{ .name = "to_callee_rules", .type = FIELD_RULES, .offset = AT(model_phone, to_callee_rules),
 	  .help = "Dial rules for the called number, applied to calls to it." },
+	{ .name = "to_scheduled_rules", .type = FIELD_OBJECTS, .of = KIND_RULE_WINDOW, LIST(model_phone, to_scheduled),
+	  .help = "Dial rules at certain times: the first whose window is open replaces to_caller_rules, to_callee_rules or both." },
 	SIP_FIELDS(model_phone),
 	ROUTES_FIELDS(model_phone),
 	LRN_FIELDS(model_phone),

@@ -292,6 +292,9 @@ struct model_rules {
 };
 /* The dial rules in force at that moment. */
 struct model_rules model_rules(const struct model_numbers *numbers, const struct zone *zone, uint64_t utc_us);
+/* Those of calls to this phone. */
+struct model_phone;
+struct model_rules model_rules_to(const struct model_phone *phone, const struct zone *zone, uint64_t utc_us);
 
 /* Whole numbers that stand for one another: one of ours, the caller by which a mapping gateway knows it, the callee by
  * which a routing gateway does. */
@@ -566,6 +569,8 @@ struct model_phone {
 	struct model_fence fence;	/* where it may register and call from */
 	struct model_numbers numbers;	/* of the calls that it makes */
 	const struct dial_rules *to_caller_rules, *to_callee_rules;	/* for the calls to it */
+	unsigned n_to_scheduled;
+	struct model_rule_window *to_scheduled;	/* as model_numbers' */
 	struct model_sip sip;
 	struct model_routes routes;
 	struct model_lrn lrn;

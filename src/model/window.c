@@ -67,23 +67,37 @@ struct call_rate model_call_rate(const struct model_limits *limits, const struct
 	return limits->rate;
 }
 
-struct model_rules model_rules(const struct model_numbers *numbers, const struct zone *zone,
-			       uint64_t utc_us)
+/* `rules` are those that no window replaces. */
+static struct model_rules rules_now(struct model_rules rules,
+				    const struct model_rule_window *scheduled, unsigned n,
+				    const struct zone *zone, uint64_t utc_us)
 {
-	struct model_rules rules = { numbers->caller_rules, numbers->callee_rules };
-
-	for (unsigned i = 0; i < numbers->n_scheduled; i++) {
-		const struct model_rule_window *window = &numbers->scheduled[i];
-
-		if (!model_window_holds(&window->when, zone, utc_us))
+	for (unsigned i = 0; i < n; i++) {
+		if (!model_window_holds(&scheduled[i].when, zone, utc_us))
 			continue;
-		if (window->caller_rules)
-			rules.caller = window->caller_rules;
-		if (window->callee_rules)
-			rules.callee = window->callee_rules;
+		if (scheduled[i].caller_rules)
+			rules.caller = scheduled[i].caller_rules;
+		if (scheduled[i].callee_rules)
+			rules.callee = scheduled[i].callee_rules;
 		break;
 	}
 	return rules;
+}
+
+struct model_rules model_rules(const struct model_numbers *numbers, const struct zone *zone,
+			       uint64_t utc_us)
+{
+	const struct model_rules always = { numbers->caller_rules, numbers->callee_rules };
+
+	return rules_now(always, numbers->scheduled, numbers->n_scheduled, zone, utc_us);
+}
+
+struct model_rules model_rules_to(const struct model_phone *phone, const struct zone *zone,
+				  uint64_t utc_us)
+{
+	const struct model_rules always = { phone->to_caller_rules, phone->to_callee_rules };
+
+	return rules_now(always, phone->to_scheduled, phone->n_to_scheduled, zone, utc_us);
 }
 
 int model_priority(const struct model *m, const struct model_routing *gw, uint64_t utc_us)

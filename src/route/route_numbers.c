@@ -40,11 +40,11 @@ static struct model_rules rules_of(const struct model *m, const struct route_can
 				   uint64_t utc_us)
 {
 	const struct model_routing *gw = candidate->gateway;
+	const struct model_phone *phone = candidate->phone;
 
 	if (gw)
 		return model_rules(&gw->numbers, model_zone(m, gw->account), utc_us);
-	return (struct model_rules){ candidate->phone->to_caller_rules,
-				     candidate->phone->to_callee_rules };
+	return model_rules_to(phone, model_zone(m, phone->account), utc_us);
 }
 
 static bool callee_to(const struct model *m, const struct route_candidate *candidate,
