@@ -29,6 +29,8 @@ static void show_contacts(const struct reply *reply)
 		{ "STATE", "state", AS_TEXT },
 		{ "USER", "user", AS_TEXT },
 		{ "REGISTRAR", "registrar", AS_TEXT },
+		{ "ROUTE", "service_route", AS_TEXT },
+		{ "IDENTITIES", "associated", AS_TEXT },
 		{ "SINCE", "since", AS_TIME },
 		{ "EXPIRES IN", "expires_s", AS_SECONDS },
 		{ "NEXT TRY IN", "next_try_s", AS_SECONDS },

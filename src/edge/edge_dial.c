@@ -18,7 +18,8 @@ struct dial {
 	int err; /* outcome of resolving at once */
 	struct sip_targets targets;
 	struct bindings *bindings; /* a registered device's contacts, instead of targets; owned */
-	struct span route; /* in bindings: the Path to the present one */
+	struct span route; /* in bindings: the Path to the present one; or in service_route */
+	char *service_route; /* of a gateway that we register at (RFC 3608); owned; NULL = none */
 	unsigned next; /* target or contact to try next */
 	unsigned redirects;
 	const struct model_routing *gateway; /* or */
@@ -56,6 +57,7 @@ void edge_dial_free(struct dial **dial)
 		return;
 	sip_resolve_cancel(&(*dial)->resolve);
 	free((*dial)->bindings);
+	free((*dial)->service_route);
 	free(*dial);
 	*dial = NULL;
 }
@@ -143,6 +145,8 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 		buf_addf(&extra, "Route: %.*s\r\n", SPAN_ARG(d->route));
 	edge_identity_write(&shown, &extra);
 	edge_headers_add(&extra, span_of(numbers->headers), &shown);
+	if (d->gateway && d->gateway->access_network)
+		buf_addf(&extra, "P-Access-Network-Info: %s\r\n", d->gateway->access_network);
 	if (d->gateway && d->gateway->extra_headers)
 		buf_add_str(&extra, d->gateway->extra_headers);
 	dial.sdp = edge_write_sdp(leg, d->offer, &sdp);
@@ -321,6 +325,25 @@ static int dial_registered(struct sip_leg *leg, struct dial *d, struct load *loa
 	return dial_next_target(leg);
 }
 
+/* Calls to an IMS core take the way that its registrar named: its proxy, at whose address we register, then what it listed
+ * (3GPP TS 24.229 5.1.2A.1). */
+static bool take_service_route(struct dial *d)
+{
+	struct buf route = BUF_INIT(640);
+	struct bindings all;
+
+	registration_read(load_registration(d->gateway->load), &all);
+	if (!all.n || !all.binding[0].path[0])
+		return true;
+	buf_add_str(&route, "<sip:");
+	add_host(&route, d->host, d->port);
+	buf_addf(&route, ";lr>, %s", all.binding[0].path);
+	d->service_route = route.failed ? NULL : strdup(buf_cstr(&route));
+	buf_free(&route);
+	d->route = span_of(d->service_route);
+	return d->service_route != NULL;
+}
+
 static int dial_static_phone(struct sip_leg *leg, struct dial *d)
 {
 	union net_addr addr;
@@ -370,6 +393,8 @@ int edge_dial(struct sip_leg *leg, const struct route_candidate *candidate,
 	span_copy(span_of(d->gateway->host), d->host, sizeof(d->host));
 	d->port = d->gateway->port;
 	d->proto = d->gateway->proto;
+	if (d->gateway->ims && !take_service_route(d))
+		return -ENOMEM;
 	return resolve_and_dial(leg, d);
 }
 

@@ -33,11 +33,20 @@ static void identity_free(struct outbound_identity *id)
 	free(id->domain);
 	free(id->host);
 	free(id->local_address);
+	free(id->public_user);
+	free(id->access_network);
 }
 
 static const char *domain_of(const struct model_routing *gw)
 {
 	return gw->from_host ? gw->from_host : gw->registrar_host ? gw->registrar_host : gw->host;
+}
+
+/* True unless there is no memory. */
+static bool copy_if_given(char **out, const char *text)
+{
+	*out = text ? strdup(text) : NULL;
+	return *out || !text;
 }
 
 static bool identity_read(struct outbound_identity *out, const struct model_routing *gw)
@@ -47,12 +56,14 @@ static bool identity_read(struct outbound_identity *out, const struct model_rout
 		.password = strdup(gw->password),
 		.domain = strdup(domain_of(gw)),
 		.host = strdup(gw->registrar_host ? gw->registrar_host : gw->host),
-		.local_address = gw->local_address ? strdup(gw->local_address) : NULL,
+		.ims = gw->ims,
 		.port = gw->registrar_host ? gw->registrar_port : gw->port,
 		.proto = gw->proto,
 	};
 	return out->user && out->password && out->domain && out->host &&
-	       (out->local_address || !gw->local_address);
+	       copy_if_given(&out->local_address, gw->local_address) &&
+	       copy_if_given(&out->public_user, gw->public_user) &&
+	       copy_if_given(&out->access_network, gw->access_network);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -64,8 +75,10 @@ static bool same_identity(const struct outbound_identity *a, const struct outbou
 {
 	return same_text(a->user, b->user) && same_text(a->password, b->password) &&
 	       same_text(a->domain, b->domain) && same_text(a->host, b->host) &&
-	       same_text(a->local_address, b->local_address) && a->port == b->port &&
-	       a->proto == b->proto;
+	       same_text(a->local_address, b->local_address) &&
+	       same_text(a->public_user, b->public_user) &&
+	       same_text(a->access_network, b->access_network) && a->ims == b->ims &&
+	       a->port == b->port && a->proto == b->proto;
 }
 
 static void outbound_free(struct outbound *o)
@@ -139,8 +152,10 @@ static void publish(const struct outbound *o)
 	const struct model *m = o->owner->edge->config.host->model;
 	const struct model_routing *gw = model_routing(m, span_of(o->gateway));
 
-	if (gw && (gw->reg.type == REGISTER_OUTBOUND || o->leaving))
-		registration_set_outbound(load_registration(gw->load), o->registered_until_us);
+	if (gw && (gw->reg.type == REGISTER_OUTBOUND || o->leaving) &&
+	    registration_set_outbound(load_registration(gw->load), o->registered_until_us,
+				      o->registered_until_us ? o->service_route : ""))
+		log_error("%s: no memory for its Service-Route", o->gateway);
 }
 
 void outbound_granted(struct outbound *o, uint32_t seconds)
@@ -325,6 +340,10 @@ static void write_one(const struct outbound *o, struct buf *out)
 		buf_addf(out, ",\"since\":\"%s\",\"expires_s\":%llu",
 			 clock_format(o->since_utc_us, when, sizeof(when)),
 			 (unsigned long long)((o->registered_until_us - now) / SEC));
+	if (registered && o->service_route[0])
+		add_text(out, "service_route", o->service_route);
+	if (registered && o->associated[0])
+		add_text(out, "associated", o->associated);
 	if (o->next_try_us > now)
 		buf_addf(out, ",\"next_try_s\":%llu",
 			 (unsigned long long)((o->next_try_us - now + SEC - 1) / SEC));

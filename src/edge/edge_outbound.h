@@ -11,6 +11,8 @@
 /* Who registers where: what makes it another registration when it changes. */
 struct outbound_identity {
 	char *user, *password, *domain, *host, *local_address;
+	char *public_user, *access_network;	/* NULL = user; none */
+	bool ims;
 	uint16_t port;
 	int proto;			/* -1 = by DNS */
 };
@@ -35,6 +37,8 @@ struct outbound {
 	bool leaving;			/* un-registers, then goes */
 	uint64_t registered_until_us, since_utc_us;
 	uint32_t granted_s;
+	char service_route[256];	/* of the last grant; "" = none */
+	char associated[256];		/* P-Associated-URI of it: our public identities, for people */
 	uint64_t next_try_us;		/* monotonic; 0 = one is under way */
 	int failed_status;		/* of the last failure; 0 = no answer */
 	uint64_t failed_utc_us;		/* 0 = none since the last success */

@@ -3,7 +3,7 @@
  * without credentials, for many servers take a nonce once only; it is over after a few challenges. */
 #include "edge/edge_outbound.h"
 
-#define REGISTER_BYTES 2048
+#define REGISTER_BYTES 4096
 #define BRIEF_MAX 4 /* intervals that it calls too brief */
 #define ASK_USUALLY_S 3600
 #define ASK_MOST_S 86400
@@ -40,15 +40,46 @@ static void write_uri(struct sip_writer *w, const char *user, const char *host)
 	sip_putf(w, ip6 ? "[%s]" : "%s", host);
 }
 
+/* What we register: at an IMS core that is not who we prove to be. */
+static const char *public_user(const struct outbound *o)
+{
+	return o->id.public_user ? o->id.public_user : o->id.user;
+}
+
 static void write_own_uri(struct sip_writer *w, const struct outbound *o)
 {
 	char local[NET_ADDR_TEXT], user[160];
 
-	edge_escape_user(o->id.user, user, sizeof(user));
+	edge_escape_user(public_user(o), user, sizeof(user));
 	sip_putf(w, "sip:%s@%s%s", user, net_addr_format(&o->flow.local, local),
 		 o->flow.proto == NET_TCP   ? ";transport=tcp"
 		 : o->flow.proto == NET_TLS ? ";transport=tls"
 					    : "");
+}
+
+static void add_domain_uri(const struct outbound *o, struct buf *out)
+{
+	buf_addf(out, strchr(o->id.domain, ':') ? "sip:[%s]" : "sip:%s", o->id.domain);
+}
+
+/* 3GPP TS 24.229 5.1.1.2: the private identity stands in the first request already, before any challenge. */
+static void write_ims(struct sip_writer *w, const struct outbound *o, bool proves)
+{
+	struct buf uri = BUF_INIT(320), line = BUF_INIT(1024);
+
+	if (o->id.access_network)
+		sip_putf(w, "P-Access-Network-Info: %s\r\n", o->id.access_network);
+	if (!o->id.ims)
+		return;
+	SIP_PUT(w, "Supported: path\r\n");
+	if (proves)
+		return;
+	add_domain_uri(o, &uri);
+	sip_digest_announce(o->id.user, o->id.domain, buf_span(&uri), &line);
+	if (!line.failed)
+		sip_put(w, buf_span(&line));
+	buf_free(&uri);
+	buf_free(&line);
 }
 
 static struct net_buf *write_register(struct outbound *o, const struct sip_ctx *ctx,
@@ -62,9 +93,9 @@ static struct net_buf *write_register(struct outbound *o, const struct sip_ctx *
 	SIP_PUT(&w, " SIP/2.0\r\n");
 	sip_ctx_write_via(&w, ctx);
 	SIP_PUT(&w, "Max-Forwards: 70\r\nFrom: <");
-	write_uri(&w, o->id.user, o->id.domain);
+	write_uri(&w, public_user(o), o->id.domain);
 	sip_putf(&w, ">;tag=%s\r\nTo: <", o->tag);
-	write_uri(&w, o->id.user, o->id.domain);
+	write_uri(&w, public_user(o), o->id.domain);
 	sip_putf(&w, ">\r\nCall-ID: %s\r\n", o->call_id);
 	sip_write_cseq(&w, o->cseq++, SPAN("REGISTER"));
 	SIP_PUT(&w, "Contact: <");
@@ -72,6 +103,7 @@ static struct net_buf *write_register(struct outbound *o, const struct sip_ctx *
 	sip_putf(&w, ">;expires=%u\r\nExpires: %u\r\n", interval(o), interval(o));
 	if (outbound_params(o)->outbound_privacy[0])
 		sip_write_header(&w, SIP_H_PRIVACY, span_of(outbound_params(o)->outbound_privacy));
+	write_ims(&w, o, credentials.len > 0);
 	sip_put(&w, credentials);
 	sip_write_header(&w, SIP_H_USER_AGENT, span_of(o->owner->edge->config.product));
 	return sip_finish(&w, NULL, SPAN_NONE);
@@ -152,7 +184,7 @@ static void answer_challenge(struct outbound *o, const struct sip_msg *msg)
 	struct buf lines = BUF_INIT(2048), uri = BUF_INIT(320);
 	int err;
 
-	buf_addf(&uri, strchr(o->id.domain, ':') ? "sip:[%s]" : "sip:%s", o->id.domain);
+	add_domain_uri(o, &uri);
 	err = sip_digest_answer(msg, SPAN("REGISTER"), buf_span(&uri), o->id.user, o->id.password,
 				1, &lines);
 	if (err == -EOPNOTSUPP)
@@ -238,6 +270,23 @@ static uint32_t granted(const struct outbound *o, const struct sip_msg *msg)
 	return seconds > ASK_MOST_S ? ASK_MOST_S : seconds;
 }
 
+/* All values of the header, in their order; "" when they do not fit. */
+static void keep_values(const struct sip_msg *msg, enum sip_header header, char *dst, size_t size)
+{
+	struct sip_values it = { 0 };
+	size_t used = 0;
+
+	dst[0] = '\0';
+	while (sip_next_value(msg, header, &it)) {
+		if (used + it.value.len + 3 > size) {
+			dst[0] = '\0';
+			return;
+		}
+		used += (size_t)fmt_print(dst + used, size - used, "%s%.*s", used ? ", " : "",
+					  SPAN_ARG(it.value));
+	}
+}
+
 static void on_refused(struct outbound *o, const struct sip_msg *msg)
 {
 	struct span phrase = span_head(sip_str(msg, msg->reason), 80);
@@ -260,6 +309,8 @@ static void on_response(void *arg, struct sip_ctx *ctx, const struct sip_msg *ms
 	if (msg->status < 300) {
 		seconds = granted(o, msg);
 		o->challenged = false;
+		keep_values(msg, SIP_H_SERVICE_ROUTE, o->service_route, sizeof(o->service_route));
+		keep_values(msg, SIP_H_P_ASSOCIATED_URI, o->associated, sizeof(o->associated));
 		if (seconds || o->leaving)
 			outbound_granted(o, seconds);
 		else

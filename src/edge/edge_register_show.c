@@ -85,7 +85,9 @@ void edge_write_registrations(const struct model *m, const char *name, uint64_t 
 	for (unsigned i = 0; i < m->n_mappings; i++)
 		write_device(&w, "mapping_gateway", m->mappings[i].name, m->mappings[i].load);
 	for (unsigned i = 0; i < m->n_routings; i++)
-		write_device(&w, "routing_gateway", m->routings[i].name, m->routings[i].load);
+		if (m->routings[i].reg.type != REGISTER_OUTBOUND)
+			write_device(&w, "routing_gateway", m->routings[i].name,
+				     m->routings[i].load);
 	buf_add_char(out, ']');
 }
 

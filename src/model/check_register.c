@@ -126,6 +126,12 @@ static void check_routing(struct build *b, unsigned i)
 	else if (gw->registrar)
 		complain(b, KIND_ROUTING, i, "remove it, or write `register: outbound`",
 			 "registrar: `%s` is given, and we do not register there", gw->registrar);
+	if (gw->reg.type != REGISTER_OUTBOUND && (gw->ims || gw->public_user || gw->access_network))
+		complain(b, KIND_ROUTING, i, "remove it, or write `register: outbound`",
+			 "%s is given, and we do not register there",
+			 gw->ims           ? "ims"
+			 : gw->public_user ? "public_user"
+					   : "access_network");
 	if (gw->reg.type != REGISTER_DYNAMIC) {
 		if (!gw->host)
 			complain(b, KIND_ROUTING, i,

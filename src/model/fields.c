@@ -435,6 +435,13 @@ static const struct model_field_info routing_fields[] = {
 			     "outbound: we register there with user and password." },
 	{ .name = "registrar", .type = FIELD_TEXT, .offset = AT(model_routing, registrar), .most = 253,
 	  .help = "Where we register, when that is not its address: host or host:port." },
+	{ .name = "ims", .type = FIELD_BOOL, .offset = AT(model_routing, ims),
+	  .help = "We register as at an IMS core (3GPP TS 24.229): user is the private identity and stands in the first REGISTER "
+		  "already; calls go by its Service-Route." },
+	{ .name = "public_user", .type = FIELD_TEXT, .offset = AT(model_routing, public_user), .most = 64,
+	  .help = "Public identity that we register, at from_host; absent = user." },
+	{ .name = "access_network", .type = FIELD_TEXT, .offset = AT(model_routing, access_network), .most = 128,
+	  .help = "P-Access-Network-Info (RFC 7315) of our registration and our calls, such as \"IEEE-802.3ah\"." },
 	REGISTER_FIELDS(model_routing),
 	{ .name = "follow_redirects", .type = FIELD_CHOICE, .offset = AT(model_routing, follow_redirects),
 	  .choices = "system|off|on", .least = -1, .most = 1, .unset = -1, .help = "Follow its 3xx." },

@@ -127,8 +127,9 @@ void registration_read(struct registration *r, struct bindings *out);
 bool registration_is_live(const struct registration *r, uint64_t mono_us);
 /* Is one bound that is behind a NAT? May be a little late. */
 bool registration_is_natted(const struct registration *r);
-/* Registered at a vendor until then; 0 = not. */
-void registration_set_outbound(struct registration *r, uint64_t until_us);
+/* Registered at a vendor until then; 0 = not. `route`: its Service-Route (RFC 3608), the path of the one binding then; "" =
+ * none, and no binding. 0, or -ENOMEM and nothing is written. */
+int registration_set_outbound(struct registration *r, uint64_t until_us, const char *route);
 /* `change` gets the present contacts and makes of them those to be; it is called once, with other writers kept waiting,
  * so it must be quick. When it returns anything but 0, nothing is written and that is returned. -ENOMEM. */
 int registration_update(struct registration *r, int (*change)(void *arg, struct bindings *all), void *arg);
@@ -538,6 +539,9 @@ struct model_routing {			/* routing gateway: where calls go out */
 	const char *registrar;		/* where we register: "host", "host:port"; NULL = at its address */
 	const char *registrar_host;	/* the same, read */
 	uint16_t registrar_port;	/* 0 = by DNS, or the transport's default */
+	bool ims;			/* we register as 3GPP TS 24.229 has it */
+	const char *public_user;	/* then: what we register, where it is not `user`; NULL = user */
+	const char *access_network;	/* P-Access-Network-Info of registrations and calls; NULL = none */
 	const char *from_host;		/* host of the caller's number; NULL = our address */
 	const char *extra_headers;	/* lines of INVITEs to it, each with its CRLF; NULL = none */
 	bool send_npdi;			/* of a dip it hears in the Request-URI (RFC 4694) */

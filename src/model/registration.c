@@ -108,7 +108,17 @@ static void write_all(struct registration *r, const struct bindings *all)
 	atomic_store_explicit(&r->sequence, sequence + 2, memory_order_release);
 	atomic_store_explicit(&r->expires_us, last, memory_order_relaxed);
 	atomic_store_explicit(&r->natted, natted, memory_order_relaxed);
-	atomic_store_explicit(&r->changed, true, memory_order_release);
+}
+
+static void lock(struct registration *r)
+{
+	while (atomic_flag_test_and_set_explicit(&r->writing, memory_order_acquire))
+		sched_yield();
+}
+
+static void unlock(struct registration *r)
+{
+	atomic_flag_clear_explicit(&r->writing, memory_order_release);
 }
 
 int registration_update(struct registration *r, int (*change)(void *arg, struct bindings *all),
@@ -117,22 +127,37 @@ int registration_update(struct registration *r, int (*change)(void *arg, struct 
 	struct bindings all;
 	int err;
 
-	while (atomic_flag_test_and_set_explicit(&r->writing, memory_order_acquire))
-		sched_yield();
+	lock(r);
 	registration_read(r, &all);
 	err = change(arg, &all);
 	assert(err || all.n <= BINDINGS_MAX);
 	if (!err && !have_slots(r, all.n))
 		err = -ENOMEM;
-	if (!err)
+	if (!err) {
 		write_all(r, &all);
-	atomic_flag_clear_explicit(&r->writing, memory_order_release);
+		registration_set_changed(r);
+	}
+	unlock(r);
 	return err;
 }
 
-void registration_set_outbound(struct registration *r, uint64_t until_us)
+/* Not for the disk: after a restart we register again. */
+int registration_set_outbound(struct registration *r, uint64_t until_us, const char *route)
 {
-	atomic_store_explicit(&r->expires_us, until_us, memory_order_relaxed);
+	struct bindings all = { .n = route[0] != '\0' };
+	int err = 0;
+
+	all.binding[0].expires_us = until_us;
+	span_copy(span_of(route), all.binding[0].path, sizeof(all.binding[0].path));
+	lock(r);
+	if (!have_slots(r, all.n))
+		err = -ENOMEM;
+	else
+		write_all(r, &all);
+	if (!err)
+		atomic_store_explicit(&r->expires_us, until_us, memory_order_relaxed);
+	unlock(r);
+	return err;
 }
 
 bool registration_take_changed(struct registration *r)

@@ -52,6 +52,9 @@ bool sip_digest_is_fresh(struct sip_digest_server *server, const struct sip_msg 
  * uses of this nonce from 1. 0; -ENOENT: no challenge; -EOPNOTSUPP: only algorithms or qops we lack. */
 int sip_digest_answer(const struct sip_msg *challenge, struct span method, struct span uri, const char *user,
 		      const char *password, uint32_t nc, struct buf *out);
+/* Client: say who will prove himself before there is a challenge (3GPP TS 24.229 5.1.1.2.2): the Authorization line with
+ * empty nonce and response. */
+void sip_digest_announce(const char *user, const char *realm, struct span uri, struct buf *out);
 /* True if the challenge says stale=true. */
 bool sip_digest_is_stale(const struct sip_msg *challenge);
 /* The challenge's realm, for evidence; SPAN_NONE if none. */

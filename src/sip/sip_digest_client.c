@@ -116,6 +116,18 @@ int sip_digest_answer(const struct sip_msg *challenge, struct span method, struc
 	return 0;
 }
 
+void sip_digest_announce(const char *user, const char *realm, struct span uri, struct buf *out)
+{
+	buf_add_str(out, sip_header_name(SIP_H_AUTHORIZATION));
+	buf_add_str(out, ": Digest username=");
+	sip_digest_quote(out, user);
+	buf_add_str(out, ", realm=");
+	sip_digest_quote(out, realm);
+	buf_add_str(out, ", nonce=\"\"");
+	add_quoted(out, ", uri", uri);
+	buf_add_str(out, ", response=\"\"\r\n");
+}
+
 bool sip_digest_is_stale(const struct sip_msg *challenge)
 {
 	struct sip_digest_line line;

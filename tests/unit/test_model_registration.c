@@ -111,6 +111,28 @@ static void test_states(void **state)
 	assert_string_equal(all.binding[0].contact, "sip:b@192.0.2.2");
 }
 
+/* At a vendor: an end, and a Service-Route or none. Nothing of it is for the disk. */
+static void test_outbound(void **state)
+{
+	struct bindings all;
+
+	registration_take_changed(shared);
+	assert_int_equal(registration_set_outbound(shared, 50, "<sip:scscf;lr>"), 0);
+	assert_true(registration_is_live(shared, 49));
+	assert_false(registration_is_live(shared, 50));
+	registration_read(shared, &all);
+	assert_int_equal(all.n, 1);
+	assert_string_equal(all.binding[0].path, "<sip:scscf;lr>");
+	assert_string_equal(all.binding[0].contact, "");
+	assert_int_equal(registration_set_outbound(shared, 90, ""), 0);
+	assert_true(registration_is_live(shared, 89));
+	registration_read(shared, &all);
+	assert_int_equal(all.n, 0);
+	assert_false(registration_take_changed(shared));
+	assert_int_equal(registration_set_outbound(shared, 0, ""), 0);
+	assert_false(registration_is_live(shared, 1));
+}
+
 static int setup(void **state)
 {
 	box = load_box_new(KIND_PHONE);
@@ -129,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_outbound),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -596,6 +596,10 @@ static const struct {
 	{ V "routing_gateways:\n  - { name: a, register: dynamic, user: u, password: x }\n"
 	    "mapping_gateways:\n  - { name: m, auth: digest, user: u, password: y }\n",
 	  3, "routing_gateways[0] a", "`m` has the same user and another password", "" },
+	{ ROUTE("ims: true"), 3, "routing_gateways[0] out",
+	  "ims is given, and we do not register there", "" },
+	{ ROUTE("public_user: x, register: static"), 3, "routing_gateways[0] out",
+	  "public_user is given, and we do not register there", "" },
 	{ ROUTE("register: outbound, user: u"), 3, "routing_gateways[0] out",
 	  "outbound needs a password", "" },
 	{ ROUTE("register: outbound, user: u, password: p, registrar: \"a b\""), 3,
