@@ -202,10 +202,12 @@ int trace_pin(struct trace *trace, uint64_t call, bool pin);
 /* ---- export --------------------------------------------------------------------------------- */
 
 /* Append the entries as a pcapng file that Wireshark, tshark and sngrep read: messages as IP packets (TLS in the clear as
- * TCP), notes as journal entries. `mask`: digest responses, credentials and SDP keys become '*' of the same length. */
-void trace_export_begin(struct buf *out, const char *product);
-void trace_export(struct buf *out, const struct trace_reading *reading, bool mask);
-/* The same masking for texts; in place. */
+ * TCP), notes as journal entries. `comment` is shown as that of the file; len 0 = none. `mask`: see trace_mask. Entries in order
+ * of time, all in one call. Without memory or past its ceiling `out` fails. */
+void trace_export_begin(struct buf *out, const char *product, struct span comment);
+void trace_export(struct buf *out, const struct trace_entry *const *entries, unsigned n, bool mask);
+/* Secrets that a message carries become '*', in place: digest responses and nonces, credentials, passwords, media keys, digits of
+ * DTMF (mask.c lists them). */
 void trace_mask(char *message, size_t len);
 
 #endif
