@@ -55,6 +55,9 @@ int api_open(struct api **api_out, const struct api_config *config, const struct
 		return -ENOMEM;
 	api->sw = *sw;
 	pthread_mutex_init(&api->config_lock, NULL);
+	pthread_mutex_init(&api->follow_lock, NULL);
+	pthread_cond_init(&api->follow_wake, NULL);
+	list_init(&api->follows);
 	if (config->socket)
 		err = open_unix(api, config->socket, why, why_size);
 	if (!err && config->listen)
@@ -87,11 +90,14 @@ void api_close(struct api **api)
 	if (a->socket_path)
 		remove_socket(a); /* first: who comes now shall find nobody rather than a reset */
 	api_finish_tests(a);
+	api_finish_follows(a);
 	if (a->unix_listener.mhd)
 		MHD_stop_daemon(a->unix_listener.mhd);
 	if (a->tcp_listener.mhd)
 		MHD_stop_daemon(a->tcp_listener.mhd);
 	pthread_mutex_destroy(&a->config_lock);
+	pthread_mutex_destroy(&a->follow_lock);
+	pthread_cond_destroy(&a->follow_wake);
 	free(a->socket_path);
 	free(a);
 }

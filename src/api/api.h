@@ -7,6 +7,7 @@
 
 #include "route/route.h"
 #include "store/store.h"
+#include "trace/trace.h"
 
 /* Functions of the running switch; any thread may call them, they may wait up to a second for workers. Each writes JSON. */
 struct api_switch {
@@ -15,6 +16,7 @@ struct api_switch {
 	struct model_hub *hub;
 	struct store *store;
 	struct journal *journal;
+	struct trace *trace;		/* NULL = there is none */
 	/* {"version":..., "uptime_s":..., "workers":[...], "calls":..., "draining":..., ...} */
 	void (*status)(void *arg, struct buf *out);
 	/* {"calls":[...],"next":...}: live calls by id descending; `filter` matches numbers, gateways or ids ("" = all). */

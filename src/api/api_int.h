@@ -13,6 +13,7 @@
 
 struct MHD_Connection;
 struct MHD_Daemon;
+struct MHD_Response;
 
 #define API_ROOT "/api/v1"
 #define API_PARAMS_MAX 12
@@ -50,6 +51,7 @@ struct api_route {
 	const char *reply;		/* schema of the reply; NULL = see reply_type */
 	const char *reply_type;		/* NULL = application/json */
 	const struct api_param *params;	/* ended by one without a name */
+	bool rest;			/* the path's last parameter may hold slashes */
 };
 extern const struct api_route api_routes[];
 extern const size_t api_route_count;
@@ -75,6 +77,7 @@ struct api_request {
 	bool uploading;			/* counted in api->uploads */
 	bool too_large;
 	bool waiting;			/* suspended: another thread answers and resumes it */
+	struct MHD_Response *stream;	/* the reply, where it is no text that ends */
 	char who[64];			/* for the audit: "cli:root" or "api" */
 
 	unsigned status;		/* of the reply; 200 */
@@ -102,6 +105,10 @@ void api_begin_problem(struct api_request *req, unsigned status, const char *det
 /* Write the record of this call with its attempts; false: there is none, and the request has failed. */
 bool api_show_record(struct api_request *req, uint64_t id, struct buf *out);
 
+/* Put the configuration in force with a change in force, kept as any other. `change` has a model that is its maker's alone; it is
+ * false when it has failed the request, as this is then. */
+bool api_change_config(struct api_request *req, bool (*change)(struct api_request *req, struct model *m));
+
 /* Find the route and read the parameters; false: the request has failed. */
 bool api_match(struct api_request *req, const char *method, const char *path);
 bool api_read_params(struct api_request *req);
@@ -125,6 +132,12 @@ struct api {
 	pthread_mutex_t config_lock;	/* one change of the configuration at a time */
 	atomic_int uploads;
 	atomic_int tests;		/* of gateways, under way */
+	pthread_mutex_t follow_lock;	/* over what is below; follow.c */
+	pthread_cond_t follow_wake;
+	pthread_t beat;
+	bool beating, follow_ending;
+	unsigned n_follows;
+	struct list follows;		/* clients that see the trace as it passes */
 };
 
 /* A listening socket, or -errno with `why`. */
@@ -144,6 +157,24 @@ void api_json_span(struct buf *out, const char *key, struct span value);
 void api_json_number(struct buf *out, const char *key, int64_t value);
 void api_json_bool(struct buf *out, const char *key, bool value);
 void api_json_call_id(struct buf *out, const char *key, uint64_t id);	/* 0: null */
+
+/* ---- trace ---------------------------------------------------------------------------- */
+
+/* Every enum trace_kind by its name, in order. */
+#define API_TRACE_KINDS "message|call|admit|route|dial|attempt|answer|timer|end|gateway|register|event"
+#define API_ADDRESS_TEXT 64
+/* "127.0.0.2:5060", "[::1]:5060" */
+const char *api_format_address(const struct sockaddr_storage *address, char dst[API_ADDRESS_TEXT]);
+/* Is it a message of this method, or an answer to one? */
+bool api_is_method(struct span message, struct span method);
+/* An object of an array; number and repeat_of: 0 = left out. */
+void api_write_trace_entry(struct buf *out, const struct trace_entry *entry, unsigned number, unsigned repeat_of, bool mask);
+void api_write_trace_entries(struct buf *out, const char *key, const struct trace_reading *reading, bool mask);
+/* What was traced of a phone's or gateway's registrations, as member "trace"; nothing where there is none. */
+void api_write_trace_of_user(const struct api_switch *sw, const char *user, struct buf *out);
+void api_fail_no_trace(struct api_request *req);
+/* End every stream of the trace: before the listeners stop. */
+void api_finish_follows(struct api *api);
 
 /* ---- handlers ------------------------------------------------------------------------- */
 
@@ -188,6 +219,18 @@ void api_put_blacklist(struct api_request *req);
 void api_delete_blacklist(struct api_request *req);
 void api_test_route(struct api_request *req);
 void api_test_gateway(struct api_request *req);
+void api_get_trace_calls(struct api_request *req);
+void api_get_trace_call(struct api_request *req);
+void api_get_trace_call_file(struct api_request *req);
+void api_get_trace_file(struct api_request *req);
+void api_get_trace_sip(struct api_request *req);
+void api_get_trace_object(struct api_request *req);
+void api_pin_trace(struct api_request *req);
+void api_unpin_trace(struct api_request *req);
+void api_get_trace_status(struct api_request *req);
+void api_follow_trace(struct api_request *req);
+void api_switch_trace(struct api_request *req);
+void api_trace_gateway(struct api_request *req);
 /* 404 with the names nearest to it. */
 void api_fail_no_gateway(struct api_request *req, const struct model *m, const char *name);
 /* Wait for the tests under way: before the listeners stop. */

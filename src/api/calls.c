@@ -31,6 +31,11 @@ void api_analyse_registrations(struct api_request *req)
 	const char *user = api_text(req, "user");
 
 	req->sw->analyse_registrations(req->sw->arg, user ? user : "", &req->out);
+	if (!user || !req->out.len)
+		return;
+	req->out.len--; /* the object is open again */
+	api_write_trace_of_user(req->sw, user, &req->out);
+	api_json_close(&req->out, '}');
 }
 
 void api_get_sources(struct api_request *req)

@@ -150,15 +150,15 @@ bool api_still_matches(struct api_request *req)
 	return false;
 }
 
-/* Keeps `m` and puts it in force. Takes over the reference: so does apply_model, since a new snapshot must be its
- * maker's alone until it is the current one. */
-static void apply(struct api_request *req, struct model *m)
+/* Keeps `m` and puts it in force; false: the request has failed. Takes over the reference: so does apply_model, since a new
+ * snapshot must be its maker's alone until it is the current one. */
+static bool apply(struct api_request *req, struct model *m)
 {
 	char why[512] = "";
 
 	if (!api_still_matches(req)) {
 		model_unref(&m);
-		return;
+		return false;
 	}
 	if (store_save_model(req->sw->store, m, req->who, why, sizeof(why)) != 0) {
 		api_fail(req, 503,
@@ -166,10 +166,16 @@ static void apply(struct api_request *req, struct model *m)
 				 .remedy = "mend the database, then send the configuration again" },
 			 "the configuration could not be kept and is not in force: %s", why);
 		model_unref(&m);
-		return;
+		return false;
 	}
 	req->sw->apply_model(req->sw->arg, m);
-	m = model_hub_get(req->sw->hub);
+	return true;
+}
+
+static void tell_applied(struct api_request *req)
+{
+	struct model *m = model_hub_get(req->sw->hub);
+
 	set_etag(req, m);
 	write_result(req, m, true);
 	model_unref(&m);
@@ -187,6 +193,47 @@ void api_put_config(struct api_request *req)
 		return;
 	}
 	pthread_mutex_lock(&req->api->config_lock);
-	apply(req, m);
+	if (apply(req, m))
+		tell_applied(req);
 	pthread_mutex_unlock(&req->api->config_lock);
+}
+
+/* `m` written and read again, so that it may be changed, or that what is derived follows a change. NULL: the request has failed. */
+static struct model *read_again(struct api_request *req, const struct model *m)
+{
+	struct buf yaml = BUF_INIT(API_BODY_CONFIG);
+	struct model_error error;
+	struct model *again = NULL;
+
+	model_write_yaml(&yaml, m, true);
+	if (yaml.failed || model_read_yaml(&again, buf_span(&yaml), &error, 1) != 0)
+		api_fail(req, 503, NULL, "no memory to change the configuration");
+	buf_free(&yaml);
+	return again;
+}
+
+static struct model *changed(struct api_request *req,
+			     bool (*change)(struct api_request *req, struct model *m))
+{
+	struct model *current = model_hub_get(req->sw->hub), *draft = read_again(req, current);
+	struct model *m = NULL;
+
+	if (draft && change(req, draft))
+		m = read_again(req, draft);
+	model_unref(&draft);
+	model_unref(&current);
+	return m;
+}
+
+bool api_change_config(struct api_request *req,
+		       bool (*change)(struct api_request *req, struct model *m))
+{
+	struct model *m;
+	bool good;
+
+	pthread_mutex_lock(&req->api->config_lock);
+	m = changed(req, change);
+	good = m && apply(req, m);
+	pthread_mutex_unlock(&req->api->config_lock);
+	return good;
 }

@@ -13,16 +13,21 @@ struct capture {
 	struct span name[CAPTURES_MAX], value[CAPTURES_MAX];
 };
 
-/* "/gateways/{name}" against "/gateways/acme-in". */
-static bool match_pattern(struct span pattern, struct span path, struct capture *out)
+/* "/gateways/{name}" against "/gateways/acme-in". `rest`: the last one may hold slashes. */
+static bool match_pattern(struct span pattern, struct span path, bool rest, struct capture *out)
 {
-	struct span want, have;
+	struct span want, have, whole;
 	bool more_want = true, more_have = true;
 
 	out->n = 0;
 	while (more_want && more_have) {
+		whole = path;
 		more_want = span_cut(pattern, '/', &want, &pattern);
 		more_have = span_cut(path, '/', &have, &path);
+		if (rest && !more_want) {
+			have = whole;
+			more_have = false;
+		}
 		if (want.len > 2 && want.p[0] == '{') {
 			assert(out->n < CAPTURES_MAX);
 			out->name[out->n] = (struct span){ want.p + 1, want.len - 2 };
@@ -91,7 +96,8 @@ bool api_match(struct api_request *req, const char *method, const char *path)
 	else
 		below = SPAN_NONE;
 	for (size_t i = 0; below.len && i < api_route_count; i++) {
-		if (!match_pattern(span_of(api_routes[i].path), below, &capture))
+		if (!match_pattern(span_of(api_routes[i].path), below, api_routes[i].rest,
+				   &capture))
 			continue;
 		if (strcmp(api_routes[i].method, method) == 0) {
 			req->route = &api_routes[i];

@@ -63,7 +63,9 @@ static const struct {
 	{ "Suspension", OPEN_OBJECT("user, source, kind (registrations or calls), failures, left_s.") },
 	{ "SuspensionList", LIST_OF("suspensions", "Suspension") },
 	{ "Lifted", "{\"type\":\"object\",\"required\":[\"lifted\"],\"properties\":{\"lifted\":" INTEGER "}}" },
-	{ "RegistrationAnalysis", LIST_OF("devices", "RegistrationVerdict") },
+	{ "RegistrationAnalysis", "{\"type\":\"object\",\"required\":[\"devices\"],\"properties\":{\"devices\":{\"type\":\"array\",\"items\":"
+				  REF("RegistrationVerdict") "},\"trace\":{\"type\":\"array\",\"description\":\"Of one user: what was traced of its "
+				  "registrations.\",\"items\":" REF("TraceEntry") "}}}" },
 	{ "BlacklistEntry", "{\"type\":\"object\",\"required\":[\"side\",\"number\",\"rule\",\"since\"],\"properties\":{\"side\":"
 			    "{\"enum\":[\"caller\",\"callee\"]},\"number\":" STRING
 			    ",\"rule\":{\"enum\":[\"calls\",\"lines\",\"no_answer\",\"operator\"]},\"count\":" INTEGER ",\"limit\":" INTEGER
@@ -140,6 +142,28 @@ static const struct {
 		       ",\"not_sent\":" STRING "," NUMBERS_PART "}}},\"order\":{\"type\":\"array\",\"items\":" STRING "}," REASONS_PART "}}}}" },
 	{ "RouteTestOfCall", "{\"type\":\"object\",\"required\":[\"then\",\"now\"],\"properties\":{\"then\":" REF("CdrWithAttempts")
 			     ",\"now\":" REF("RouteTest") "}}" },
+	{ "TraceCall", OPEN_OBJECT("A call of which there is a trace: call_id, started, answered, ended, numbers, gateways, accounts, addresses, sip_status, end_code, text, pinned.") },
+	{ "TraceCallList", PAGE_OF("calls", "TraceCall", NEXT_ID) },
+	{ "TraceEntry", "{\"type\":\"object\",\"required\":[\"time\",\"kind\",\"text\"],\"properties\":{\"n\":" INTEGER ",\"time\":" TIME
+			",\"kind\":{\"type\":\"string\",\"description\":\"message, or what was decided.\"},\"call_id\":" REF("CallId")
+			",\"leg\":{\"enum\":[\"a\",\"b\"]},\"attempt\":" INTEGER ",\"direction\":{\"enum\":[\"received\",\"sent\"]}"
+			",\"transport\":{\"enum\":[\"udp\",\"tcp\",\"tls\"]},\"source\":" STRING ",\"destination\":" STRING
+			",\"what\":{\"type\":\"string\",\"description\":\"Method, or status and phrase.\"},\"cseq\":" STRING ",\"sdp\":" BOOLEAN
+			",\"object\":" STRING ",\"sip_call_id\":" STRING
+			",\"repeat_of\":{\"type\":\"integer\",\"description\":\"`n` of the first message that was just this.\"}"
+			",\"fields\":{\"type\":\"object\",\"additionalProperties\":" STRING "},\"text\":" STRING "}}" },
+	{ "Trace", "{\"type\":\"object\",\"required\":[\"entries\"],\"properties\":{\"entries\":{\"type\":\"array\",\"items\":"
+		   REF("TraceEntry") "},\"bytes_read\":" INTEGER "}}" },
+	{ "TracePin", "{\"type\":\"object\",\"required\":[\"call_id\",\"pinned\"],\"properties\":{\"call_id\":" REF("CallId")
+		      ",\"pinned\":" BOOLEAN "}}" },
+	{ "TraceGateway", "{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" STRING ",\"trace_until\":" TIME "}}" },
+	{ "TraceUsage", "{\"type\":\"object\",\"properties\":{\"bytes\":" INTEGER ",\"budget_bytes\":" INTEGER ",\"segments\":" INTEGER
+			",\"oldest\":" TIME ",\"newest\":" TIME "}}" },
+	{ "TraceStatus", "{\"type\":\"object\",\"required\":[\"on\"],\"properties\":{\"on\":" BOOLEAN ",\"until\":" TIME
+			 ",\"messages\":" INTEGER ",\"notes\":" INTEGER ",\"bytes\":" INTEGER ",\"waiting_bytes\":" INTEGER
+			 ",\"dropped_full\":" INTEGER ",\"dropped_disk\":" INTEGER ",\"disk_error\":" STRING ",\"calls\":" REF("TraceUsage")
+			 ",\"registrations\":" REF("TraceUsage") ",\"kept\":" REF("TraceUsage") ",\"aged_calls\":" INTEGER
+			 ",\"kept_calls\":" INTEGER "}}" },
 	{ "ConfigError", "{\"type\":\"object\",\"properties\":{\"line\":" INTEGER ",\"column\":" INTEGER ",\"object\":" STRING ",\"text\":"
 			 STRING ",\"remedy\":" STRING "}}" },
 	{ "Problem", "{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"detail\"],\"properties\":{\"type\":" STRING

@@ -119,6 +119,59 @@ static const struct api_param route_test_params[] = {
 	{ .name = "at", .type = API_TIME, .help = "As if the call came at this time; absent = now." },
 	END,
 };
+#define TRACE_FILTERS \
+	{ .name = "since", .type = API_TIME, .help = "Calls that were up at this time or later (RFC 3339)." }, \
+	{ .name = "until", .type = API_TIME, .help = "Calls that came before this time." }, \
+	{ .name = "number", .type = API_TEXT, .least = 1, .most = 64, .help = "Any of its numbers begins or ends so." }, \
+	{ .name = "gateway", .type = API_TEXT, .least = 1, .most = 63, .help = "Mapping or routing gateway, or phone." }, \
+	{ .name = "account", .type = API_TEXT, .least = 1, .most = 63, .help = "Account of either side." }, \
+	{ .name = "code", .type = API_TEXT, .least = 1, .most = 63, .help = "End code: NO_ANSWER." }, \
+	{ .name = "address", .type = API_TEXT, .least = 1, .most = 63, .help = "Address of either side, with or without port." }, \
+	{ .name = "sip_call_id", .type = API_TEXT, .least = 1, .most = 255, .help = "SIP Call-ID of either leg, exact." }, \
+	{ .name = "failed", .type = API_BOOL, .help = "1: only calls never answered." }, \
+	{ .name = "before", .type = API_CALL_ID, .help = "Calls below this id: `next` of the page before." }
+#define MASK { .name = "mask", .type = API_BOOL, .help = "Without credentials, digest responses, media keys and DTMF." }
+static const struct api_param trace_list_params[] = { TRACE_FILTERS, PAGE("calls", 1, 1000, 100), END };
+static const struct api_param trace_file_params[] = { TRACE_FILTERS, PAGE("calls", 1, 5000, 1000), MASK, END };
+static const struct api_param trace_call_params[] = {
+	{ .name = "id", .type = API_CALL_ID, .required = true, .help = "Call id: 16 hex digits." },
+	MASK,
+	END,
+};
+static const struct api_param trace_sip_params[] = {
+	{ .name = "sip_call_id", .type = API_TEXT, .required = true, .least = 1, .most = 255, .help = "SIP Call-ID, exact." },
+	MASK,
+	END,
+};
+static const struct api_param trace_object_params[] = {
+	{ .name = "name", .type = API_TEXT, .required = true, .least = 1, .most = 63, .help = "Gateway, or user that registers." },
+	{ .name = "since", .type = API_TIME, .help = "What was noted at this time or later." },
+	PAGE("notes", 1, 1000, 100),
+	MASK,
+	END,
+};
+static const struct api_param trace_follow_params[] = {
+	{ .name = "call", .type = API_CALL_ID, .help = "Only this call." },
+	{ .name = "number", .type = API_TEXT, .least = 1, .most = 64, .help = "Only calls of which a number contains this." },
+	{ .name = "gateway", .type = API_TEXT, .least = 1, .most = 63, .help = "Only calls of this gateway, and what is noted of it." },
+	{ .name = "address", .type = API_TEXT, .least = 1, .most = 63, .help = "Only calls with this address, with or without port." },
+	{ .name = "sip_call_id", .type = API_TEXT, .least = 1, .most = 255, .help = "Only the call with this SIP Call-ID." },
+	{ .name = "method", .type = API_TEXT, .least = 1, .most = 32, .help = "Only messages of this method, with their answers." },
+	{ .name = "kind", .type = API_CHOICE, .choices = API_TRACE_KINDS, .help = "Only entries of this kind." },
+	MASK,
+	END,
+};
+static const struct api_param trace_switch_params[] = {
+	{ .name = "on", .type = API_BOOL, .required = true, .help = "1 on, 0 off." },
+	{ .name = "minutes", .type = API_COUNT, .least = 1, .most = 527040, .help = "Off again after so long; absent = it stays." },
+	END,
+};
+static const struct api_param trace_gateway_params[] = {
+	{ .name = "name", .type = API_TEXT, .required = true, .least = 1, .most = 63, .help = "Name of the gateway." },
+	{ .name = "minutes", .type = API_COUNT, .required = true, .least = 0, .most = 527040,
+	  .help = "For so long its calls are traced even while the trace is off; 0 = no longer." },
+	END,
+};
 
 #define GET(where, function, op, text, schema, list) \
 	{ .method = "GET", .path = where, .handle = function, .operation = op, .summary = text, .reply = schema, .params = list }
@@ -199,6 +252,32 @@ const struct api_route api_routes[] = {
 	    "RouteTest", route_test_params),
 	GET("/cdrs/{id}/route-test", api_test_call, "testRouteOfCall",
 	    "What became of a call that has ended, and what would become of it now.", "RouteTestOfCall", call_params),
+	{ .method = "POST", .path = "/trace", .handle = api_switch_trace, .operation = "switchTrace",
+	  .summary = "Trace on or off, for good or for some minutes.", .reply = "TraceStatus", .params = trace_switch_params },
+	GET("/trace/status", api_get_trace_status, "getTraceStatus", "Whether the trace is on, what it holds, what was dropped.", "TraceStatus", no_params),
+	GET("/trace/calls", api_get_trace_calls, "findTraces", "Calls of which there is a trace, newest first.", "TraceCallList",
+	    trace_list_params),
+	GET("/trace/calls/{id}", api_get_trace_call, "getTraceOfCall",
+	    "All messages and decisions of a call, also while it is up.", "Trace", trace_call_params),
+	{ .method = "GET", .path = "/trace/calls/{id}/pcapng", .handle = api_get_trace_call_file, .operation = "exportTraceOfCall",
+	  .summary = "The same as a file for Wireshark and sngrep.", .reply_type = "application/x-pcapng", .params = trace_call_params },
+	{ .method = "PUT", .path = "/trace/calls/{id}/pin", .handle = api_pin_trace, .operation = "pinTrace",
+	  .summary = "Keep the trace of this call beyond its age.", .reply = "TracePin", .params = call_params },
+	{ .method = "DELETE", .path = "/trace/calls/{id}/pin", .handle = api_unpin_trace, .operation = "unpinTrace",
+	  .summary = "Let the trace of this call age as others do.", .reply = "TracePin", .params = call_params },
+	{ .method = "GET", .path = "/trace/pcapng", .handle = api_get_trace_file, .operation = "exportTraces",
+	  .summary = "Calls as one file for Wireshark and sngrep.", .reply_type = "application/x-pcapng", .params = trace_file_params },
+	{ .method = "GET", .path = "/trace/sip/{sip_call_id}", .handle = api_get_trace_sip, .operation = "getTraceOfSipCallId",
+	  .summary = "All messages with this SIP Call-ID, and what was noted about it.", .reply = "Trace", .params = trace_sip_params,
+	  .rest = true },
+	GET("/trace/objects/{name}", api_get_trace_object, "getTraceOfObject",
+	    "What was noted about a gateway or a registering user, with the messages that it was about.", "Trace", trace_object_params),
+	{ .method = "PUT", .path = "/trace/gateways/{name}", .handle = api_trace_gateway, .operation = "traceGateway",
+	  .summary = "Trace the calls of a gateway for some minutes even while the trace is off.", .reply = "TraceGateway",
+	  .params = trace_gateway_params },
+	{ .method = "GET", .path = "/trace/follow", .handle = api_follow_trace, .operation = "followTrace",
+	  .summary = "Messages and decisions as they pass, as server-sent events; an event `dropped` says how many were too many.",
+	  .reply_type = "text/event-stream", .params = trace_follow_params },
 	GET("/audit", api_get_audit, "listAudit", "Who changed what, newest first.", "AuditList", audit_params),
 	GET("/openapi.json", api_get_openapi, "getOpenapi", "This document.", "Anything", no_params),
 };

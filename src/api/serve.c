@@ -107,18 +107,28 @@ static bool check_body(struct api_request *req)
 	return false;
 }
 
-static enum MHD_Result send_reply(struct api_request *req)
+static struct MHD_Response *make_response(struct api_request *req)
 {
-	struct MHD_Response *response;
-	enum MHD_Result done;
+	struct MHD_Response *response = req->stream;
 
+	if (response)
+		return response;
 	if (req->out.failed)
 		api_fail(req, 500, &(struct api_problem){ .remedy = "ask for less at a time" },
 			 "the reply needs more memory than there is");
 	response = MHD_create_response_from_buffer(req->out.len, req->out.p, MHD_RESPMEM_MUST_FREE);
+	if (response)
+		req->out = BUF_INIT(0); /* the response owns the bytes now */
+	return response;
+}
+
+static enum MHD_Result send_reply(struct api_request *req)
+{
+	struct MHD_Response *response = make_response(req);
+	enum MHD_Result done;
+
 	if (!response)
 		return MHD_NO;
-	req->out = BUF_INIT(0); /* the response owns the bytes now */
 	MHD_add_response_header(response, "Content-Type", req->type);
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");

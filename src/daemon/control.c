@@ -388,6 +388,7 @@ void control_init(struct process *p)
 		.hub = p->hub,
 		.store = p->store,
 		.journal = p->journal,
+		.trace = p->trace,
 		.status = status,
 		.list_calls = list_calls,
 		.show_call = show_call,

@@ -5,6 +5,7 @@
 #define CAUSEWAY_FAKE_SWITCH_H
 
 #include "api/api.h"
+#include "fake_trace.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 struct fake_switch {
 	struct model_hub *hub;
 	struct store *store;
+	struct trace *trace;
 	char folder[64];
 	uint64_t hung_up;
 	char who[64];
@@ -219,13 +221,14 @@ static void fake_open(struct fake_switch *fake)
 	fake->hub = model_hub_new();
 	model_hub_swap(fake->hub, m);
 	fake_records(fake);
+	fake->trace = fake_trace_open(fake->folder, ENDED_GOOD, ENDED_BAD, STARTED);
 	fake->sw = (struct api_switch){
 		.arg = fake, .hub = fake->hub, .store = fake->store, .status = fake_status, .list_calls = fake_list_calls,
 		.show_call = fake_show_call, .hangup_call = fake_hangup_call, .list_registrations = fake_list_registrations,
 		.analyse_registrations = fake_analyse,
 		.list_suspensions = fake_list_suspensions, .lift_suspensions = fake_lift_suspensions,
 		.list_sources = fake_list_sources, .clear_sources = fake_clear_sources,
-		.test_gateway = fake_test_gateway, .apply_model = fake_apply,
+		.trace = fake->trace, .test_gateway = fake_test_gateway, .apply_model = fake_apply,
 	};
 }
 
@@ -234,6 +237,10 @@ static void fake_close(struct fake_switch *fake)
 	static const char *const ends[] = { "test.db", "test.db-wal", "test.db-shm" };
 	char name[128];
 
+	trace_close(&fake->trace);
+	snprintf(name, sizeof(name), "rm -rf '%s/trace'", fake->folder);
+	if (system(name) != 0)
+		abort();
 	store_close(&fake->store);
 	model_hub_free(&fake->hub);
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {

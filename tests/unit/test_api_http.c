@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The API as a client meets it: bytes into the socket, bytes out, each route's good and bad cases. */
+#include "api/api_int.h"
+
 #include "fake_switch.h"
 
 #include <arpa/inet.h>
@@ -217,6 +219,32 @@ static void test_requests(void **state)
 		{ "GET", "/api/v1/cdrs?sip_call_id=two@127.0.0.2", 200, "06a1f3c2d3000002" },
 		{ "GET", "/api/v1/cdrs/06A1F3C2D3000001", 200, "\"attempts\":[{" },
 		{ "GET", "/api/v1/cdrs/1", 404, "\"value\":\"0000000000000001\"" },
+		{ "GET", "/api/v1/trace/calls", 200, "\"end_code\":\"NO_ROUTE\"" },
+		{ "GET", "/api/v1/trace/calls?limit=1", 200, "\"next\":\"06a1f3c2d3000002\"" },
+		{ "GET", "/api/v1/trace/calls?before=06a1f3c2d3000002", 200, "\"next\":null" },
+		{ "GET", "/api/v1/trace/calls?number=88017&until=2025-11-22T08:27:00Z", 200,
+		  "\"answered\":\"2025-11-22T08:26:45.000000Z\"" },
+		{ "GET", "/api/v1/trace/calls?number=777", 200, "{\"calls\":[],\"next\":null}" },
+		{ "GET", "/api/v1/trace/calls?failed=1", 200, "\"callee\":\"999\"" },
+		{ "GET", "/api/v1/trace/calls?since=soon", 400, "a time such as" },
+		{ "GET", "/api/v1/trace/calls/1", 404, "nothing of it is left" },
+		{ "GET", "/api/v1/trace/calls/xyz", 400, "hex digits" },
+		{ "GET", "/api/v1/trace/calls/1/pcapng", 404, "nothing of it is left" },
+		{ "GET", "/api/v1/trace/pcapng?number=777", 404, "nothing of it is left" },
+		{ "GET", "/api/v1/trace/pcapng?limit=5001", 400, "a number from 1 to 5000" },
+		{ "GET", "/api/v1/trace/sip/two-06a1f3c2d3000002@127.0.0.2?mask=1", 200,
+		  "\"what\":\"404 Not Found\"" },
+		{ "GET", "/api/v1/trace/sip/nobody", 404, "nothing of it is left" },
+		{ "GET", "/api/v1/trace/sip/a%2Fb/c@d", 404, "\"value\":\"a/b/c@d\"" },
+		{ "GET", "/api/v1/trace/sip/", 404, "there is no such path" },
+		{ "GET", "/api/v1/trace/objects/1002", 200, "\"what\":\"403 Forbidden\"" },
+		{ "GET", "/api/v1/trace/objects/1009", 404, "nothing of it is left" },
+		{ "PUT", "/api/v1/trace/calls/1/pin", 404, "nothing of it is left" },
+		{ "PUT", "/api/v1/trace/calls/06a1f3c2d3000001/pin", 200, "\"pinned\":true" },
+		{ "GET", "/api/v1/trace/calls?number=88017", 200, "\"pinned\":true" },
+		{ "DELETE", "/api/v1/trace/calls/06a1f3c2d3000001/pin", 200, "\"pinned\":false" },
+		{ "GET", "/api/v1/trace/status", 200, "\"on\":true" },
+		{ "GET", "/api/v1/trace/follow?kind=nothing", 400, "one of message|call" },
 		{ "GET", "/api/v1/registrations", 200, "\"1001\"" },
 		{ "PUT", "/api/v1/blacklist/caller/4930?for=2h", 200, "\"rule\":\"operator\"" },
 		{ "PUT", "/api/v1/blacklist/callee/%2B4930", 200, "\"number\":\"+4930\"" },
@@ -659,6 +687,262 @@ static void assert_refs_resolve(const json_t *value, const json_t *schemas)
 	}
 }
 
+static const json_t *entry_at(const json_t *json, size_t i)
+{
+	const json_t *entry = json_array_get(json_object_get(json, "entries"), i);
+
+	assert_non_null(entry);
+	return entry;
+}
+
+static const char *text_at(const json_t *json, size_t i, const char *key)
+{
+	const char *text = json_string_value(json_object_get(entry_at(json, i), key));
+
+	return text ? text : "";
+}
+
+static void test_trace(void **state)
+{
+	json_t *json;
+
+	assert_int_equal(ask("GET", "/api/v1/trace/calls/06a1f3c2d3000001"), 200);
+	json = parse_body();
+	assert_int_equal(json_array_size(json_object_get(json, "entries")), 17);
+	assert_string_equal(text_at(json, 0, "time"), "2025-11-22T08:26:40.000000Z");
+	assert_string_equal(text_at(json, 0, "direction"), "received");
+	assert_string_equal(text_at(json, 0, "transport"), "tcp");
+	assert_string_equal(text_at(json, 0, "source"), "127.0.0.2:5060");
+	assert_string_equal(text_at(json, 0, "what"), "INVITE");
+	assert_string_equal(text_at(json, 0, "cseq"), "1 INVITE");
+	assert_string_equal(text_at(json, 0, "sip_call_id"), "one-06a1f3c2d3000001@127.0.0.2");
+	assert_string_equal(text_at(json, 0, "leg"),
+			    "a"); /* though it came before it was known whose it is */
+	assert_true(json_is_true(json_object_get(entry_at(json, 0), "sdp")));
+	assert_string_equal(text_at(json, 1, "kind"), "call");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(entry_at(json, 1), "fields"),
+						  "mapping_gateway")),
+		"acme-in");
+	/* The INVITE that was sent twice. */
+	assert_string_equal(text_at(json, 7, "source"), "127.0.0.1:5060");
+	assert_int_equal(json_integer_value(json_object_get(entry_at(json, 7), "repeat_of")), 7);
+	assert_null(json_object_get(entry_at(json, 6), "repeat_of"));
+	assert_int_equal(json_integer_value(json_object_get(entry_at(json, 7), "attempt")), 1);
+	assert_string_equal(text_at(json, 16, "kind"), "end");
+	assert_string_equal(json_string_value(json_object_get(
+				    json_object_get(entry_at(json, 16), "fields"), "ended")),
+			    "2025-11-22T08:28:00.000000Z");
+	json_decref(json);
+	assert_has("secret-key");
+	assert_int_equal(ask("GET", "/api/v1/trace/calls/06a1f3c2d3000001?mask=1"), 200);
+	assert_lacks("secret-key");
+	assert_has("inline:**********");
+}
+
+static void test_trace_kinds(void **state)
+{
+	struct span rest = SPAN(API_TRACE_KINDS), name;
+
+	for (unsigned kind = 0; kind < TRACE_KINDS; kind++) {
+		span_cut(rest, '|', &name, &rest);
+		assert_true(span_eq(name, span_of(trace_kind_name(kind))));
+	}
+	assert_int_equal(rest.len, 0);
+}
+
+/* How many blocks of this type the file in the reply has. */
+static unsigned count_blocks(uint32_t type)
+{
+	const char *at = body(), *end = reply.p + reply.len;
+	uint32_t head[2];
+	unsigned n = 0;
+
+	for (; at < end; at += head[1]) {
+		memcpy(head, at, sizeof(head));
+		assert_true(head[1] >= 12 && head[1] <= (size_t)(end - at));
+		n += head[0] == type;
+	}
+	return n;
+}
+
+static void test_trace_files(void **state)
+{
+	assert_int_equal(ask("GET", "/api/v1/trace/calls/06a1f3c2d3000002/pcapng"), 200);
+	assert_has("application/x-pcapng");
+	assert_int_equal(count_blocks(6), 2);
+	assert_int_equal(count_blocks(9), 2);
+	assert_non_null(
+		memmem(body(), 400, "3161 to 999: NO_ROUTE 404: no gateway serves 999", 48));
+	assert_non_null(memmem(reply.p, reply.len, "secret-response", 15));
+	assert_int_equal(ask("GET", "/api/v1/trace/calls/06a1f3c2d3000002/pcapng?mask=1"), 200);
+	assert_int_equal(count_blocks(6), 2);
+	assert_null(memmem(reply.p, reply.len, "secret-response", 15));
+	assert_int_equal(ask("GET", "/api/v1/trace/pcapng"), 200);
+	assert_int_equal(count_blocks(6), 12);
+	assert_int_equal(count_blocks(9), 9);
+	assert_int_equal(ask("GET", "/api/v1/trace/pcapng?limit=1"), 200);
+	assert_int_equal(count_blocks(6), 2);
+}
+
+/* ---- the trace as it passes ----------------------------------------------------------------- */
+
+/* Reads on until the stream has this, 10 s at most. */
+static void await_event(int fd, const char *text)
+{
+	char piece[4096];
+	ssize_t n;
+
+	while (!reply.p || !strstr(buf_cstr(&reply), text)) {
+		n = recv(fd, piece, sizeof(piece), 0);
+		if (n <= 0)
+			fail_msg("no %s in %s", text, buf_cstr(&reply));
+		buf_add(&reply, piece, (size_t)n);
+	}
+}
+
+static int follow(const char *filters)
+{
+	char head[256];
+	int fd = dial();
+
+	snprintf(head, sizeof(head),
+		 "GET /api/v1/trace/follow%s HTTP/1.1\r\nHost: localhost\r\n\r\n", filters);
+	put(fd, head, strlen(head));
+	buf_reset(&reply);
+	await_event(fd, ":\n\n"); /* from here on it hears everything */
+	return fd;
+}
+
+static void test_follow(void **state)
+{
+	struct trace_lane *lane = trace_lane(fake.trace, 0);
+	int fd = follow("");
+
+	assert_has("text/event-stream");
+	fake_trace_bad(lane, 0x06a1f3c2d3000010, STARTED);
+	await_event(fd, "\"end_code\":\"NO_ROUTE\"");
+	assert_has("data: {\"time\":\"2025-11-22T08:26:40.000000Z\",\"kind\":\"message\"");
+	assert_has("secret-response");
+	close(fd);
+	fd = follow("?number=880171&mask=1");
+	fake_trace_bad(lane, 0x06a1f3c2d3000011, STARTED);
+	fake_trace_good(lane, 0x06a1f3c2d3000012, STARTED);
+	await_event(fd, "\"end_code\":\"NORMAL\"");
+	assert_has("503 Service Unavailable"); /* of the call, though the number is not in it */
+	assert_lacks("06a1f3c2d3000011");
+	assert_lacks("secret-");
+	close(fd);
+	fd = follow("?method=BYE");
+	fake_trace_good(lane, 0x06a1f3c2d3000013, STARTED);
+	await_event(fd, "\"what\":\"BYE\"");
+	assert_lacks("INVITE");
+	close(fd);
+	fd = follow("?gateway=b-1&kind=attempt");
+	fake_trace_good(lane, 0x06a1f3c2d3000014, STARTED);
+	fake_trace_good(lane, 0x06a1f3c2d3000014, STARTED); /* chosen by now */
+	await_event(fd, "\"kind\":\"attempt\"");
+	close(fd);
+}
+
+/* A client that does not read makes nobody wait, and hears how much it missed. */
+static void test_follow_slowly(void **state)
+{
+	struct trace_lane *lane = trace_lane(fake.trace, 0);
+	int fd = follow("");
+
+	for (unsigned i = 0; i < 600; i++)
+		fake_trace_good(lane, 0x06a1f3c2d3001000 + i, STARTED);
+	trace_flush(fake.trace, 10 * SEC);
+	fake_trace_bad(lane, 0x06a1f3c2d3000015, STARTED);
+	reply.len = 0;
+	for (unsigned i = 0; i < 1000 && !strstr(buf_cstr(&reply), "event: dropped"); i++) {
+		char piece[65536];
+		ssize_t n = recv(fd, piece, sizeof(piece), 0);
+
+		assert_true(n > 0);
+		buf_add(&reply, piece, (size_t)n);
+		fake_note(lane, 0, TRACE_EVENT, 0, 0, 0, NULL, NULL, "there is room again");
+		trace_flush(fake.trace, SEC);
+	}
+	assert_has("event: dropped\ndata: {\"dropped\":");
+	close(fd);
+}
+
+static unsigned followers(void)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&api->follow_lock);
+	n = api->n_follows;
+	pthread_mutex_unlock(&api->follow_lock);
+	return n;
+}
+
+/* Until so many follow or fewer: whoever has gone is noticed when there is something to send. */
+static void await_followers(unsigned most)
+{
+	for (unsigned i = 0; i < 400 && followers() > most; i++) {
+		fake_note(trace_lane(fake.trace, 0), 0, TRACE_EVENT, 0, 0, 0, NULL, NULL, "x");
+		trace_flush(fake.trace, SEC);
+		usleep(50000);
+	}
+	assert_true(followers() <= most);
+}
+
+static void test_follow_many(void **state)
+{
+	int fds[16];
+
+	await_followers(0);
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = follow("?kind=event");
+	assert_int_equal(ask("GET", "/api/v1/trace/follow"), 503);
+	assert_has("16 clients follow the trace already");
+	close(fds[0]);
+	await_followers(ARRAY_SIZE(fds) - 1);
+	fds[0] = follow(""); /* the server's end ends it */
+	for (unsigned i = 1; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
+static void test_trace_switches(void **state)
+{
+	json_t *json;
+	const char *until;
+
+	assert_int_equal(ask("POST", "/api/v1/trace?on=1&minutes=60"), 200);
+	json = parse_body();
+	json_decref(json);
+	assert_int_equal(ask("GET", "/api/v1/config"), 200);
+	until = strstr(reply.p, "trace_until: ");
+	assert_non_null(until);
+	assert_int_equal(ask("POST", "/api/v1/trace?on=0"), 200);
+	assert_int_equal(ask("GET", "/api/v1/config"), 200);
+	assert_has("trace: \"off\"");
+	assert_lacks("trace_until");
+	assert_has("ringing_timeout: "); /* the rest is as it was */
+	assert_int_equal(ask("POST", "/api/v1/trace?on=0&minutes=60"), 400);
+	assert_int_equal(ask("POST", "/api/v1/trace"), 400);
+	assert_int_equal(ask("PUT", "/api/v1/trace/gateways/a-1?minutes=30"), 200);
+	json = parse_body();
+	until = json_string_value(json_object_get(json, "trace_until"));
+	assert_non_null(until);
+	assert_string_equal(until + 19, ".000000Z");
+	json_decref(json);
+	assert_int_equal(ask("GET", "/api/v1/gateways/a-1"), 200);
+	assert_has("\"trace_until\": \"20");
+	assert_int_equal(ask("GET", "/api/v1/config?secrets=1"), 200);
+	assert_has("hidden-a"); /* passwords are still there */
+	assert_int_equal(ask("PUT", "/api/v1/trace/gateways/a-1?minutes=0"), 200);
+	assert_string_equal(body(), "{\"name\":\"a-1\"}");
+	assert_int_equal(ask("PUT", "/api/v1/trace/gateways/a-7?minutes=1"), 404);
+	assert_has("\"near\":[\"a-1\"");
+	assert_int_equal(ask("POST", "/api/v1/trace?on=1"), 200);
+	assert_int_equal(ask("GET", "/api/v1/audit"), 200);
+	assert_has("cli:"); /* who it was is kept */
+}
+
 static void test_openapi(void **state)
 {
 	static const char *const routes[][2] = {
@@ -776,14 +1060,18 @@ static void test_listen_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),      cmocka_unit_test(test_times),
-		cmocka_unit_test(test_config_read),   cmocka_unit_test(test_config_errors),
-		cmocka_unit_test(test_config_change), cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_hangup),        cmocka_unit_test(test_gateway_tests),
-		cmocka_unit_test(test_large_bodies),  cmocka_unit_test(test_large_head),
-		cmocka_unit_test(test_slow_clients),  cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_foreign_pages), cmocka_unit_test(test_openapi),
-		cmocka_unit_test(test_sockets),       cmocka_unit_test(test_listen_refusals),
+		cmocka_unit_test(test_requests),        cmocka_unit_test(test_times),
+		cmocka_unit_test(test_config_read),     cmocka_unit_test(test_config_errors),
+		cmocka_unit_test(test_config_change),   cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_hangup),          cmocka_unit_test(test_gateway_tests),
+		cmocka_unit_test(test_large_bodies),    cmocka_unit_test(test_large_head),
+		cmocka_unit_test(test_slow_clients),    cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_foreign_pages),   cmocka_unit_test(test_trace_switches),
+		cmocka_unit_test(test_openapi),         cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_listen_refusals), cmocka_unit_test(test_trace),
+		cmocka_unit_test(test_trace_kinds),     cmocka_unit_test(test_trace_files),
+		cmocka_unit_test(test_follow),          cmocka_unit_test(test_follow_slowly),
+		cmocka_unit_test(test_follow_many),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
