@@ -20,6 +20,7 @@ struct cli_option {
 	const char *arg;		/* "TIME"; NULL = a switch */
 	const char *query;		/* parameter of the API that it sets; NULL = the command reads it itself */
 	const char *help;
+	char letter;			/* "-o" as well; 0 = none */
 };
 
 struct cli;
@@ -82,6 +83,8 @@ int http_get(struct cli *cli, struct url *url, struct reply *reply_out);
 int http_send(struct cli *cli, const char *method, struct url *url, struct span body, struct reply *reply_out);
 /* The same without complaint when nobody answers: then EXIT_REFUSED and reply_out->status == 0. */
 int http_try(struct cli *cli, const char *method, struct url *url, struct span body, struct reply *reply_out);
+/* Every line of a reply that has no end, as it comes, without its line end; EXIT_DONE when the daemon ended it. Frees `url`. */
+int http_stream(struct cli *cli, struct url *url, void (*line)(void *arg, struct span line), void *arg);
 /* What a problem says, on stderr; `file` names the configuration that its errors are in, or NULL. */
 void show_problem(const struct reply *reply, const char *file);
 void complain_no_daemon(const struct cli *cli);
@@ -102,11 +105,26 @@ void show_table(const json_t *rows, const struct column *columns, size_t n_colum
 void show_card(const json_t *object, unsigned indent);
 /* Text from elsewhere, made safe for a terminal; returns its width in columns. */
 unsigned show_clean(struct buf *out, const char *text);
+/* The same of several lines, which stay. CR before a line's end goes. */
+void show_clean_lines(struct buf *out, const char *text);
 /* "2026-11-22 11:45:30 CET" of an RFC 3339 time in UTC; the text itself if it is none. */
 const char *local_time(const char *utc, char *dst, size_t size);
 /* "2h" ago, "2026-11-22 10:00" of the local zone, or RFC 3339, as RFC 3339 in UTC. False: none of these. */
 bool parse_time_arg(const char *text, char *dst, size_t size);
 const char *format_seconds(double seconds, char *dst, size_t size);
+
+/* A list of the API, page by page. */
+struct listing {
+	const char *path, *key;		/* "/cdrs", "cdrs" */
+	const char *of;			/* "/areas/010/mobiles": the key below this object; NULL = none */
+	const char *cursor;		/* parameter that takes `next`; NULL = there are no pages */
+	const struct column *columns;	/* NULL = an array of texts, one a line */
+	size_t n_columns;
+	const char *when_empty;
+	const char *answered;		/* value of that parameter, or NULL */
+};
+/* `all`: pages after the first as well. */
+int show_list(struct cli *cli, const struct listing *list, bool all);
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
@@ -147,5 +165,16 @@ int run_area_find(struct cli *cli);
 int run_area_import(struct cli *cli);
 int run_route_call(struct cli *cli);
 int run_route_test(struct cli *cli);
+int run_trace_find(struct cli *cli);
+int run_trace_show(struct cli *cli);
+int run_trace_ladder(struct cli *cli);
+int run_trace_follow(struct cli *cli);
+int run_trace_export(struct cli *cli);
+int run_trace_status(struct cli *cli);
+int run_trace_on(struct cli *cli);
+int run_trace_off(struct cli *cli);
+int run_trace_pin(struct cli *cli);
+int run_trace_unpin(struct cli *cli);
+int run_trace_gateway(struct cli *cli);
 
 #endif

@@ -82,6 +82,62 @@ static const struct cli_option audit_options[] = {
 	{ "limit", "N", "limit", "most to show, 1 to 1000; usually 100" },
 	END,
 };
+#define TRACE_FILTERS \
+	{ "since", "TIME", "since", "up at this time or later: \"2h\" (ago), \"2026-11-22 10:00\" (local), or RFC 3339" }, \
+	{ "until", "TIME", "until", "came before this time" }, \
+	{ "number", "N", "number", "any of its numbers begins or ends so" }, \
+	{ "gateway", "NAME", "gateway", "came in or went out by this gateway or phone" }, \
+	{ "account", "NAME", "account", "of this account" }, \
+	{ "code", "CODE", "code", "ended with this code: NO_ANSWER" }, \
+	{ "address", "ADDRESS", "address", "address of either side, with or without port" }, \
+	{ "call-id", "ID", "sip_call_id", "SIP Call-ID of either leg" }, \
+	{ "failed", NULL, "failed", "only calls never answered" }, \
+	{ "before", "ID", "before", "begin below this call id" }
+#define TRACE_PLACE \
+	{ "number", "N", NULL, "instead of an ID: the newest call of which a number begins or ends so" }, \
+	{ "at", "TIME", NULL, "with --number: the call nearest to this time" }, \
+	{ "object", "NAME", NULL, "instead of an ID: what is known of a gateway's state or a user's registrations" }
+#define MASK { "mask", NULL, NULL, "without credentials, digest responses, media keys and DTMF" }
+static const struct cli_option trace_find_options[] = {
+	TRACE_FILTERS,
+	{ "limit", "N", "limit", "most to show at a time, 1 to 1000; usually 100" },
+	{ "all", NULL, NULL, "all of them, page by page" },
+	END,
+};
+static const struct cli_option trace_show_options[] = { TRACE_PLACE, MASK, END };
+static const struct cli_option trace_ladder_options[] = {
+	TRACE_PLACE,
+	{ "raw", "N", NULL, "instead of the ladder: the message with this number, whole" },
+	MASK,
+	END,
+};
+static const struct cli_option trace_export_options[] = {
+	{ "output", "FILE", NULL, "the file to write; - = standard output (required)", 'o' },
+	TRACE_FILTERS,
+	{ "limit", "N", "limit", "the newest so many, 1 to 5000" },
+	MASK,
+	END,
+};
+static const struct cli_option trace_follow_options[] = {
+	{ "number", "N", "number", "only calls of which a number contains this" },
+	{ "gateway", "NAME", "gateway", "only calls of this gateway, and what is noted of it" },
+	{ "address", "ADDRESS", "address", "only calls with this address, with or without port" },
+	{ "call", "ID", "call", "only this call" },
+	{ "call-id", "ID", "sip_call_id", "only the call with this SIP Call-ID" },
+	{ "method", "METHOD", "method", "only messages of this method, with their answers" },
+	{ "kind", "KIND", "kind", "only these: message, call, admit, route, dial, attempt, answer, timer, end, gateway, register, event" },
+	{ "full", NULL, NULL, "messages with their whole text" },
+	MASK,
+	END,
+};
+static const struct cli_option trace_on_options[] = {
+	{ "minutes", "N", "minutes", "off again after so long; without it it stays on" },
+	END,
+};
+static const struct cli_option trace_gateway_options[] = {
+	{ "minutes", "N", "minutes", "for so long; 0 = no longer (required)" },
+	END,
+};
 
 const struct cli_command cli_commands[] = {
 	{ "status", "", 0, 0, "how the switch is doing", NULL, run_status, "causeway status\ncauseway status --json\n" },
@@ -147,6 +203,25 @@ const struct cli_command cli_commands[] = {
 	  "causeway route test --from acme-in --caller 31612345678 --callee 8801712345678\n"
 	  "causeway route test --from 203.0.113.8 --callee 8801712345678 --at \"2026-11-22 03:00\"\n"
 	  "causeway route test --call 06a1f3c2d4000001\n" },
+	{ "trace show", "[ID]", 0, 1, "every message and decision of a call, by its id or SIP Call-ID", trace_show_options, run_trace_show,
+	  "causeway trace show 06a1f3c2d4000001\ncauseway trace show --number 88017 --at \"2026-11-22 10:00\"\n"
+	  "causeway trace show --object 1001\n" },
+	{ "trace ladder", "[ID]", 0, 1, "the same as a ladder: caller, switch, and every attempt side by side", trace_ladder_options,
+	  run_trace_ladder, "causeway trace ladder 06a1f3c2d4000001\ncauseway trace ladder 06a1f3c2d4000001 --raw 7\n" },
+	{ "trace find", "", 0, 0, "calls of which there is a trace, newest first", trace_find_options, run_trace_find,
+	  "causeway trace find --number 88017 --since 2h\ncauseway trace find --failed --gateway a-1\n" },
+	{ "trace follow", "", 0, 0, "messages and decisions as they pass", trace_follow_options, run_trace_follow,
+	  "causeway trace follow --number 88017\ncauseway trace follow --gateway a-1 --method INVITE\n" },
+	{ "trace export", "[ID]", 0, 1, "one call, or those that filters choose, as a file for Wireshark and sngrep", trace_export_options,
+	  run_trace_export, "causeway trace export 06a1f3c2d4000001 -o call.pcapng --mask\n"
+	  "causeway trace export --failed --since 1h -o - | tshark -r -\n" },
+	{ "trace on", "", 0, 0, "trace, for good or for some minutes", trace_on_options, run_trace_on, "causeway trace on --minutes 60\n" },
+	{ "trace off", "", 0, 0, "trace no longer; what there is stays", NULL, run_trace_off, "causeway trace off\n" },
+	{ "trace status", "", 0, 0, "whether it is on, what it holds, what was dropped", NULL, run_trace_status, "causeway trace status\n" },
+	{ "trace pin", "ID", 1, 1, "keep the trace of this call beyond its age", NULL, run_trace_pin, "causeway trace pin 06a1f3c2d4000001\n" },
+	{ "trace unpin", "ID", 1, 1, "let it age as others do", NULL, run_trace_unpin, "causeway trace unpin 06a1f3c2d4000001\n" },
+	{ "trace gateway", "NAME", 1, 1, "trace the calls of a gateway for some minutes while the trace is off", trace_gateway_options,
+	  run_trace_gateway, "causeway trace gateway a-1 --minutes 30\n" },
 	{ "audit list", "", 0, 0, "who changed what, newest first", audit_options, run_audit_list, "causeway audit list --limit 20\n" },
 	{ "openapi", "", 0, 0, "the API's OpenAPI 3.1 document", NULL, run_openapi, "causeway openapi > openapi.json\n" },
 };

@@ -60,8 +60,12 @@ void help_command(FILE *to, const struct cli_command *command)
 	if (command->options)
 		fputs("\nOptions:\n", to);
 	for (const struct cli_option *option = command->options; option && option->name; option++) {
-		snprintf(left, sizeof(left), "--%s%s%s", option->name, option->arg ? " " : "",
-			 option->arg ? option->arg : "");
+		char letter[8] = "";
+
+		if (option->letter)
+			snprintf(letter, sizeof(letter), "-%c, ", option->letter);
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, option->name,
+			 option->arg ? " " : "", option->arg ? option->arg : "");
 		print_pair(to, left, option->help);
 	}
 	fputs("\nExamples:\n", to);

@@ -207,6 +207,81 @@ int http_send(struct cli *cli, const char *method, struct url *url, struct span 
 	return code;
 }
 
+/* ---- replies without an end ---------------------------------------------------------------- */
+
+struct streaming {
+	CURL *curl;
+	struct buf pending; /* an unfinished line; the whole reply where it is a problem */
+	void (*line)(void *arg, struct span line);
+	void *arg;
+	long status;
+};
+
+static size_t on_stream(char *data, size_t one, size_t n, void *arg)
+{
+	struct streaming *s = arg;
+	struct span rest, line;
+
+	if (!s->status)
+		curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &s->status);
+	buf_add(&s->pending, data, n);
+	if (s->pending.failed)
+		return 0;
+	if (s->status >= 300)
+		return n;
+	rest = buf_span(&s->pending);
+	while (memchr(rest.p, '\n', rest.len)) {
+		span_cut(rest, '\n', &line, &rest);
+		s->line(s->arg, line);
+	}
+	memmove(s->pending.p, rest.p, rest.len);
+	s->pending.len = rest.len;
+	return n;
+}
+
+/* The reply in `pending` is a problem. */
+static int complain_stream(struct cli *cli, struct streaming *s)
+{
+	struct reply reply = { .status = s->status, .body = s->pending };
+
+	reply.json = json_loadb(reply.body.p ? reply.body.p : "", reply.body.len, 0, NULL);
+	if (cli->json)
+		show_json(&reply);
+	else
+		show_problem(&reply, NULL);
+	json_decref(reply.json);
+	return s->status == 400 ? EXIT_USAGE : EXIT_REFUSED;
+}
+
+int http_stream(struct cli *cli, struct url *url, void (*line)(void *arg, struct span line),
+		void *arg)
+{
+	struct streaming s = { curl_easy_init(), BUF_INIT(REPLY_MAX), line, arg, 0 };
+	struct reply unused = { .body = BUF_INIT(0) };
+	CURLcode failure;
+	int code = EXIT_DONE;
+
+	if (!s.curl)
+		return EXIT_REFUSED;
+	set_options(s.curl, cli, "GET", buf_cstr(&url->text), SPAN_NONE, &unused);
+	curl_easy_setopt(s.curl, CURLOPT_TIMEOUT, 0L);
+	curl_easy_setopt(s.curl, CURLOPT_WRITEFUNCTION, on_stream);
+	curl_easy_setopt(s.curl, CURLOPT_WRITEDATA, &s);
+	failure = curl_easy_perform(s.curl);
+	if (failure == CURLE_COULDNT_CONNECT)
+		complain_no_daemon(cli);
+	else if (failure != CURLE_OK)
+		complain_transfer(s.curl, failure, cli);
+	if (failure != CURLE_OK)
+		code = EXIT_REFUSED;
+	else if (s.status >= 300)
+		code = complain_stream(cli, &s);
+	curl_easy_cleanup(s.curl);
+	buf_free(&s.pending);
+	buf_free(&url->text);
+	return code;
+}
+
 int http_get(struct cli *cli, struct url *url, struct reply *reply_out)
 {
 	return http_send(cli, "GET", url, SPAN_NONE, reply_out);

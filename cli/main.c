@@ -178,8 +178,22 @@ static int take_command_option(struct reading *r, char **argv, int *i)
 	return EXIT_USAGE;
 }
 
+/* "-o": the option whose letter this is, or NULL. */
+static const struct cli_option *option_of_letter(const struct reading *r, const char *arg)
+{
+	const struct cli_option *options = r->cli->command ? r->cli->command->options : NULL;
+
+	if (!arg[1] || arg[1] == '-' || arg[2])
+		return NULL;
+	for (; options && options->name; options++)
+		if (options->letter == arg[1])
+			return options;
+	return NULL;
+}
+
 static int take_option(struct reading *r, char **argv, int *i)
 {
+	const struct cli_option *short_one = option_of_letter(r, argv[*i]);
 	const char *value;
 
 	if (strcmp(argv[*i], "--") == 0) {
@@ -200,8 +214,11 @@ static int take_option(struct reading *r, char **argv, int *i)
 	}
 	if (is_option(argv[*i], "socket", &value))
 		return take_value(argv, i, value, &r->cli->socket);
+	if (short_one)
+		return take_value(argv, i, NULL,
+				  &r->cli->values[short_one - r->cli->command->options]);
 	if (strncmp(argv[*i], "--", 2) != 0)
-		return complain_option(argv[*i], "there are no short options but -h");
+		return complain_option(argv[*i], "there is no such short option");
 	return take_command_option(r, argv, i);
 }
 

@@ -4,16 +4,6 @@
 
 /* ---- common ---------------------------------------------------------------------------------------- */
 
-struct listing {
-	const char *path, *key; /* "/cdrs", "cdrs" */
-	const char *of; /* "/areas/010/mobiles": the key below this object; NULL = none */
-	const char *cursor; /* parameter that takes `next`; NULL = there are no pages */
-	const struct column *columns; /* NULL = an array of texts, one a line */
-	size_t n_columns;
-	const char *when_empty;
-	const char *answered; /* value of that parameter, or NULL */
-};
-
 /* The next page's cursor, or NULL. */
 static const char *next_of(const struct reply *reply)
 {
@@ -77,7 +67,7 @@ static void show_page(const struct listing *list, const json_t *rows)
 }
 
 /* Pages after the first go on where the one before ended. */
-static int show_list(struct cli *cli, const struct listing *list, bool all)
+int show_list(struct cli *cli, const struct listing *list, bool all)
 {
 	char cursor[80] = "";
 	struct reply reply;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Registrations: who is registered, and why others are not. */
-#include "cli.h"
+#include "trace.h"
 
 static int get(struct cli *cli, struct url *url, struct reply *reply)
 {
@@ -130,6 +130,11 @@ int run_registration_analyze(struct cli *cli)
 	}
 	if (code == EXIT_DONE && !n && !cli->json)
 		puts("no registration that failed is remembered");
+	if (code == EXIT_DONE && !cli->json &&
+	    json_array_size(json_object_get(reply.json, "trace"))) {
+		putchar('\n');
+		trace_draw_ladder(json_object_get(reply.json, "trace"), trace_width());
+	}
 	reply_free(&reply);
 	/* Scripts ask: is something wrong? */
 	return code == EXIT_DONE && failed ? EXIT_REFUSED : code;

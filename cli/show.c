@@ -52,6 +52,26 @@ unsigned show_clean(struct buf *out, const char *text)
 	return width;
 }
 
+void show_clean_lines(struct buf *out, const char *text)
+{
+	struct span line, rest = span_of(text);
+	bool more = true;
+	char *copy;
+
+	while (more) {
+		more = span_cut(rest, '\n', &line, &rest);
+		if (more && line.len && line.p[line.len - 1] == '\r')
+			line.len--;
+		copy = strndup(line.p ? line.p : "", line.len);
+		if (!copy)
+			abort();
+		show_clean(out, copy);
+		free(copy);
+		if (more)
+			buf_add_char(out, '\n');
+	}
+}
+
 void show_json(const struct reply *reply)
 {
 	if (reply->body.len)
@@ -417,24 +437,6 @@ static void print_value(const char *text, unsigned indent)
 	buf_free(&out);
 }
 
-static void add_lines(struct buf *out, const char *text)
-{
-	struct span line, rest = span_of(text);
-	bool more = true;
-	char *copy;
-
-	while (more) {
-		more = span_cut(rest, '\n', &line, &rest);
-		copy = strndup(line.p ? line.p : "", line.len);
-		if (!copy)
-			abort();
-		show_clean(out, copy);
-		free(copy);
-		if (more)
-			buf_add_char(out, '\n');
-	}
-}
-
 static void print_member(const char *key, const json_t *value, unsigned indent, unsigned width)
 {
 	struct buf out = BUF_INIT(TEXT_MAX);
@@ -443,7 +445,7 @@ static void print_member(const char *key, const json_t *value, unsigned indent, 
 	make_title(key, title, sizeof(title));
 	printf("%*s%-*s  ", (int)indent, "", (int)width, title);
 	if (json_is_string(value) && strchr(json_string_value(value), '\n'))
-		add_lines(&out, json_string_value(value));
+		show_clean_lines(&out, json_string_value(value));
 	else
 		add_value(&out, value, is_seconds(key) ? AS_SECONDS : AS_TIME);
 	print_value(buf_cstr(&out), indent + width + 2);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The API on the socket named by the argument, over a fake switch, until standard input ends. */
+/* The API on the socket named by the argument, over a fake switch, until standard input ends. A line there is a call that the
+ * trace sees. */
 #include "../unit/fake_switch.h"
 
 int main(int argc, char **argv)
@@ -8,6 +9,7 @@ int main(int argc, char **argv)
 	struct api_config config = { .socket = argc > 1 ? argv[1] : NULL };
 	struct api *api;
 	char why[512];
+	int c;
 
 	fake_open(&fake);
 	if (api_open(&api, &config, &fake.sw, why, sizeof(why)) != 0) {
@@ -17,8 +19,9 @@ int main(int argc, char **argv)
 	}
 	puts("ready");
 	fflush(stdout);
-	while (getchar() != EOF)
-		;
+	while ((c = getchar()) != EOF)
+		if (c == '\n')
+			fake_trace_good(trace_lane(fake.trace, 0), LIVE_A, STARTED);
 	api_close(&api);
 	fake_close(&fake);
 	return 0;

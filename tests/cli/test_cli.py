@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import select
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -90,6 +92,21 @@ def run(*words, sock=None, code=0, stdin=None, **env):
     (["config", "export"], r"\*\*\*"),
     (["config", "export", "--secrets"], r"hidden-a"),
     (["openapi"], r'"openapi":"3\.1\.0"'),
+    (["trace", "find"], r"^CALL ID .*\n06a1f3c2d3000002 +2025-11-22 09:27:40 CET .* 3161 +999 +acme-in .*404 +NO_ROUTE\n06a1f3c2d3000001 .* b-1 .*NORMAL"),
+    (["trace", "find", "--number", "88017", "--until", "2025-11-22 09:27"], r"^06a1f3c2d3000001 "),
+    (["trace", "find", "--number", "777"], r"^no such calls in the trace$"),
+    (["trace", "show", BAD], r"^#1 +2025-11-22 09:27:40\.000000 CET  received  127\.0\.0\.2:5060 -> 127\.0\.0\.1:5060  udp  leg a\nINVITE sip:999@"
+     r"[\s\S]*^#2 +2025-11-22 09:27:40\.000020 CET  \* call  leg a\n     3161 -> 999, from acme-in$"
+     r"[\s\S]*^SIP/2\.0 404 Not Found$[\s\S]*^#4 .*\* end\n     NO_ROUTE 404: no gateway serves 999$"),
+    (["trace", "show", f"two-{BAD}@127.0.0.2"], r"^SIP/2\.0 404 Not Found$"),
+    (["trace", "show", "--number", "999"], r"^SIP/2\.0 404 Not Found$"),
+    (["trace", "show", "--number", "3161", "--at", "2025-11-22 09:27:00"], r"^SIP/2\.0 503 Service Unavailable$"),
+    (["trace", "show", "--number", "3161", "--at", "2025-11-22T08:29:00Z"], r"^SIP/2\.0 503 Service Unavailable$"),
+    (["trace", "show", "--object", "1002"], r"^SIP/2\.0 403 Forbidden$"),
+    (["trace", "ladder", GOOD, "--raw", "7"], r"\A#7 .*sent  127\.0\.0\.1:5060 -> 127\.0\.0\.3:5060  udp  leg b, attempt 1\nINVITE "),
+    (["trace", "status"], r"^on +yes$[\s\S]*^calls$"),
+    (["trace", "pin", GOOD], r"^pinned +yes$"),
+    (["trace", "unpin", GOOD], r"^pinned +no$"),
 ])
 def test_readable(server, words, wanted):
     out, err = run(*words, sock=server)
@@ -102,12 +119,100 @@ def test_readable(server, words, wanted):
 @pytest.mark.parametrize("words", [
     "status", "gateway list", "gateway show acme-in", "gateway test a-1", "phone list", "account list", "registration list", "source list", "source clear", "call list",
     f"call show {LIVE}", f"call hangup {LIVE}", "cdr list", f"cdr show {GOOD}", "parameter list", "audit list", "openapi",
-    "route test --from acme-in --callee 88017",
+    "route test --from acme-in --callee 88017", "trace find", f"trace show {GOOD} --mask", f"trace ladder {GOOD} --mask", "trace status",
+    f"trace pin {GOOD}", f"trace unpin {GOOD}", "trace show --object 1002",
 ])
 def test_json(server, words):
     out, _ = run(*words.split(), "--json", sock=server)
     assert json.loads(out)
     assert "hidden-" not in out
+
+
+LADDER = """\
+2025-11-22 09:26:40.000000 CET
+                   acme-in          switch             a-1              b-1
+               127.0.0.2:5060                    127.0.0.3:5060   127.0.0.4:5060
+09:26:40.000          │─ INVITE SDP ──▶│                │                │ 1
+09:26:40.000    +20us ◆ call: 3161 → 8801712345678, from acme-in
+09:26:40.000    +10us ◆ admit: admitted by acme-in, account acme
+09:26:40.000    +10us ◆ route: a-1: chosen, prefix 880
+                        b-1: kept for when the others have failed
+09:26:40.000    +40us ◆ dial 1: a-1: 8801712345678 at 127.0.0.3:5060
+09:26:40.000    +10us │◀─ 100 Trying ──│                │                │ 6
+09:26:40.000    +10us │                │ INVITE SDP ×2 ▶│                │ 7
+09:26:40.600  +0.599s │                │◀─ 503 Service ─│                │ 9
+09:26:40.600    +40us │                │───── ACK ─────▶│                │ 10
+09:26:40.600    +10us ◆ attempt 1: a-1: PEER_CONGESTION, 503; on to the next
+09:26:40.600    +10us ◆ dial 2: b-1: 8801712345678 at 127.0.0.4:5060
+09:26:40.600    +40us │                │────────── INVITE SDP ──────────▶│ 13
+09:26:45.000  +4.399s │                │◀────────── 200 OK SDP ──────────│ 14
+09:26:45.000    +50us │◀─ 200 OK SDP ──│                │                │ 15
+09:28:00.000     +74s │───── BYE ─────▶│                │                │ 16
+09:28:00.000   +100us ◆ end: NORMAL 200: the caller hung up
+"""
+
+
+def test_ladder(server):
+    out, _ = run("trace", "ladder", GOOD, sock=server, LANG="de_DE.UTF-8")
+    assert out == LADDER
+    out, _ = run("trace", "ladder", GOOD, sock=server, LANG="C.UTF-8", LC_ALL="C")
+    assert out == LADDER.translate(str.maketrans("│─▶◀◆×", "|-><*x")).replace("→", "->")
+    out, _ = run("trace", "ladder", GOOD, sock=server, LANG="C.UTF-8", COLUMNS="130")
+    assert re.search(r"^09:26:40\.600 .* │ +│◀─+ 503 Service Unavailable ─+│ +│ 9$", out, re.M) and max(map(len, out.splitlines())) <= 130
+    out, _ = run("trace", "ladder", "--object", "1002", sock=server)
+    assert re.search(r"^ +peer +switch\n +127\.0\.0\.9:5060\n.* \|-+ REGISTER -+>\| 1\n.*\* register: 1002: WRONG_PASSWORD: the password is wrong\n"
+                     r".* \|<-+ 403 Forbidden -+\| 3$", out, re.M), out
+
+
+def test_registration_with_its_trace(server):
+    out, _ = run("registration", "analyze", "1002", sock=server, code=1)
+    assert re.search(r"^1002 from 127\.0\.0\.9: Its password is wrong\.[\s\S]*\|-+ REGISTER -+>\| 1\n[\s\S]*403 Forbidden", out, re.M), out
+    out, _ = run("registration", "analyze", "1002", "--json", sock=server, code=1)
+    assert [e["kind"] for e in json.loads(out)["trace"]] == ["message", "register", "message"]
+    out, _ = run("registration", "analyze", sock=server, code=1)
+    assert "REGISTER" not in out
+
+
+def test_export(server, tmp_path):
+    file = tmp_path / "call.pcapng"
+    out, _ = run("trace", "export", BAD, "-o", str(file), sock=server)
+    assert out == f"{file}: {file.stat().st_size} bytes\n"
+    assert file.read_bytes()[8:12] == b"\x4d\x3c\x2b\x1a" and b"secret-response" in file.read_bytes()
+    whole = file.stat().st_size
+    out, _ = run("trace", "export", BAD, "--mask", "--output", str(file), "--json", sock=server)
+    assert json.loads(out) == {"file": str(file), "bytes": whole} and b"secret-response" not in file.read_bytes()
+    done = subprocess.run([CAUSEWAY, "--socket", server, "trace", "export", "--number", "999", "-o", "-"], capture_output=True, timeout=30)
+    assert done.returncode == 0 and b"SIP/2.0 404 Not Found" in done.stdout and b"SIP/2.0 503" not in done.stdout
+
+
+@pytest.mark.parametrize("words, wanted, unwanted", [
+    ([], r"^[\d:.]{12} 06a1f3c2d4000001 127\.0\.0\.3:5060 -> 127\.0\.0\.1:5060 udp  503 Service Unavailable  1 INVITE  leg b, attempt 1$", ""),
+    (["--method", "BYE"], r"BYE  2 BYE  leg a$", "INVITE"),
+    (["--kind", "end", "--json"], r'^\{.*"end_code":"NORMAL"', "INVITE"),
+    (["--call", LIVE, "--full", "--mask"], r"^SIP/2\.0 503 Service Unavailable\nVia: ", "secret-"),
+])
+def test_follow(tmp_path, words, wanted, unwanted):
+    path = tmp_path / "api.sock"
+    server = subprocess.Popen([SERVER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert server.stdout.readline() == b"ready\n"
+    follower = subprocess.Popen([CAUSEWAY, "--socket", str(path), "trace", "follow", *words], stdout=subprocess.PIPE,
+                                env={**os.environ, "LC_ALL": "C"})
+    lines, end = [], time.time() + 20
+    try:
+        server.stdin.write(b"\n")  # a client that comes too late for one call sees the next
+        server.stdin.flush()
+        while not re.search(wanted, "".join(lines), re.M):
+            assert time.time() < end, lines
+            if not select.select([follower.stdout], [], [], 0.3)[0]:
+                server.stdin.write(b"\n")
+                server.stdin.flush()
+                continue
+            lines.append(os.read(follower.stdout.fileno(), 65536).decode())
+    finally:
+        server.stdin.close()
+        assert server.wait(20) == 0  # its end is the follower's
+        assert follower.wait(10) == 0
+    assert not unwanted or unwanted not in "".join(lines)
 
 
 def test_cursor_hint(server):
@@ -117,6 +222,19 @@ def test_cursor_hint(server):
     assert [len(json.loads(page)["cdrs"]) for page in out.splitlines()] == [1, 1]
     out, _ = run("phone", "list", "--after", "1001", "--limit", "1", "--all", sock=server)
     assert re.findall(r"^100\d", out, re.M) == ["1002", "1003"]
+
+
+def test_trace_switches(own_server):
+    out, _ = run("trace", "on", "--minutes", "60", sock=own_server)
+    assert re.search(r"^on +yes$", out, re.M)
+    assert re.search(r"^trace_until +20\S+ ", run("parameter", "list", "trace_until", sock=own_server)[0], re.M)
+    run("trace", "off", sock=own_server)
+    assert re.search(r"^trace +off +on ", run("parameter", "list", "trace", sock=own_server)[0], re.M)
+    out, _ = run("trace", "gateway", "acme-in", "--minutes", "30", sock=own_server)
+    assert re.search(r"^trace until +20", out, re.M)
+    assert run("trace", "gateway", "acme-in", "--minutes", "0", sock=own_server)[0] == "name  acme-in\n"
+    _, err = run("trace", "gateway", "acmein", "--minutes", "1", sock=own_server, code=1)
+    assert "near: acme-in" in err
 
 
 def test_import(own_server, tmp_path):
@@ -205,6 +323,17 @@ def test_check_without_daemon(tmp_path):
     ("cdr list --answered --failed", 2, "exclude each other"),
     ("route test --from nobody --callee 1", 1, "nobody"),
     ("route test --from 127.0.0.99 --callee 88017", 1, ""),
+    ("trace show 1", 1, "nothing of it is left in the trace"),
+    ("trace show one@nowhere", 1, "causeway trace find"),
+    ("trace ladder --number 777", 1, "no traced call has this number; causeway trace find"),
+    ("trace show --number 3161 --at 2020-01-01", 1, "no traced call has this number within 5 minutes of then"),
+    ("trace show --number 3161 --at sometime", 2, "is not a time"),
+    (f"trace ladder {GOOD} --raw 18", 2, "1 to 17"),
+    ("trace export 1 -o /dev/null", 1, "nothing of it is left"),
+    ("trace export --number 777 -o /dev/null", 1, "nothing of it is left"),
+    (f"trace export {GOOD} -o /nowhere/x.pcapng", 1, "/nowhere/x.pcapng: cannot be written: No such file"),
+    ("trace follow --kind noise", 2, "one of message|call"),
+    ("trace pin 1", 1, "nothing of it is left"),
 ])
 def test_refusals(server, words, code, wanted):
     _, err = run(*words.split(), sock=server, code=code)
@@ -223,7 +352,12 @@ def test_refusals(server, words, code, wanted):
     ("cdr list --sinse 1h", "--since"),
     ("cdr list --since", "a value must follow"),
     ("cdr list --all=1", "takes no value"),
-    ("cdr list -x", "no short options"),
+    ("cdr list -x", "no such short option"),
+    ("trace show", "needs either an ID, --number or --object"),
+    ("trace show 1 --number 2", "needs either"),
+    ("trace export 1", "needs -o FILE"),
+    ("trace export 1 -o", "a value must follow"),
+    ("trace gateway a-1", "needs --minutes"),
     ("--limit 3 cdr list", "before the command"),
     ("route test --from a", "needs --from and --callee"),
     ("route test --from a --call 06a1f3c2d3000001", "takes all else from the call's record"),
