@@ -198,6 +198,10 @@ void call_on_timer(struct timer *timer)
 	const struct step_info *step = &steps[call->step];
 	struct call_end end = { .code = step->timeout, .q850 = -1, .text = step->text };
 
+	call_trace_timer(call, call->last_timer ? "ringing_within" : step->name,
+			 call->last_timer          ? "it has not rung in time"
+			 : call->step == STEP_WAIT ? "protect routes may be tried now"
+						   : step->text);
 	if (call->last_timer) {
 		ring_too_late(call);
 		return;

@@ -123,6 +123,7 @@ struct call_arrival {
 	struct span privacy;		/* "id;user": kept if the gateway's wish for it counts */
 	struct span preferred, diversions;	/* preferred number; who diverted the call, as the edge wrote it */
 	struct span headers;		/* header lines that policy lets pass */
+	struct span sip_call_id;	/* for the trace */
 	int max_forwards;
 	bool stale;			/* credentials were right but the nonce too old */
 	bool wrong_credentials;
@@ -153,6 +154,14 @@ struct dip_answer {
 	const char *failed;		/* why there is no answer; NULL = there is */
 };
 void call_on_dip(struct call *call, const struct dip_answer *answer);
+/* The B leg's first message went out; lent. */
+struct leg_dialled {
+	uint64_t utc_us;		/* just before */
+	struct span sip_call_id;
+	const char *caller, *callee;	/* as sent */
+	const char *address;
+};
+void call_on_dialled(struct leg *leg, const struct leg_dialled *dialled);
 void call_on_trying(struct leg *leg);
 /* The B leg went on to another address of its gateway by itself: the stage begins anew. */
 void call_on_redial(struct leg *leg);

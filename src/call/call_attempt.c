@@ -248,6 +248,14 @@ static void note_reason(struct call *call, const struct reason *reason)
 	call->candidates_text = arena_printf(call->arena, "%s\n%s", call->candidates_text, text);
 }
 
+static void trace_full(const struct call *call, const struct route_candidate *candidate,
+		       const struct reason *full)
+{
+	char text[256];
+
+	call_trace_skipped(call, candidate, span_of(reason_text(full, text, sizeof(text))));
+}
+
 static const char *number_kept(struct call *call, const char *routed, struct span number)
 {
 	return number.p == routed ? routed : arena_dup(call->setup, number);
@@ -277,6 +285,7 @@ static bool attempt_numbers(struct call *call, const struct route_candidate *can
 		return false;
 	}
 	note_reason(call, &why);
+	trace_full(call, candidate, &why);
 	if (why.code == REASON_CALLER_POOL) {
 		call_tell_full(call, &why);
 		return false;
@@ -306,12 +315,16 @@ void call_dial_next(struct call *call)
 		if (!route_take(call->model, candidate, call->host->loop->now_us,
 				call->host->loop->utc_us, &full)) {
 			route_give_number(candidate, pool_place);
+			trace_full(call, candidate, &full);
 			call_tell_full(call, &full);
 			continue;
 		}
 		if (!call_health_allows(call, candidate, &trial)) {
 			route_give(call->model, candidate);
 			route_give_number(candidate, pool_place);
+			call_trace_skipped(
+				call, candidate,
+				SPAN("it went down, rests, or is being tried by another call"));
 			call_tell_down(call);
 			continue;
 		}

@@ -268,6 +268,7 @@ static bool call_route(struct call *call, const struct call_request *routed, str
 	enum route_verdict verdict = route_plan(call->model, routed, &call->from, &plan, why);
 
 	call->candidates_text = call_reasons_text(call->arena, why);
+	call_trace_route(call);
 	if (verdict == ROUTE_ALL_BUSY) {
 		call_refuse_full(call, why);
 		return false;
@@ -314,6 +315,7 @@ void call_incoming(struct call_host *host, struct leg *leg, const struct call_ar
 	admit_decide(host->model, &arrival->request, &result, &why);
 	if (result.verdict == ADMIT_CHALLENGE && !arrival->wrong_credentials &&
 	    !arrival->suspended && arrival->challenges < host->model->params.auth_challenges_max) {
+		call_trace_challenge(host, arrival, &why);
 		leg->ops->challenge(leg, arrival->stale, &result);
 		leg->ops->free(leg);
 		return;
@@ -326,6 +328,7 @@ void call_incoming(struct call_host *host, struct leg *leg, const struct call_ar
 	host->counters.incoming++;
 	call->from = result;
 	call_keep_numbers(call, &arrival->request);
+	call_trace_came(call, arrival, &why);
 	if (!call_admit(call, arrival, &why) || !call_rewrite(call, &routed, &numbers, &why) ||
 	    !call_settle_caller(call))
 		return;

@@ -128,6 +128,15 @@ const char *call_reasons_text(struct arena *arena, const struct reasons *why);
 uint64_t call_first_of(uint64_t a, uint64_t b, uint64_t c);
 void call_note_media(struct call *call, bool callee_side, const struct media_desc *media);
 
+/* call_trace.c: the call's notes; see trace.h. */
+void call_trace_challenge(const struct call_host *host, const struct call_arrival *arrival, const struct reasons *why);
+void call_trace_came(const struct call *call, const struct call_arrival *arrival, const struct reasons *why);
+void call_trace_route(const struct call *call);
+/* A candidate of the plan is not dialled after all. */
+void call_trace_skipped(const struct call *call, const struct route_candidate *candidate, struct span why);
+void call_trace_timer(const struct call *call, const char *timer, const char *text);
+void call_trace_record(const struct call_host *host, enum cdr_kind kind, const struct cdr *cdr);
+
 /* call_pass.c */
 struct leg *call_other(const struct leg *leg);
 

@@ -177,6 +177,7 @@ void call_record(struct call *call, enum cdr_kind kind, const struct call_end *e
 		span_copy(end->reason, reason, sizeof(reason));
 		cdr.reason = reason;
 	}
+	call_trace_record(call->host, kind, &cdr);
 	entry = cdr_encode(kind, &cdr);
 	if (!entry) {
 		log_error("call %016llx: no memory for its record (%s)",
@@ -227,6 +228,7 @@ void call_record_refusal(struct call_host *host, const struct call_refusal *refu
 		cdr.callee = cdr.callee_in = arena_dup(arena, refusal->callee);
 		cdr.caller_call_id = arena_dup(arena, refusal->sip_call_id);
 		cdr.caller_product = arena_dup(arena, refusal->product);
+		call_trace_record(host, CDR_END, &cdr);
 		entry = cdr_encode(CDR_END, &cdr);
 	}
 	if (entry)

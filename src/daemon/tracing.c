@@ -18,6 +18,19 @@ static struct trace_settings settings_of(const struct model *m)
 	};
 }
 
+/* On whatever thread learnt of it. */
+static void tell_gateway(void *arg, const struct model_routing *gw, enum health_state state,
+			 const char *why)
+{
+	struct process *p = arg;
+	char text[224];
+	struct trace_note note = { .kind = TRACE_GATEWAY, .object = span_of(gw->name) };
+
+	fmt_print(text, sizeof(text), "%s: %s", health_state_name(state), why);
+	note.text = span_of(text);
+	trace_note_from_outside(p->trace, &note);
+}
+
 int tracing_open(struct process *p, const char *folder, char *why, size_t why_size)
 {
 	struct model *m = model_hub_get(p->hub);
@@ -27,9 +40,13 @@ int tracing_open(struct process *p, const char *folder, char *why, size_t why_si
 		.product = PRODUCT,
 		.settings = settings_of(m),
 	};
+	int err;
 
 	model_unref(&m);
-	return trace_open(&p->trace, &config, why, why_size);
+	err = trace_open(&p->trace, &config, why, why_size);
+	if (!err)
+		health_listen(tell_gateway, p);
+	return err;
 }
 
 void tracing_set(struct process *p, const struct model *m)

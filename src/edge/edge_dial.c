@@ -132,6 +132,7 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 	struct sip_dial dial = { .flow = *flow,
 				 .uri = uri,
 				 .max_forwards = numbers->max_forwards - 1 };
+	uint64_t before = edge_trace_now(leg->edge);
 	int err = -ENOMEM;
 
 	leg->flow = *flow;
@@ -157,6 +158,8 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 	if (!from.failed && !to.failed && !extra.failed && !sdp.failed)
 		err = sip_session_dial(&leg->session, leg->edge->stack, &dial, &config,
 				       &edge_session_ops, leg);
+	if (!err)
+		edge_trace_dialled(leg, before);
 	buf_free(&from);
 	buf_free(&to);
 	buf_free(&extra);

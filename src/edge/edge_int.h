@@ -117,6 +117,9 @@ void edge_dip_stop(struct dip **dip);
 /* The routing number in a Contact, without what divides it, or "" when it names the called number alone. 0, or -EBADMSG:
  * it names no number. */
 int edge_lrn_read(struct span contact, char dst[EDGE_LRN_TEXT]);
+/* edge_trace.c: the time for edge_trace_dialled, taken before the INVITE goes out; 0 = nothing is traced. */
+uint64_t edge_trace_now(const struct edge *edge);
+void edge_trace_dialled(struct sip_leg *leg, uint64_t utc_us);
 
 /* edge_invite.c */
 void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, const struct net_flow *flow);

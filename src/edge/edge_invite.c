@@ -217,6 +217,7 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg,
 		arrival.request.caller = edge_number_of(from.uri, caller, sizeof(caller));
 	arrival.request.callee = edge_number_of(sip_str(msg, msg->uri), callee, sizeof(callee));
 	arrival.display = from.display;
+	arrival.sip_call_id = msg->call_id;
 	edge_identity_read(edge->scratch, msg, &arrival);
 	edge_numbers_read(edge, msg, &arrival);
 	call_incoming(edge->config.host, &leg->base, &arrival);

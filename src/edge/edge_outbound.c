@@ -161,6 +161,7 @@ static void publish(const struct outbound *o)
 void outbound_granted(struct outbound *o, uint32_t seconds)
 {
 	struct loop *loop = loop_of(o);
+	char text[160];
 
 	if (o->leaving) {
 		outbound_free(o);
@@ -174,6 +175,8 @@ void outbound_granted(struct outbound *o, uint32_t seconds)
 	o->granted_s = seconds;
 	o->failed_utc_us = 0;
 	publish(o);
+	fmt_print(text, sizeof(text), "registered as %s for %u s", o->id.user, seconds);
+	edge_trace_outbound(o, 200, text);
 	start_after(o, seconds * SEC / 4 * 3);
 }
 
@@ -193,6 +196,7 @@ void outbound_failed(struct outbound *o, int status, uint32_t retry_after_s, con
 	o->failed_status = status;
 	o->failed_utc_us = loop_of(o)->utc_us;
 	log_warn("%s: cannot register as %s: %s", o->gateway, o->id.user, o->failed_text);
+	edge_trace_outbound(o, status, o->failed_text);
 	start_after(o, retry_after_s * SEC > delay ? retry_after_s * SEC : delay);
 }
 

@@ -57,5 +57,7 @@ void outbound_granted(struct outbound *o, uint32_t seconds);
 void outbound_failed(struct outbound *o, int status, uint32_t retry_after_s, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 const struct model_params *outbound_params(const struct outbound *o);
+/* edge_trace.c */
+void edge_trace_outbound(const struct outbound *o, int status, const char *text);
 
 #endif

@@ -33,6 +33,9 @@ struct register_event {
 	char user[64], contact[96], user_agent[48], call_id[64], detail[REGISTER_DETAIL_MAX];
 };
 
+/* edge_trace.c */
+void edge_trace_register(const struct edge *edge, const struct register_event *event, const char *sentence);
+
 /* ---- who ------------------------------------------------------------------------------------ */
 
 /* All that goes by one user: a phone, or a mapping and a routing gateway, which may be the same box. */

@@ -127,6 +127,7 @@ void edge_register_log(struct edge *edge, const struct sip_msg *msg, const struc
 	if (reasons[reason].end)
 		edge_source_refused(edge, msg, flow, reasons[reason].end, status,
 				    detail[0] ? detail : reasons[reason].sentence);
+	edge_trace_register(edge, &event, reasons[reason].sentence);
 	before = failed ? repeated(ring, &event) : NULL;
 	if (before)
 		event.times += before->times;

@@ -245,6 +245,20 @@ static unsigned count_behind(const struct health_mark *before, const struct heal
 	}
 }
 
+static struct {
+	void (*changed)(void *arg, const struct model_routing *gw, enum health_state state,
+			const char *why);
+	void *arg;
+} listener;
+
+void health_listen(void (*changed)(void *arg, const struct model_routing *gw,
+				   enum health_state state, const char *why),
+		   void *arg)
+{
+	listener.changed = changed;
+	listener.arg = arg;
+}
+
 static void tell_change(const struct model_routing *gw, const struct health_mark *before,
 			const struct health_mark *after, const struct health_news *news,
 			uint64_t mono_us, uint64_t utc_us)
@@ -262,8 +276,10 @@ static void tell_change(const struct model_routing *gw, const struct health_mark
 	if (after->until_us > mono_us)
 		change.until_utc_us = utc_us + (after->until_us - mono_us);
 	keep(gw->health, &change);
-	log_info("gateway %s: %s: %s", gw->name, health_state_name(after->state),
-		 health_change_text(&change, why, sizeof(why)));
+	health_change_text(&change, why, sizeof(why));
+	log_info("gateway %s: %s: %s", gw->name, health_state_name(after->state), why);
+	if (listener.changed)
+		listener.changed(listener.arg, gw, after->state, why);
 }
 
 void health_tell(const struct model_routing *gw, const struct health_news *news,

@@ -87,6 +87,10 @@ void health_tell(const struct model_routing *gw, const struct health_news *news,
 /* Write down what has ended by itself. Often, by one thread; and before showing. */
 void health_settle(const struct model_routing *gw, const struct model_params *params, uint64_t mono_us, uint64_t utc_us);
 
+/* Have somebody told of every change, on the thread that caused it, besides the log. Before threads start. */
+void health_listen(void (*changed)(void *arg, const struct model_routing *gw, enum health_state state, const char *why),
+		   void *arg);
+
 struct health_view {
 	enum health_state state;
 	unsigned failures;		/* in a row, while still UP */
