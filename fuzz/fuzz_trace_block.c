@@ -77,7 +77,7 @@ static void mend(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < index.head.n_rows; i++) {
 		struct trace_call call;
 
-		if (!row_to_call(&call, &index.rows[i], index.strings, index.head.strings_len))
+		if (!row_to_call(&call, &index.rows[i], index.strings + index.rows[i].strings))
 			abort();
 	}
 	index_free(&index);

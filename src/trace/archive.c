@@ -228,8 +228,9 @@ static int finish_index(struct archive *archive, struct current *c, struct index
 	if (err)
 		return err;
 	sorted.head.covered = c->segment->len;
-	index_sort(&sorted);
-	err = index_guide_make(guide_out, &sorted);
+	err = index_sort(&sorted);
+	if (!err)
+		err = index_guide_make(guide_out, &sorted);
 	if (!err) {
 		segment_file_name(name, c->segment->series, c->segment->name, FILE_INDEX);
 		err = index_write(&sorted, archive->dir_fd, name);

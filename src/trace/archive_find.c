@@ -12,7 +12,6 @@
 struct found {
 	struct call_row row;
 	char *strings;
-	size_t strings_len;
 };
 
 struct finder {
@@ -61,36 +60,46 @@ static void tidy(struct finder *f)
 	f->lowest = kept == f->limit ? f->found[kept - 1].row.call : 0;
 }
 
-static void keep_row(struct finder *f, const struct call_row *row, const struct trace_call *call)
+static void keep_row(struct finder *f, const struct call_row *row, const char *strings)
 {
-	/* The strings stand one behind the other, from the first to the end of the last. */
-	size_t len = (size_t)(call->text + strlen(call->text) + 1 - call->caller);
 	struct found *to = &f->found[f->n_found];
 
-	*to = (struct found){ .row = *row, .strings = malloc(len), .strings_len = len };
+	*to = (struct found){ *row, malloc(row->strings_len) };
 	if (!to->strings) {
 		f->err = -ENOMEM;
 		return;
 	}
-	memcpy(to->strings, call->caller, len);
-	to->row.strings = 0;
+	memcpy(to->strings, strings, row->strings_len);
 	if (++f->n_found == 2 * f->limit)
 		tidy(f);
 }
 
-static void look_at(struct finder *f, const struct call_row *row, const char *strings,
-		    size_t strings_len)
+/* As far as the row alone tells. */
+static bool may_match(const struct finder *f, const struct call_row *row)
+{
+	return row->call > f->lowest && row_matches(row, f->query) &&
+	       (!f->only_these || map64_find(&f->only, row->call)) &&
+	       (row->ended || map64_find(&f->open, row->call));
+}
+
+/* Quicker than taking the strings apart. */
+static bool holds_number(const struct finder *f, const struct call_row *row, const char *strings)
+{
+	struct span number = f->query->number;
+
+	if (span_starts(number, SPAN("+")))
+		number = span_skip(number, 1);
+	return !number.len || memmem(strings, row->strings_len, number.p, number.len);
+}
+
+/* A row that may match. */
+static void look_at(struct finder *f, const struct call_row *row, const char *strings)
 {
 	struct trace_call call;
 
-	if (row->call <= f->lowest || f->err)
-		return;
-	if (f->only_these && !map64_find(&f->only, row->call))
-		return;
-	if (!row->ended && !map64_find(&f->open, row->call))
-		return;
-	if (row_to_call(&call, row, strings, strings_len) && row_matches(&call, f->query))
-		keep_row(f, row, &call);
+	if (!f->err && holds_number(f, row, strings) && row_to_call(&call, row, strings) &&
+	    row_strings_match(&call, f->query))
+		keep_row(f, row, strings);
 }
 
 /* ---- where to look --------------------------------------------------------------------------------- */
@@ -124,7 +133,8 @@ static bool worth_reading(const struct finder *f, const struct segment *segment)
 static void look_at_current(struct finder *f, const struct index *index)
 {
 	for (size_t i = 0; i < index->head.n_rows; i++)
-		look_at(f, &index->rows[i], index->strings, index->head.strings_len);
+		if (may_match(f, &index->rows[i]))
+			look_at(f, &index->rows[i], index->strings + index->rows[i].strings);
 }
 
 /* Under the lock: the current segments' rows, and references on the finished ones that may have some. */
@@ -165,26 +175,55 @@ static int by_youngest_call(const void *a, const void *b)
 	return x_call > y_call ? -1 : x_call < y_call;
 }
 
+/* The rows that may match, and where their strings are. How many. */
+static size_t sift(const struct finder *f, const struct index_head *h, struct call_row *rows,
+		   uint32_t *from_out, uint32_t *to_out)
+{
+	uint32_t from = UINT32_MAX, to = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n_rows; i++) {
+		const struct call_row *row = &rows[i];
+
+		if (!may_match(f, row) || row->strings > h->strings_len ||
+		    row->strings_len > h->strings_len - row->strings)
+			continue;
+		from = row->strings < from ? row->strings : from;
+		to = row->strings + row->strings_len > to ? row->strings + row->strings_len : to;
+		rows[n++] = *row;
+	}
+	*from_out = from;
+	*to_out = to;
+	return n;
+}
+
 static int look_into(struct finder *f, const struct segment *segment)
 {
-	const struct index_guide *guide = &segment->guide;
 	int fd = segment_open(segment, FILE_INDEX), err;
-	struct call_row *rows;
-	uint64_t bytes_read = 0;
-	char *strings;
+	struct call_row *rows = NULL;
+	char *strings = NULL;
+	uint32_t from, to;
+	size_t n = 0;
 
 	if (fd < 0)
 		return fd;
-	err = index_rows(guide, fd, &rows, &strings, &bytes_read);
+	if (!numbers_may_have(&segment->guide, fd, f->query->number)) {
+		close(fd);
+		return 0;
+	}
+	err = index_rows(&segment->guide, fd, &rows);
+	if (!err)
+		n = sift(f, &segment->guide.head, rows, &from, &to);
+	if (n)
+		err = index_strings(&segment->guide, fd, from, to, &strings);
 	close(fd);
-	if (err)
-		return err;
 	/* The youngest first: so many need not be kept. */
-	for (size_t i = guide->head.n_rows; i > 0; i--)
-		look_at(f, &rows[i - 1], strings, guide->head.strings_len);
+	for (; n && !err; n--)
+		if (rows[n - 1].call > f->lowest)
+			look_at(f, &rows[n - 1], strings + (rows[n - 1].strings - from));
 	free(rows);
 	free(strings);
-	return f->err;
+	return err ? err : f->err;
 }
 
 static int look_into_all(struct finder *f)
@@ -239,7 +278,7 @@ static int tell(struct finder *f, void (*each)(void *arg, const struct trace_cal
 	for (size_t i = 0; i < f->n_found; i++) {
 		const struct found *found = &f->found[i];
 
-		if (!row_to_call(&call, &found->row, found->strings, found->strings_len))
+		if (!row_to_call(&call, &found->row, found->strings))
 			continue;
 		pthread_mutex_lock(&f->archive->lock);
 		call.pinned = map64_find(&f->archive->pins, call.call) != NULL;

@@ -80,10 +80,10 @@ static void add_row(struct index *index, const struct trace_entry *entry)
 {
 	struct index_head *h = &index->head;
 	struct call_row *row = &index->rows[h->n_rows];
-	size_t len = row_of_entry(row, entry, index->strings + h->strings_len);
 
+	row_of_entry(row, entry, index->strings + h->strings_len);
 	row->strings = (uint32_t)h->strings_len;
-	h->strings_len += len;
+	h->strings_len += row->strings_len;
 	head_add_row(h, row);
 }
 
@@ -113,6 +113,7 @@ void index_free(struct index *index)
 	free(index->entries);
 	free(index->rows);
 	free(index->strings);
+	free(index->numbers);
 	*index = (struct index){ 0 };
 }
 
@@ -140,6 +141,7 @@ void index_free_copy(struct index *copy)
 {
 	free(copy->entries);
 	free(copy->rows);
+	free(copy->numbers);
 	*copy = (struct index){ 0 };
 }
 
@@ -166,7 +168,7 @@ static int row_order(const void *a, const void *b)
 	return x->strings > y->strings ? -1 : x->strings < y->strings;
 }
 
-void index_sort(struct index *index)
+int index_sort(struct index *index)
 {
 	struct index_head *h = &index->head;
 	size_t kept = 0;
@@ -179,6 +181,7 @@ void index_sort(struct index *index)
 		if (!i || index->rows[i].call != index->rows[kept - 1].call)
 			index->rows[kept++] = index->rows[i];
 	h->n_rows = kept;
+	return numbers_make(index);
 }
 
 /* ---- the file --------------------------------------------------------------------------------- */
@@ -186,20 +189,21 @@ void index_sort(struct index *index)
 static uint32_t index_crc(const struct index *index)
 {
 	struct index_head head = index->head;
-	uint32_t parts[4];
+	uint32_t parts[5];
 
 	head.crc = 0;
 	parts[0] = crc32c(&head, sizeof(head));
 	parts[1] = crc32c(index->entries, head.n_entries * sizeof(*index->entries));
 	parts[2] = crc32c(index->rows, head.n_rows * sizeof(*index->rows));
 	parts[3] = crc32c(index->strings, head.strings_len);
+	parts[4] = crc32c(index->numbers, head.numbers_len);
 	return crc32c(parts, sizeof(parts));
 }
 
 uint64_t index_size(const struct index_head *h)
 {
 	return sizeof(*h) + h->n_entries * sizeof(struct index_entry) +
-	       h->n_rows * sizeof(struct call_row) + h->strings_len;
+	       h->n_rows * sizeof(struct call_row) + h->strings_len + h->numbers_len;
 }
 
 static int write_all(int fd, const void *bytes, size_t len)
@@ -237,6 +241,8 @@ int index_write(struct index *index, int dir_fd, const char *name)
 		err = write_all(fd, index->rows, h->n_rows * sizeof(*index->rows));
 	if (!err)
 		err = write_all(fd, index->strings, h->strings_len);
+	if (!err)
+		err = write_all(fd, index->numbers, h->numbers_len);
 	if (close(fd) && !err)
 		err = -EIO;
 	if (err)
@@ -269,7 +275,7 @@ static bool head_sound(const struct index_head *h, uint64_t file_len)
 	return memcmp(h->magic, magic, sizeof(magic)) == 0 && h->version == INDEX_VERSION &&
 	       h->n_entries <= file_len / sizeof(struct index_entry) &&
 	       h->n_rows <= file_len / sizeof(struct call_row) && h->strings_len <= file_len &&
-	       index_size(h) == file_len;
+	       h->numbers_len <= file_len && index_size(h) == file_len;
 }
 
 static int load_parts(struct index *index, int fd)
@@ -284,13 +290,17 @@ static int load_parts(struct index *index, int fd)
 	index->entries = malloc(entries + 1);
 	index->rows = malloc(rows + 1);
 	index->strings = malloc(h->strings_len + 1);
-	if (!index->entries || !index->rows || !index->strings)
+	index->numbers = malloc(h->numbers_len + 1);
+	if (!index->entries || !index->rows || !index->strings || !index->numbers)
 		return -ENOMEM;
 	err = read_at(fd, index->entries, entries, at, &bytes_read);
 	if (!err)
 		err = read_at(fd, index->rows, rows, at + entries, &bytes_read);
 	if (!err)
 		err = read_at(fd, index->strings, h->strings_len, at + entries + rows, &bytes_read);
+	if (!err)
+		err = read_at(fd, index->numbers, h->numbers_len,
+			      at + entries + rows + h->strings_len, &bytes_read);
 	return !err && index_crc(index) != h->crc ? -EBADMSG : err;
 }
 
@@ -422,25 +432,35 @@ int index_lookup(const struct index_guide *g, int fd, uint64_t key,
 	return 0;
 }
 
-int index_rows(const struct index_guide *g, int fd, struct call_row **rows_out, char **strings_out,
-	       uint64_t *bytes_read)
+int index_rows(const struct index_guide *g, int fd, struct call_row **rows_out)
 {
-	size_t rows_len = g->head.n_rows * sizeof(struct call_row);
-	uint64_t at = sizeof(g->head) + g->head.n_entries * sizeof(struct index_entry);
-	struct call_row *rows = malloc(rows_len + 1);
-	char *strings = malloc(g->head.strings_len + 1);
-	int err = rows && strings ? 0 : -ENOMEM;
+	size_t len = g->head.n_rows * sizeof(struct call_row);
+	struct call_row *rows = malloc(len + 1);
+	uint64_t bytes_read = 0;
+	int err = rows ? read_at(fd, rows, len,
+				 sizeof(g->head) + g->head.n_entries * sizeof(struct index_entry),
+				 &bytes_read)
+		       : -ENOMEM;
 
-	if (!err)
-		err = read_at(fd, rows, rows_len, at, bytes_read);
-	if (!err)
-		err = read_at(fd, strings, g->head.strings_len, at + rows_len, bytes_read);
-	if (err) {
+	if (err)
 		free(rows);
+	else
+		*rows_out = rows;
+	return err;
+}
+
+int index_strings(const struct index_guide *g, int fd, uint32_t from, uint32_t to,
+		  char **strings_out)
+{
+	uint64_t at = sizeof(g->head) + g->head.n_entries * sizeof(struct index_entry) +
+		      g->head.n_rows * sizeof(struct call_row);
+	char *strings = malloc((size_t)(to - from) + 1);
+	uint64_t bytes_read = 0;
+	int err = strings ? read_at(fd, strings, to - from, at + from, &bytes_read) : -ENOMEM;
+
+	if (err)
 		free(strings);
-		return err;
-	}
-	*rows_out = rows;
-	*strings_out = strings;
-	return 0;
+	else
+		*strings_out = strings;
+	return err;
 }

@@ -8,7 +8,8 @@
  *   entries   struct index_entry, by key and offset: one for each block (a message of several counts as one), two for a note
  *             that binds
  *   rows      struct call_row, by call: one for each call of which the segment has the CALL or the END
- *   strings   of each row ROW_STRINGS strings, each with its NUL
+ *   strings   of each row ROW_STRINGS strings, each with its NUL; the first ROW_NUMBERS are numbers
+ *   numbers   a filter of them (archive_numbers.c)
  *
  * An index is only a copy of what the segment says: one that is missing, damaged or of another length is made anew at the
  * start. While a segment is written its index is in memory, unsorted. Of a finished one only a Bloom filter of its keys and
@@ -66,11 +67,11 @@ static inline uint32_t entry_len(const struct index_entry *e)
 }
 
 #define ROW_STRINGS 14
+#define ROW_NUMBERS 6
 struct call_row {
 	uint64_t call, started_us, answered_us, ended_us;
-	uint32_t strings;		/* where its first one begins */
-	uint16_t sip_status;
-	uint16_t ended;			/* 1 = of END, 0 = of CALL */
+	uint32_t strings, strings_len;	/* where they begin; all of them with their NULs */
+	uint32_t sip_status, ended;	/* ended: 1 = of END, 0 = of CALL */
 };
 
 struct index_head {
@@ -78,7 +79,7 @@ struct index_head {
 	uint32_t version, crc;
 	uint64_t covered;		/* length of the segment */
 	uint64_t oldest_us, newest_us;
-	uint64_t n_entries, n_rows, strings_len;
+	uint64_t n_entries, n_rows, strings_len, numbers_len;
 	/* Of the rows; `last` is at least `first` unless there are none. */
 	uint64_t first_call, last_call;
 	uint64_t started_us, ended_us;	/* earliest start, latest end of those that have ended */
@@ -90,6 +91,7 @@ struct index {
 	struct index_entry *entries;
 	struct call_row *rows;
 	char *strings;
+	uint8_t *numbers;		/* only of a sorted one */
 	size_t entries_room, rows_room, strings_room;
 };
 /* Room for these: 0, -ENOMEM, or -EFBIG. */
@@ -99,8 +101,8 @@ void index_add(struct index *index, uint32_t offset, const struct archive_block 
 /* The same entries and rows, to be sorted; borrows the strings. Freed by index_free_copy. 0 or -ENOMEM. */
 int index_copy(struct index *copy_out, const struct index *index);
 void index_free_copy(struct index *copy);
-/* Sorts entries and rows; of CALL and END of one call the END stays. */
-void index_sort(struct index *index);
+/* Sorts entries and rows; of CALL and END of one call the END stays. Then makes what is made of them. 0 or -ENOMEM. */
+int index_sort(struct index *index);
 uint64_t index_size(const struct index_head *head);	/* of the file */
 /* Writes a sorted one. 0 or -errno, and then there is no file. */
 int index_write(struct index *index, int dir_fd, const char *name);
@@ -122,15 +124,23 @@ int index_load(struct index *index_out, int dir_fd, const char *name);
 /* Entries of `key` from the file: calls `each`. Adds to *bytes_read. 0 or -errno. */
 int index_lookup(const struct index_guide *guide, int fd, uint64_t key,
 		 void (*each)(void *arg, const struct index_entry *entry), void *arg, uint64_t *bytes_read);
-/* Rows and their strings from the file; the caller frees both. 0 or -errno. */
-int index_rows(const struct index_guide *guide, int fd, struct call_row **rows_out, char **strings_out,
-	       uint64_t *bytes_read);
+/* Rows from the file; the caller frees them. 0 or -errno. */
+int index_rows(const struct index_guide *guide, int fd, struct call_row **rows_out);
+/* The strings from..to of the file; likewise. */
+int index_strings(const struct index_guide *guide, int fd, uint32_t from, uint32_t to, char **strings_out);
 
-/* The row of a CALL or END; its strings go to `strings`. How many bytes they are: at most ROW_STRINGS more than the block. */
-size_t row_of_entry(struct call_row *row_out, const struct trace_entry *entry, char *strings);
-/* As readers hear of it; borrows the strings. False: the row does not fit its strings. */
-bool row_to_call(struct trace_call *out, const struct call_row *row, const char *strings, size_t strings_len);
-bool row_matches(const struct trace_call *call, const struct trace_query *query);
+/* archive_numbers.c: makes index->numbers of the rows. 0 or -ENOMEM. */
+int numbers_make(struct index *index);
+/* May the file's rows have a number that begins or ends so? */
+bool numbers_may_have(const struct index_guide *guide, int fd, struct span number);
+
+/* The row of a CALL or END; its strings go to `strings`, and are at most ROW_STRINGS bytes more than the block. */
+void row_of_entry(struct call_row *row_out, const struct trace_entry *entry, char *strings);
+/* As readers hear of it; borrows the row's strings. False: they are not what a row has. */
+bool row_to_call(struct trace_call *out, const struct call_row *row, const char *strings);
+/* What can be said without the strings, and with them. */
+bool row_matches(const struct call_row *row, const struct trace_query *query);
+bool row_strings_match(const struct trace_call *call, const struct trace_query *query);
 bool end_code_failed(struct span end_code);
 
 /* ---- segments (archive_segment.c) --------------------------------------------------------------- */
@@ -176,7 +186,7 @@ struct walk_step {
 	bool known;			/* `entry` is filled; a message's text is only that of its first block */
 	struct trace_entry entry;
 };
-/* 1, 0 at the end, -EBADMSG at what is no whole block (walk->at stands there), or another -errno. */
+/* 1, 0 at the end, -EBADMSG at what is no whole block or message (walk->at stands there), or another -errno. */
 int walk_next(struct walk *walk, struct walk_step *step);
 /* From a bad place to the next block that looks like one. False: there is none. */
 bool walk_resume(struct walk *walk);

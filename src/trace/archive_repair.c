@@ -174,11 +174,12 @@ int segment_repair(int dir_fd, enum trace_series series, uint64_t name, struct i
 		return -errno;
 	err = fstat(r.fd, &st) ? -errno : repair_opened(&r, (uint64_t)st.st_size);
 	close(r.fd);
+	if (!err)
+		err = index_sort(&r.index);
 	if (err) {
 		index_free(&r.index);
 		return err;
 	}
-	index_sort(&r.index);
 	*index_out = r.index;
 	return 0;
 }

@@ -27,7 +27,7 @@ static uint64_t field_number(const struct trace_entry *entry, const char *name)
 	return number;
 }
 
-size_t row_of_entry(struct call_row *row_out, const struct trace_entry *entry, char *strings)
+void row_of_entry(struct call_row *row_out, const struct trace_entry *entry, char *strings)
 {
 	size_t len = 0;
 
@@ -36,7 +36,7 @@ size_t row_of_entry(struct call_row *row_out, const struct trace_entry *entry, c
 		.started_us = field_number(entry, "started"),
 		.answered_us = field_number(entry, "answered"),
 		.ended_us = field_number(entry, "ended"),
-		.sip_status = (uint16_t)field_number(entry, "sip_status"),
+		.sip_status = (uint32_t)field_number(entry, "sip_status"),
 		.ended = entry->kind == TRACE_END,
 	};
 	if (!row_out->started_us)
@@ -45,13 +45,13 @@ size_t row_of_entry(struct call_row *row_out, const struct trace_entry *entry, c
 		row_out->ended_us = entry->utc_us;
 	for (unsigned i = 0; i < ROW_STRINGS - 1; i++)
 		len += add_string(strings + len, trace_entry_field(entry, row_names[i]));
-	return len + add_string(strings + len, entry->text);
+	len += add_string(strings + len, entry->text);
+	row_out->strings_len = (uint32_t)len;
 }
 
-bool row_to_call(struct trace_call *out, const struct call_row *row, const char *strings,
-		 size_t strings_len)
+bool row_to_call(struct trace_call *out, const struct call_row *row, const char *strings)
 {
-	struct span rest = span_skip((struct span){ strings, strings_len }, row->strings), s;
+	struct span rest = { strings, row->strings_len }, s;
 	const char *at[ROW_STRINGS];
 
 	for (unsigned i = 0; i < ROW_STRINGS; i++) {
@@ -64,7 +64,7 @@ bool row_to_call(struct trace_call *out, const struct call_row *row, const char 
 		.started_us = row->started_us,
 		.answered_us = row->answered_us,
 		.ended_us = row->ended_us,
-		.sip_status = row->sip_status,
+		.sip_status = (uint16_t)row->sip_status,
 		.caller = at[0],
 		.callee = at[1],
 		.caller_in = at[2],
@@ -133,14 +133,16 @@ static bool one_is(const char *a, const char *b, struct span wanted)
 	return !wanted.len || span_eq(span_of(a), wanted) || span_eq(span_of(b), wanted);
 }
 
-bool row_matches(const struct trace_call *c, const struct trace_query *q)
+bool row_matches(const struct call_row *row, const struct trace_query *q)
 {
-	if (q->to_us && c->started_us > q->to_us)
-		return false;
-	if (q->from_us && c->ended_us && c->ended_us < q->from_us)
-		return false;
-	if ((q->call && c->call != q->call) || (q->before_call && c->call >= q->before_call))
-		return false;
+	return (!q->to_us || row->started_us <= q->to_us) &&
+	       (!q->from_us || !row->ended_us || row->ended_us >= q->from_us) &&
+	       (!q->call || row->call == q->call) &&
+	       (!q->before_call || row->call < q->before_call);
+}
+
+bool row_strings_match(const struct trace_call *c, const struct trace_query *q)
+{
 	if (q->failed_only && (!c->end_code[0] || !end_code_failed(span_of(c->end_code))))
 		return false;
 	return (!q->number.len || number_matches(c, q->number)) &&

@@ -202,17 +202,17 @@ static bool same_message(const struct trace_entry *a, const struct trace_entry *
 	       memcmp(&a->to, &b->to, sizeof(a->to)) == 0;
 }
 
-/* With the rest of a message of several blocks, as far as it is there. */
+/* With the rest of a message of several blocks; 0 = it is not all there. */
 static size_t walk_rest(struct walk *walk, const struct trace_entry *first, size_t len)
 {
 	enum block_is is = BLOCK_ENTRY_MORE;
 	struct trace_entry part;
 	size_t next;
 
-	while (is == BLOCK_ENTRY_MORE && len < BLOCK_MAX / 2) {
+	while (is == BLOCK_ENTRY_MORE) {
 		next = walk_peek(walk, len, &part, &is);
 		if (!next || is == BLOCK_ALIEN || !same_message(first, &part))
-			break;
+			return 0;
 		len += next;
 	}
 	return len;
@@ -230,10 +230,10 @@ int walk_next(struct walk *walk, struct walk_step *step)
 	if (err)
 		return err;
 	len = walk_peek(walk, 0, &step->entry, &is);
+	if (len && is == BLOCK_ENTRY_MORE)
+		len = walk_rest(walk, &step->entry, len);
 	if (!len)
 		return -EBADMSG;
-	if (is == BLOCK_ENTRY_MORE)
-		len = walk_rest(walk, &step->entry, len);
 	step->offset = walk->at;
 	step->bytes = walk->buffer + walk->taken;
 	step->len = (uint32_t)len;
