@@ -430,6 +430,7 @@ int main(int argc, char **argv)
 			"usage: bench_trace_archive FOLDER [GIGABYTES [CALLS_PER_SECOND]]\n");
 		return 2;
 	}
+	setlinebuf(stdout);
 	budget = (struct archive_budget){ .calls = 2 * bytes, .registrations = 1u << 30 };
 	now_us = clock_utc_us();
 	open_archive(argv[1], "empty");

@@ -261,7 +261,7 @@ static bool finish(struct archive *archive, struct aging *g)
 /* Everything has been looked at. 1: there is more to do. */
 static int looked(struct archive *archive, struct aging *g)
 {
-	if (g->from->series == SERIES_KEPT && g->staying == g->fates.count) {
+	if (g->from->series == SERIES_KEPT && g->staying && g->staying == g->fates.count) {
 		/* Moving it would gain nothing. */
 		g->from->pins_seen = g->pins_state + 1;
 		aging_stop(archive);
@@ -278,9 +278,9 @@ static int one_block(struct archive *archive, struct aging *g)
 	struct walk_step step;
 	int rc = walk_next(&g->walk, &step);
 
-	if (rc == -EBADMSG) /* damaged since it was indexed */
+	if (rc < 0) /* damaged since it was indexed: what can be read stays */
 		return walk_resume(&g->walk) ? 1 : 0;
-	if (rc <= 0 || !step.known)
+	if (!rc || !step.known)
 		return rc;
 	if (g->copying)
 		rc = copy_block(archive, g, &step);

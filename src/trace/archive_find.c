@@ -206,7 +206,7 @@ static int look_into(struct finder *f, const struct segment *segment)
 	size_t n = 0;
 
 	if (fd < 0)
-		return fd;
+		return fd == -ENOENT ? 0 : fd; /* somebody has removed it */
 	if (!numbers_may_have(&segment->guide, fd, f->query->number)) {
 		close(fd);
 		return 0;

@@ -231,8 +231,8 @@ void archive_drop(struct archive *archive, struct segment *segment);
 int archive_copy(struct archive *archive, enum trace_series series, const struct archive_block *blocks, unsigned n);
 /* archive_open.c: what is there becomes finished segments. */
 int archive_load(struct archive *archive, char *why, size_t why_size);
-/* archive_aging.c: let a finished segment go, slice by slice. Writer's. aging_go_on: 1 = more to do, 0 = done, -errno = given
- * up (the segment is still there). */
+/* archive_aging.c: let a finished segment go, slice by slice. Writer's. aging_go_on: 1 = more to do, 0 = done, -errno = the
+ * copies were refused and it has been given up (the segment is still there). */
 int aging_begin(struct archive *archive, struct segment *from);
 int aging_go_on(struct archive *archive, uint64_t until_us);
 void aging_stop(struct archive *archive);

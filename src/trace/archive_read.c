@@ -127,7 +127,7 @@ static void look_up(struct reader *r, struct segment *segment)
 					   &r->bytes_read);
 	if (fd >= 0)
 		close(fd);
-	if (err)
+	if (err && err != -ENOENT) /* somebody has removed it */
 		r->err = err;
 }
 
@@ -213,7 +213,7 @@ static int read_segment(struct reader *r, size_t from, size_t to, struct trace_r
 	}
 	if (fd >= 0)
 		close(fd);
-	return err;
+	return err == -ENOENT ? 0 : err;
 }
 
 static int read_hits(struct reader *r, struct trace_reading *into)

@@ -146,29 +146,44 @@ static bool rotate(struct archive *archive, const struct archive_budget *budget)
 	return false;
 }
 
-/* Lets one segment go, or begins to. 1: there is more to do, 0: nothing is due, or -errno. */
-static int age(struct archive *archive, const struct archive_budget *budget, uint64_t until_us)
+/* Somebody has removed the file. */
+static void drop_missing(struct archive *archive, struct segment *segment)
+{
+	pthread_mutex_lock(&archive->lock);
+	archive_drop(archive, segment);
+	pthread_mutex_unlock(&archive->lock);
+	segment_unref(segment);
+}
+
+/* Lets one segment go, or begins to. True: there is more to do. */
+static bool age(struct archive *archive, const struct archive_budget *budget, uint64_t until_us)
 {
 	struct segment *segment;
 	int err;
 
 	if (archive->aging) {
 		err = aging_go_on(archive, until_us);
-		return err < 0 ? err : 1;
+		if (err < 0)
+			make_room(archive, err);
+		return err >= 0;
 	}
 	segment = due(archive, budget);
 	if (!segment)
-		return 0;
+		return false;
 	if (segment->series != SERIES_CALLS && drop_whole(archive, segment))
-		return 1;
+		return true;
 	err = aging_begin(archive, segment);
-	return err ? err : 1;
+	if (err == -ENOENT)
+		drop_missing(archive, segment);
+	else if (err)
+		log_debug("trace %s: cannot age: %s", archive->folder, strerror(-err));
+	return !err || err == -ENOENT;
 }
 
 bool archive_tend(struct archive *archive, const struct archive_budget *budget)
 {
 	uint64_t until_us = clock_mono_us() + TEND_US;
-	int rc;
+	bool more;
 
 	pthread_mutex_lock(&archive->lock);
 	archive->budget = *budget;
@@ -176,11 +191,9 @@ bool archive_tend(struct archive *archive, const struct archive_budget *budget)
 	if (rotate(archive, budget))
 		return true;
 	do {
-		rc = age(archive, budget, until_us);
-	} while (rc == 1 && clock_mono_us() < until_us);
-	if (rc < 0)
-		make_room(archive, rc);
-	return rc == 1;
+		more = age(archive, budget, until_us);
+	} while (more && clock_mono_us() < until_us);
+	return more;
 }
 
 /* ---- what there is ---------------------------------------------------------------------------------- */
