@@ -400,7 +400,8 @@ void sip_dlg_write_head(struct sip_writer *w, const struct sip_dlg *d, const str
 	if (ctx)
 		sip_ctx_write_via(w, ctx);
 	else /* the ACK to a 2xx: a transaction of its own that nothing answers (13.2.2.4) */
-		sip_stack_write_via(w, d->s->stack, &d->flow);
+		sip_stack_write_ack_via(w, d->s->stack, &d->flow, d->s->call_id, d->remote_tag,
+					cseq);
 	SIP_PUT(w, "Max-Forwards: 70\r\n");
 	write_route(w, d);
 	sip_write_header(w, SIP_H_FROM, d->s->local);

@@ -140,14 +140,22 @@ void sip_call_id_new(struct sip_stack *stack, const char *tag, char call_id[SIP_
 	*put_hex(call_id + 20, sip_call_id_seal((struct span){ call_id, 20 }), 8) = '\0';
 }
 
+/* For one request always the same, and nothing that others can foretell. */
+static uint32_t same_random(const struct sip_stack *stack, struct span call_id, struct span tag,
+			    uint32_t cseq)
+{
+	uint64_t hash = hash_bytes(&stack->hash_key, call_id.p, call_id.len);
+
+	hash ^= hash_bytes(&stack->hash_key, tag.p, tag.len) * 31 + cseq;
+	return (uint32_t)(hash ^ hash >> 32);
+}
+
 void stack_plain_tag(const struct sip_stack *stack, const struct sip_msg *req,
 		     char tag[SIP_TAG_LEN + 1])
 {
 	struct sip_id id = { .worker = stack->config.worker, .slot = SIP_NO_SLOT };
-	uint64_t hash = hash_bytes(&stack->hash_key, req->call_id.p, req->call_id.len);
 
-	hash ^= hash_bytes(&stack->hash_key, req->from_tag.p, req->from_tag.len) * 31 + req->cseq;
-	id.random = (uint32_t)(hash ^ hash >> 32);
+	id.random = same_random(stack, req->call_id, req->from_tag, req->cseq);
 	tag[0] = 'w';
 	id_write(&id, tag + 1);
 }
@@ -225,12 +233,13 @@ void stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct
 	SIP_PUT(w, "\r\n");
 }
 
-void sip_stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct net_flow *flow)
+void sip_stack_write_ack_via(struct sip_writer *w, struct sip_stack *stack,
+			     const struct net_flow *flow, struct span call_id,
+			     struct span remote_tag, uint32_t cseq)
 {
-	struct sip_id id = { .worker = stack->config.worker,
-			     .slot = SIP_NO_SLOT,
-			     .random = rng_u32() };
+	struct sip_id id = { .worker = stack->config.worker, .slot = SIP_NO_SLOT };
 
+	id.random = same_random(stack, call_id, remote_tag, cseq);
 	stack_write_via(w, stack, flow, &id);
 }
 

@@ -173,7 +173,9 @@ void sip_call_id_new(struct sip_stack *stack, const char *tag, char call_id[SIP_
 
 /* Send a message outside any transaction (ACK to 2xx): reference becomes the stack's. */
 int sip_stack_send(struct sip_stack *stack, const struct net_flow *flow, struct net_buf *msg);
-/* The Via line for such a message: a fresh branch that belongs to no transaction. */
-void sip_stack_write_via(struct sip_writer *w, struct sip_stack *stack, const struct net_flow *flow);
+/* The Via line of an ACK to a 2xx: its branch belongs to no transaction. What is asked for again is the same ACK (RFC 3261
+ * 13.2.2.4), so its branch is the same too: peers take another one for another request. */
+void sip_stack_write_ack_via(struct sip_writer *w, struct sip_stack *stack, const struct net_flow *flow, struct span call_id,
+			     struct span remote_tag, uint32_t cseq);
 
 #endif

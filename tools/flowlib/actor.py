@@ -91,18 +91,17 @@ class Actor:
     # ---- what arrives (on the wire's thread) ------------------------------------------------
 
     def arrived(self, message, source):
-        # Each 2xx that comes again gets an ACK, possibly on a new branch: the same ACK for all that.
-        key = message.data if message.method != "ACK" else (message.call_id, message.get("To"), message.cseq, message.body)
-        again = self.seen.get(key)
+        # What is sent again is the same to the last byte; so is the ACK that each repeat of a 2xx gets (RFC 3261 13.2.2.4).
+        again = self.seen.get(message.data)
         self.flow.ladder.add(self, "<", message, again is not None)
         if again is not None and (self.proto == "udp" or message.status):
-            self.seen[key] += 1
+            self.seen[message.data] += 1
             with self.arrival:
                 self.repeats[message.kind] = self.repeats.get(message.kind, 0) + 1
                 self.arrival.notify_all()
             self.answer_repeat(message)
             return
-        self.seen[key] = 1
+        self.seen[message.data] = 1
         self.inspect(message)
         if message.method == "OPTIONS" and self.options_answer:
             self.answer_options(message)
