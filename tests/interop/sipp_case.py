@@ -50,6 +50,10 @@ class Case:
     def __repr__(self):
         return self.name
 
+    def run(self, *where):
+        """Empty, or what went wrong. `where`: the network, the daemon, the command line."""
+        return Run(self, *where).run()
+
 
 class Run:
     """A case being run. complaints() says what was not as it should be; evidence() shows what went over the wire."""
@@ -284,11 +288,14 @@ class Run:
             quiet.close()
         return self.daemon.stop()
 
+    def messages(self, process):
+        return read(process.base + ".messages")
+
     def evidence(self):
         parts = ["%s: %s" % (self.case.name, self.case.rule), *("  - " + text for text in self.complaints)]
         for process in self.sipps:
             parts.append("==== SIPp of %s: its errors, its messages\n%s\n%s" % (
-                process.name, read(process.base + ".errors")[:3000] or read(process.base + ".screen")[:500], read(process.base + ".messages")[:8000]))
+                process.name, read(process.base + ".errors")[:3000] or read(process.base + ".screen")[:500], self.messages(process)[:8000]))
         for name, record in self.shown:
             parts.append("==== record of %s\n%s" % (name, "\n".join("%s: %s" % pair for pair in record.items())))
         return "\n".join(parts + ["==== the switch's log", *self.daemon.log_tail()])

@@ -13,10 +13,10 @@ import sipp_failover
 import sipp_refusals
 import sipp_registrations
 import sipp_repeats
-from sipp_case import Run
+import sipp_runs
 
 AT_ONCE = 6
-CASES = sipp_failover.CASES + sipp_refusals.CASES + sipp_registrations.CASES + sipp_repeats.CASES
+CASES = sipp_failover.CASES + sipp_refusals.CASES + sipp_registrations.CASES + sipp_repeats.CASES + sipp_runs.CASES
 NETWORKS = {case.name: "%s.%d" % (conftest.NET.rsplit(".", 1)[0], n) for n, case in enumerate(CASES, 1)}
 
 # End codes that no rule of admission, routing or failover gives: what ends a call that is up, what is wrong with a message,
@@ -37,7 +37,7 @@ def outcomes(request):
     cases = [item.callspec.params["case"] for item in request.session.items if "outcomes" in getattr(item, "fixturenames", ())]
     cases.sort(key=lambda case: not case.slow)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {case.name: pool.submit(lambda case=case: Run(case, NETWORKS[case.name], program, os.environ.get("CAUSEWAY_CLI")).run())
+        yield {case.name: pool.submit(case.run, NETWORKS[case.name], program, os.environ.get("CAUSEWAY_CLI"))
                for case in cases}
         pool.shutdown(cancel_futures=True)
 
