@@ -258,15 +258,20 @@ class Run:
         if self.daemon.lines_held():
             self.complain("lines still in use: %s" % ", ".join(sorted(self.daemon.lines_held())))
 
-    def look_at_record(self, call, process):
-        record = None
+    def record_of(self, call, process):
+        """The newest, once all are there."""
         end = time.time() + 8
-        while not record and time.time() < end:
-            record = self.daemon.record({process.call_id})
-            if not record:
-                time.sleep(0.03)
+        while time.time() < end:
+            rows = [row for row in self.daemon.rows("cdr", "list") if row["caller_call_id"] == process.call_id]
+            if len(rows) >= call.records:
+                return self.daemon.ask_json("cdr", "show", rows[0]["call_id"])
+            time.sleep(0.03)
+        return None
+
+    def look_at_record(self, call, process):
+        record = self.record_of(call, process)
         if not record:
-            self.complain("%s: no record; expected %s" % (process.name, call.end))
+            self.complain("%s: no record, or not all; expected %s" % (process.name, call.end))
             return
         tried = ", ".join("%s %s %s" % (a.get("routing_gateway"), a.get("sip_status"), a.get("end_code")) for a in record["attempts"])
         self.shown.append((process.name, record))

@@ -235,6 +235,15 @@ CASES = [
          config="routing_gateways: [ { name: g1, register: dynamic, user: pop1, password: secret } ]"),
     Case("all_fail", "All gateways failed for reasons of their own.",
          Call("503", "ROUTES_EXHAUSTED 503", "g1 503 PEER_CONGESTION, g2 0 PEER_ICMP_UNREACHABLE"), g1="503", g2=CLOSED),
+    Case("lrn_failed", "The LRN server gives no routing number, and without one the call may not go on.",
+         refused("503", "LRN_FAILED", "the LRN server answered 404"), parameters='lrn_server: "${s}"', keys={"a": "lrn: on"}, s="404", g1=NOTHING),
+    Case("lrn_failed_continues", "lrn_failure: continue: then it is routed by the number as it is.",
+         Call(lrn="failed: the LRN server answered 404"), parameters='lrn_server: "${s}"', keys={"a": "lrn: on, lrn_failure: continue"},
+         s="404", g1="200"),
+    Case("lrn_redirects", "The routing number of its 302 decides the route.",
+         Call(tried="g2 200 NORMAL", lrn="4420"), parameters='lrn_server: "${s}"',
+         keys={"a": "lrn: on", "g1": 'prefixes: [ "31" ]', "g2": 'prefixes: [ "44" ]'},
+         s="302 Contact: <sip:31612345678;rn=442071234@${s}>", g1=NOTHING, g2="200"),
 
     # Phones.
     Case("phone_calls", "A registered phone calls with its credentials.",
