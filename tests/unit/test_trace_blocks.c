@@ -165,10 +165,10 @@ static void test_lengths(void **state)
 		frames++;
 	assert_int_equal(frames, 9 + 2 + 1);
 	assert_non_null(strstr(got, "9||\n10||\n11||\n"));
-	assert_non_null(strstr(got, "|65455|"));
-	assert_non_null(strstr(got, "|80|"));
-	assert_true(strstr(got, "|65455|0\n|80|1\n8||\n") ||
-		    strstr(got, "|65455|False\n|80|True\n8||\n"));
+	assert_non_null(strstr(got, "|65475|"));
+	assert_non_null(strstr(got, "|60|"));
+	assert_true(strstr(got, "|65475|0\n|60|1\n8||\n") ||
+		    strstr(got, "|65475|False\n|60|True\n8||\n"));
 }
 
 static void test_notes(void **state)
