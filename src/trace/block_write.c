@@ -3,6 +3,7 @@
  * allocation, each byte touched once. Over IPv4 a UDP checksum may be left out (RFC 768) and is; other packets have theirs. */
 #include "trace/trace_int.h"
 
+#include <endian.h>
 #include <netinet/in.h>
 
 #define TYPE_SHB 0x0A0D0D0Au
@@ -313,10 +314,23 @@ size_t block_write_message(void *dst, const struct trace_wire *wire, struct span
 	return len;
 }
 
+/* Eight hex digits at once: a nibble to a byte, each then a digit or a letter. */
+static void put_hex8(char *dst, uint32_t value)
+{
+	uint64_t n = value, letters;
+
+	n = (n << 16 | n) & 0x0000ffff0000ffffull;
+	n = (n << 8 | n) & 0x00ff00ff00ff00ffull;
+	n = (n << 4 | n) & 0x0f0f0f0f0f0f0f0full;
+	letters = (n + 0x0606060606060606ull) >> 4 & 0x0101010101010101ull;
+	n = htobe64(n + 0x3030303030303030ull + letters * ('a' - '0' - 10));
+	memcpy(dst, &n, sizeof(n));
+}
+
 static void put_hex(char *dst, uint64_t value)
 {
-	for (int i = 15; i >= 0; i--, value >>= 4)
-		dst[i] = "0123456789abcdef"[value & 15];
+	put_hex8(dst, (uint32_t)(value >> 32));
+	put_hex8(dst + 8, (uint32_t)value);
 }
 
 static void stamp(char *comment, uint64_t call, char leg, unsigned attempt)
@@ -362,8 +376,7 @@ size_t block_note_room(const struct trace_note *note)
 		      value_room(note->sip_call_id);
 
 	for (unsigned i = 0; i < note->n_fields; i++)
-		room += sizeof(FIELD_PREFIX) + strlen(note->fields[i].name) +
-			value_room(note->fields[i].value);
+		room += sizeof(FIELD_PREFIX) + TRACE_NAME_MAX + value_room(note->fields[i].value);
 	return room;
 }
 
@@ -393,8 +406,8 @@ static char *put_field(char *p, const struct trace_field *field)
 	if (!field->value.len)
 		return p;
 	p = PUT(p, FIELD_PREFIX);
-	for (const char *name = field->name; *name; name++)
-		*p++ = *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A') : *name;
+	for (unsigned i = 0; i < TRACE_NAME_MAX && field->name[i]; i++)
+		*p++ = (char)(field->name[i] & ~((field->name[i] & 0x40) >> 1)); /* a to z */
 	return put_value(p, field->value);
 }
 

@@ -174,7 +174,8 @@ static void test_lengths(void **state)
 static void test_notes(void **state)
 {
 	const struct trace_field fields[] = { { "caller", SPAN("4930") },
-					      { "account", SPAN_NONE } };
+					      { "account", SPAN_NONE },
+					      { "vendor_account_1234567890", SPAN("x") } };
 	struct trace_note n = { .kind = TRACE_ROUTE,
 				.leg = 'b',
 				.attempt = 12,
@@ -184,14 +185,15 @@ static void test_notes(void **state)
 				.object = SPAN("gw\n1"),
 				.text = SPAN("a-1: full\na-2: chosen"),
 				.fields = fields,
-				.n_fields = 2 };
+				.n_fields = 3 };
 	static const char expected[] =
 		"__REALTIME_TIMESTAMP=1764115200123456\n"
 		"MESSAGE\n\x15\0\0\0\0\0\0\0a-1: full\na-2: chosen\n"
 		"PRIORITY=6\nSYSLOG_IDENTIFIER=causeway\nCAUSEWAY_KIND=route\n"
 		"CAUSEWAY_CALL=0000000000000abc\nCAUSEWAY_LEG=b\nCAUSEWAY_ATTEMPT=12\n"
 		"CAUSEWAY_OBJECT\n\x04\0\0\0\0\0\0\0gw\n1\n"
-		"CAUSEWAY_SIP_CALL_ID=1-77@192.0.2.7\nCAUSEWAY_F_CALLER=4930\n";
+		"CAUSEWAY_SIP_CALL_ID=1-77@192.0.2.7\nCAUSEWAY_F_CALLER=4930\n"
+		"CAUSEWAY_F_VENDOR_ACCOUNT_12345678=x\n";
 	char got[4096];
 	size_t at;
 
