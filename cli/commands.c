@@ -97,7 +97,7 @@ static const struct cli_option audit_options[] = {
 	{ "number", "N", NULL, "instead of an ID: the newest call of which a number begins or ends so" }, \
 	{ "at", "TIME", NULL, "with --number: the call nearest to this time" }, \
 	{ "object", "NAME", NULL, "instead of an ID: what is known of a gateway's state or a user's registrations" }
-#define MASK { "mask", NULL, NULL, "without credentials, digest responses, media keys and DTMF" }
+#define MASK { "mask", NULL, "mask", "without credentials, digest responses, media keys and DTMF" }
 static const struct cli_option trace_find_options[] = {
 	TRACE_FILTERS,
 	{ "limit", "N", "limit", "most to show at a time, 1 to 1000; usually 100" },

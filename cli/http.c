@@ -76,6 +76,8 @@ bool url_add_options(struct url *url, const struct cli *cli)
 			}
 			value = time;
 		}
+		if (!options[i].arg)
+			value = "1"; /* a switch */
 		url_add_query(url, options[i].query, value);
 	}
 	return true;

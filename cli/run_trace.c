@@ -136,9 +136,9 @@ static int start_url(struct cli *cli, struct url *url)
 		url_start(url, "/trace/calls");
 		url_add_segment(url, cli->n_args ? cli->args[0] : id);
 	}
-	url_add_query(url, "mask", cli_value(cli, "mask") ? "1" : NULL);
-	if (code != EXIT_DONE)
-		buf_free(&url->text);
+	if (code == EXIT_DONE)
+		return url_add_options(url, cli) ? code : EXIT_USAGE;
+	buf_free(&url->text);
 	return code;
 }
 
@@ -265,7 +265,6 @@ int run_trace_export(struct cli *cli)
 	}
 	if (!url_add_options(&url, cli))
 		return EXIT_USAGE;
-	url_add_query(&url, "mask", cli_value(cli, "mask") ? "1" : NULL);
 	code = http_get(cli, &url, &reply);
 	if (code == EXIT_DONE)
 		code = write_file(path, buf_span(&reply.body));
@@ -313,7 +312,6 @@ int run_trace_follow(struct cli *cli)
 	url_start(&url, "/trace/follow");
 	if (!url_add_options(&url, cli))
 		return EXIT_USAGE;
-	url_add_query(&url, "mask", cli_value(cli, "mask") ? "1" : NULL);
 	return http_stream(cli, &url, on_line, cli);
 }
 

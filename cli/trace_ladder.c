@@ -303,7 +303,7 @@ static void print_note(struct ladder *l, const json_t *entry)
 	print_time(l, entry);
 	buf_addf(&text, "%s ", l->g->note);
 	show_clean(&text, entry_text(entry, "kind"));
-	if (attempt)
+	if (attempt && !span_starts(span_of(entry_text(entry, "text")), SPAN("attempt ")))
 		buf_addf(&text, " %u", attempt);
 	buf_add_str(&text, ": ");
 	entry_note(&text, entry);

@@ -94,6 +94,7 @@ def run(*words, sock=None, code=0, stdin=None, **env):
     (["openapi"], r'"openapi":"3\.1\.0"'),
     (["trace", "find"], r"^CALL ID .*\n06a1f3c2d3000002 +2025-11-22 09:27:40 CET .* 3161 +999 +acme-in .*404 +NO_ROUTE\n06a1f3c2d3000001 .* b-1 .*NORMAL"),
     (["trace", "find", "--number", "88017", "--until", "2025-11-22 09:27"], r"^06a1f3c2d3000001 "),
+    (["trace", "find", "--failed", "--gateway", "acme-in"], r"NO_ROUTE$\n(?![\s\S]*NORMAL)"),
     (["trace", "find", "--number", "777"], r"^no such calls in the trace$"),
     (["trace", "show", BAD], r"^#1 +2025-11-22 09:27:40\.000000 CET  received  127\.0\.0\.2:5060 -> 127\.0\.0\.1:5060  udp  leg a\nINVITE sip:999@"
      r"[\s\S]*^#2 +2025-11-22 09:27:40\.000020 CET  \* call  leg a\n     3161 -> 999, from acme-in$"
