@@ -18,7 +18,7 @@
 struct rail {
 	char leg; /* 'a', 'b'; 0 = known by its address */
 	unsigned attempt;
-	const char *title, *address, *transport;
+	const char *title, *address;
 };
 struct ladder {
 	const json_t *entries;
@@ -69,8 +69,7 @@ static void add_column(struct ladder *l, const json_t *entry)
 	*column = (struct rail){ .leg = entry_text(entry, "leg")[0],
 				 .attempt = entry_number(entry, "attempt"),
 				 .title = "",
-				 .address = peer_of(entry),
-				 .transport = entry_text(entry, "transport") };
+				 .address = peer_of(entry) };
 }
 
 static int by_place(const void *a, const void *b)

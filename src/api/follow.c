@@ -227,19 +227,21 @@ static ssize_t on_read(void *arg, uint64_t at, char *dst, size_t size)
 	struct follow *follow = arg;
 	struct buf *queue = &follow->queue;
 	size_t n;
+	bool over;
 
 	pthread_mutex_lock(&follow->lock);
 	n = queue->len < size ? queue->len : size;
+	over = !n && follow->ending;
 	if (n) {
 		memcpy(dst, queue->p, n);
 		queue->len -= n;
 		memmove(queue->p, queue->p + n, queue->len);
-	} else if (!follow->ending) {
+	} else if (!over) {
 		follow->suspended = true;
 		MHD_suspend_connection(follow->connection);
 	}
 	pthread_mutex_unlock(&follow->lock);
-	return n || !follow->ending ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+	return over ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)n;
 }
 
 /* The connection has ended. */
