@@ -3,8 +3,8 @@
  * each client, which takes what it can and counts the rest; nobody waits for a client. While a queue is empty its connection is
  * suspended. A comment line every few seconds shows whether the client is still there.
  *
- * A number, a gateway, an address or a Call-ID choose calls: all that follows of such a call is shown. Method and kind choose
- * among the entries of those. */
+ * A number, a gateway, an address or a Call-ID choose calls: what is still remembered of such a call and all that follows is
+ * shown, since a gateway is known only when it is dialled. Method and kind choose among the entries of those. */
 #include "api/api_int.h"
 
 #include <arpa/inet.h>
@@ -18,6 +18,8 @@
 #define PIECE_BYTES 32768
 #define BEAT_S 5
 #define CALLS 256 /* chosen ones that are remembered */
+#define PAST 512 /* entries of calls not chosen (yet) that are remembered */
+#define PAST_BYTES 4096 /* the longest of them */
 
 struct follow_filter {
 	char number[65], gateway[64], address[64], sip_call_id[256], method[33];
@@ -35,6 +37,12 @@ struct follow {
 	struct follow_filter filter;
 	uint64_t calls[CALLS]; /* the writer's: those chosen, in turn */
 	unsigned n_calls;
+	struct past {
+		uint64_t call;
+		char *event; /* NULL = taken, or too long */
+		size_t len;
+	} past[PAST]; /* likewise, where calls are chosen */
+	unsigned n_past;
 	pthread_mutex_t lock; /* over what is below */
 	struct buf queue;
 	uint64_t dropped;
@@ -149,16 +157,22 @@ static bool is_chosen_call(const struct follow *follow, uint64_t call)
 	return false;
 }
 
-static bool wants(struct follow *follow, const struct trace_entry *entry)
+/* Of the calls that are chosen; *now_out: this entry chose its call. */
+static bool is_of_chosen(struct follow *follow, const struct trace_entry *entry, bool *now_out)
 {
-	const struct follow_filter *f = &follow->filter;
+	*now_out = false;
+	if (!follow->filter.chooses || is_chosen_call(follow, entry->call))
+		return true;
+	if (!is_chosen(&follow->filter, entry))
+		return false;
+	if (entry->call)
+		follow->calls[follow->n_calls++ % CALLS] = entry->call;
+	*now_out = entry->call != 0;
+	return true;
+}
 
-	if (f->chooses && !is_chosen_call(follow, entry->call)) {
-		if (!is_chosen(f, entry))
-			return false;
-		if (entry->call)
-			follow->calls[follow->n_calls++ % CALLS] = entry->call;
-	}
+static bool is_wanted_kind(const struct follow_filter *f, const struct trace_entry *entry)
+{
 	if (f->kind != TRACE_KINDS && entry->kind != f->kind)
 		return false;
 	return !f->method[0] ||
@@ -199,24 +213,65 @@ static void enqueue(struct follow *follow, struct span event)
 	wake(follow);
 }
 
+static void put(struct follow *follow, struct span event, bool failed)
+{
+	pthread_mutex_lock(&follow->lock);
+	if (failed)
+		follow->dropped++;
+	else
+		enqueue(follow, event);
+	pthread_mutex_unlock(&follow->lock);
+}
+
+/* ---- the past -------------------------------------------------------------------------------- */
+
+/* Its call may be chosen later. */
+static void remember(struct follow *follow, uint64_t call, const struct buf *event)
+{
+	struct past *past = &follow->past[follow->n_past++ % PAST];
+
+	free(past->event);
+	*past = (struct past){ .call = call, .len = event->len };
+	if (!event->failed && event->len <= PAST_BYTES)
+		past->event = malloc(event->len);
+	if (past->event)
+		memcpy(past->event, event->p, event->len);
+}
+
+/* The call has been chosen: what came before, in its order. */
+static void recall(struct follow *follow, uint64_t call)
+{
+	for (unsigned i = 0; i < PAST; i++) {
+		struct past *past = &follow->past[(follow->n_past + i) % PAST];
+
+		if (past->call != call || !past->event)
+			continue;
+		put(follow, (struct span){ past->event, past->len }, false);
+		free(past->event);
+		past->event = NULL;
+	}
+}
+
 /* On the trace's writer's thread. */
 static void on_entry(struct trace_tap *tap, const struct trace_entry *entry)
 {
 	struct follow *follow = container_of(tap, struct follow, tap);
 	struct buf json = BUF_INIT(QUEUE_BYTES), event = BUF_INIT(QUEUE_BYTES);
+	bool chosen_now, chosen = is_of_chosen(follow, entry, &chosen_now);
 
-	if (!wants(follow, entry))
+	if (chosen_now)
+		recall(follow, entry->call);
+	if (!is_wanted_kind(&follow->filter, entry) || (!chosen && !entry->call))
 		return;
 	api_write_trace_entry(&json, entry, 0, 0, follow->filter.mask);
 	buf_add_str(&event, "data: ");
 	buf_add_span(&event, buf_span(&json));
 	buf_add_str(&event, "\n\n");
-	pthread_mutex_lock(&follow->lock);
-	if (json.failed || event.failed)
-		follow->dropped++;
+	event.failed |= json.failed;
+	if (chosen)
+		put(follow, buf_span(&event), event.failed);
 	else
-		enqueue(follow, buf_span(&event));
-	pthread_mutex_unlock(&follow->lock);
+		remember(follow, entry->call, &event);
 	buf_free(&json);
 	buf_free(&event);
 }
@@ -244,6 +299,15 @@ static ssize_t on_read(void *arg, uint64_t at, char *dst, size_t size)
 	return over ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)n;
 }
 
+static void follow_free(struct follow *follow)
+{
+	for (unsigned i = 0; i < PAST; i++)
+		free(follow->past[i].event);
+	pthread_mutex_destroy(&follow->lock);
+	buf_free(&follow->queue);
+	free(follow);
+}
+
 /* The connection has ended. */
 static void on_end(void *arg)
 {
@@ -255,9 +319,7 @@ static void on_end(void *arg)
 	list_del(&follow->node);
 	api->n_follows--;
 	pthread_mutex_unlock(&api->follow_lock);
-	pthread_mutex_destroy(&follow->lock);
-	buf_free(&follow->queue);
-	free(follow);
+	follow_free(follow);
 }
 
 /* ---- the beat ----------------------------------------------------------------------------------------------- */
@@ -388,9 +450,7 @@ void api_follow_trace(struct api_request *req)
 	if (!enter(req->api, follow)) {
 		api_fail(req, 503, &(struct api_problem){ .remedy = "end one of them" },
 			 "%d clients follow the trace already", FOLLOWS_MAX);
-		pthread_mutex_destroy(&follow->lock);
-		buf_free(&follow->queue);
-		free(follow);
+		follow_free(follow);
 		return;
 	}
 	trace_tap(req->sw->trace, &follow->tap);

@@ -838,10 +838,14 @@ static void test_follow(void **state)
 	await_event(fd, "\"what\":\"BYE\"");
 	assert_lacks("INVITE");
 	close(fd);
-	fd = follow("?gateway=b-1&kind=attempt");
-	fake_trace_good(lane, 0x06a1f3c2d3000014, STARTED);
-	fake_trace_good(lane, 0x06a1f3c2d3000014, STARTED); /* chosen by now */
-	await_event(fd, "\"kind\":\"attempt\"");
+	fd = follow("?gateway=b-1");
+	fake_trace_bad(lane, 0x06a1f3c2d3000014, STARTED);
+	fake_trace_good(lane, 0x06a1f3c2d3000015, STARTED);
+	await_event(fd, "\"kind\":\"end\",\"call_id\":\"06a1f3c2d3000015\"");
+	assert_has("\"kind\":\"admit\""); /* before anybody knew that it would go there */
+	assert_lacks("06a1f3c2d3000014");
+	assert_true(strstr(reply.p, "\"kind\":\"admit\"") <
+		    strstr(reply.p, "503 Service Unavailable"));
 	close(fd);
 }
 
