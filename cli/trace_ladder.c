@@ -29,6 +29,7 @@ struct ladder {
 	unsigned shown; /* columns drawn */
 	unsigned gap;
 	uint64_t last_us;
+	unsigned *times; /* by number: how often it came or went in all */
 };
 
 /* ---- columns ----------------------------------------------------------------------------------------------- */
@@ -198,16 +199,28 @@ static void print_time(struct ladder *l, const json_t *entry)
 	printf("%s %8s ", entry_clock(now, false, time, sizeof(time)), delta);
 }
 
-/* How often a message came or went in all. */
+/* Repeats stand behind what they repeat. */
+static void count_repeats(struct ladder *l)
+{
+	size_t n = json_array_size(l->entries), i;
+	json_t *entry;
+
+	l->times = calloc(n + 1, sizeof(*l->times));
+	if (!l->times)
+		abort();
+	json_array_foreach(l->entries, i, entry)
+	{
+		unsigned first = entry_number(entry, "repeat_of");
+
+		l->times[first && first <= n ? first : i + 1]++;
+	}
+}
+
 static unsigned times_of(const struct ladder *l, const json_t *entry)
 {
-	unsigned times = 1, number = entry_number(entry, "n");
-	size_t i;
-	json_t *other;
+	unsigned number = entry_number(entry, "n");
 
-	json_array_foreach(l->entries, i, other) times +=
-		entry_number(other, "repeat_of") == number;
-	return times;
+	return number <= json_array_size(l->entries) ? l->times[number] : 1;
 }
 
 /* "183 Session Progress SDP x3", made to fit: the phrase gives way, by words where it can. */
@@ -390,6 +403,7 @@ void trace_draw_ladder(const json_t *entries, unsigned width)
 	l->entries = entries;
 	l->g = trace_glyphs();
 	l->width = width < 70 ? 70 : width > WIDTH_MAX - 40 ? WIDTH_MAX - 40 : width;
+	count_repeats(l);
 	find_columns(l);
 	lay_out(l);
 	if (json_array_size(entries))
@@ -403,6 +417,7 @@ void trace_draw_ladder(const json_t *entries, unsigned width)
 		else
 			print_note(l, entry);
 	}
+	free(l->times);
 	free(l);
 }
 
