@@ -126,7 +126,7 @@ struct call_arrival {
 	struct span sip_call_id;	/* for the trace */
 	int max_forwards;
 	bool stale;			/* credentials were right but the nonce too old */
-	bool wrong_credentials;
+	const char *wrong_credentials;	/* why they do not do; NULL = nothing is wrong with them */
 	unsigned challenges;		/* that the call had before */
 	const char *suspended;		/* they were not looked at, as this says; NULL = they were */
 };

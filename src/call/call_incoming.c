@@ -137,7 +137,7 @@ static void call_refuse_unproven(struct call *call, const struct call_arrival *a
 	if (arrival->suspended) {
 		call_refuse(call, END_SUSPENDED, arrival->suspended);
 	} else if (arrival->wrong_credentials) {
-		call_refuse(call, END_WRONG_PASSWORD, "user or secret is wrong");
+		call_refuse(call, END_WRONG_PASSWORD, arrival->wrong_credentials);
 	} else {
 		fmt_print(text, sizeof(text),
 			  "challenged %u times for this call, as often as auth_challenges_max "

@@ -126,7 +126,8 @@ void edge_on_invite(void *arg, struct sip_stx *tx, const struct sip_msg *msg, co
 /* Credentials in a request: what user they claim, and what they prove. */
 struct edge_proof {
 	struct span claim;		/* "" = no credentials for our realm */
-	bool proven, stale, wrong;
+	bool proven, stale;
+	const char *wrong;		/* why they do not do; NULL = nothing is wrong with them */
 	uint64_t suspended_us;		/* for how long yet; 0 = not */
 };
 /* A user who is suspended at this source has proven nothing and is not looked at. */

@@ -66,10 +66,11 @@ static void check_secret(struct edge *edge, const struct sip_msg *msg, const cha
 		break;
 	case SIP_DIGEST_WRONG:
 		count_failure(edge, msg, who);
-		out->wrong = true;
+		out->wrong = "user or secret is wrong";
 		break;
 	case SIP_DIGEST_MALFORMED:
-		out->wrong = true;
+		out->wrong = "the credentials are incomplete, or for another URI (uri=) than the "
+			     "request's";
 		break;
 	}
 }
@@ -101,7 +102,7 @@ void edge_check_credentials(struct edge *edge, const struct sip_msg *msg,
 		check_secret(edge, msg, user, &who, out);
 	} else {
 		count_failure(edge, msg, &who);
-		out->wrong = true;
+		out->wrong = "user or secret is wrong";
 	}
 }
 

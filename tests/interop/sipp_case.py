@@ -26,11 +26,12 @@ class Call:
     """One run of a caller's SIPp, and its record: `end` is "END_CODE STATUS", `tried` "g1 486 USER_BUSY, g2 200 NORMAL" in order
     (each final status as received, 0 = none), `fields` regular expressions for the record's fields. A REGISTER has none. `first`:
     what happens before it: a command, or "SIGTERM", "disk full", "disk free", "wait SECONDS". `records`: of a caller that calls again under
-    the same Call-ID; what is said of the record is of the newest."""
+    the same Call-ID; what is said of the record is of the newest. `uri`: what its digest is for, when not the Request-URI."""
 
-    def __init__(self, steps=TALK, end="NORMAL 200", tried=None, by="a", to="31612345678", caller="3110555", first=None, port=None, records=1, **fields):
-        self.steps, self.by, self.to, self.caller, self.end, self.tried, self.first, self.port, self.records, self.fields = (
-            steps, by, to, caller, end, tried, first, port, records, fields)
+    def __init__(self, steps=TALK, end="NORMAL 200", tried=None, by="a", to="31612345678", caller="3110555", first=None, port=None, records=1, uri=None,
+                 **fields):
+        self.steps, self.by, self.to, self.caller, self.end, self.tried, self.first, self.port, self.records, self.uri, self.fields = (
+            steps, by, to, caller, end, tried, first, port, records, uri, fields)
         self.held, self.registers = "held" in steps, steps.startswith("REGISTER")
         if self.registers:
             self.end = None
@@ -139,7 +140,7 @@ class Run:
         switch = self.host("switch") + ":5060"
         process = self.sipp(name, Caller(name, call.steps, call.to).out, self.host(call.by), port, more=[
             switch, "-s", call.to, "-cid_str", call_id, "-key", "caller", call.caller, "-auth_uri",
-            switch if call.registers else "%s@%s" % (call.to, switch)])
+            self.fill(call.uri or "") or (switch if call.registers else "%s@%s" % (call.to, switch))])
         process.call_id, process.port = call_id, port
         if call.held:
             self.until(lambda: process.poll() is not None or "\nACK sip" in read(process.base + ".messages"),

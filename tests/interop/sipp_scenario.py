@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SIPp scenarios from a line of words: what a caller or phone sends and must hear, what a called gateway does.
 
-Steps are parted by "; ". SIPp keeps transactions, retransmissions and call state by itself; what these functions make is an
-ordinary scenario file, which a failing case prints the path of."""
+Steps are parted by "; ". What is made of them is an ordinary scenario file; transactions, retransmissions and the state of calls
+are SIPp's own."""
 
 HEADER = '<?xml version="1.0" encoding="UTF-8" ?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n<scenario name="%s">\n'
 PHRASES = {100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 302: "Moved Temporarily", 486: "Busy Here",
