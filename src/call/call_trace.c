@@ -38,7 +38,8 @@ static void add_number(struct telling *t, const char *name, uint64_t value)
 	char *digits = t->digits[t->note.n_fields];
 
 	if (value) {
-		add_span(t, name, (struct span){ digits, fmt_u64(digits, value) });
+		fmt_print(digits, sizeof(t->digits[0]), "%llu", (unsigned long long)value);
+		add(t, name, digits);
 	}
 }
 
@@ -182,6 +183,7 @@ static void add_record(struct telling *t, const struct cdr *cdr)
 static void add_end(struct telling *t, const struct cdr *cdr)
 {
 	add(t, "end_code", cdr->end_code);
+	add(t, "end_side", cdr->end_side);
 	add_number(t, "sip_status", cdr->sip_status);
 	t->note.text = span_of(cdr->end_text);
 }
