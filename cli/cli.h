@@ -130,6 +130,8 @@ int show_list(struct cli *cli, const struct listing *list, bool all);
 
 int run_status(struct cli *cli);
 int run_doctor(struct cli *cli);
+int run_diagnose(struct cli *cli);
+int run_explain(struct cli *cli);
 int run_openapi(struct cli *cli);
 int run_audit_list(struct cli *cli);
 int run_config_import(struct cli *cli);

@@ -9,6 +9,17 @@ static const struct cli_option doctor_options[] = {
 	{ "root", "DIR", NULL, "look below this folder, such as a copy of another host's /proc and /sys; then without clock and daemon" },
 	END,
 };
+static const struct cli_option explain_options[] = {
+	{ "number", "N", NULL, "instead of an ID: the newest traced call of which a number begins or ends so" },
+	{ "at", "TIME", NULL, "with --number: the one that was up at this time" },
+	{ "language", "en|zh", NULL, "of the sentences; usually en" },
+	END,
+};
+static const struct cli_option diagnose_options[] = {
+	{ "all", NULL, NULL, "calls that are as they should be, too" },
+	{ "language", "en|zh", NULL, "of the sentences; usually en" },
+	END,
+};
 static const struct cli_option import_options[] = {
 	{ "dry-run", NULL, NULL, "check and count, change nothing" },
 	END,
@@ -143,6 +154,10 @@ const struct cli_command cli_commands[] = {
 	{ "status", "", 0, 0, "how the switch is doing", NULL, run_status, "causeway status\ncauseway status --json\n" },
 	{ "doctor", "", 0, 0, "kernel, clock, disk, limits of this host: what to set and why; changes nothing", doctor_options,
 	  run_doctor, "causeway doctor\n" },
+	{ "explain", "[ID]", 0, 1, "why a call went as it did, up or over: cause, evidence, what to do, and whether it would pass now",
+	  explain_options, run_explain, "causeway explain 06a1f3c2d4000001\ncauseway explain --number 88017 --at \"2026-11-22 10:00\"\n" },
+	{ "diagnose", "FILE|-", 1, 1, "what went wrong with the calls in a capture (pcap, pcapng), and why; needs no daemon", diagnose_options,
+	  run_diagnose, "causeway diagnose call.pcap\ncauseway --json diagnose call.pcapng\n" },
 	{ "config import", "FILE|-", 1, 1, "put a whole configuration in force", import_options, run_config_import,
 	  "causeway config import causeway.yaml\ncauseway config import - --dry-run < causeway.yaml\n" },
 	{ "config export", "", 0, 0, "print the configuration in force", export_options, run_config_export,

@@ -78,7 +78,7 @@ static bool read_at(const struct cli *cli, uint64_t *us_out)
 	return *us_out != 0;
 }
 
-static int find_call(struct cli *cli, char *id, size_t size)
+int trace_find_call(struct cli *cli, char *id, size_t size)
 {
 	struct reply reply;
 	struct url url;
@@ -132,7 +132,7 @@ static int start_url(struct cli *cli, struct url *url)
 		url_add_segment(url, object);
 	} else {
 		if (!cli->n_args)
-			code = find_call(cli, id, sizeof(id));
+			code = trace_find_call(cli, id, sizeof(id));
 		url_start(url, "/trace/calls");
 		url_add_segment(url, cli->n_args ? cli->args[0] : id);
 	}

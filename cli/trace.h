@@ -30,6 +30,8 @@ void trace_show_entry(const json_t *entry);
 void trace_show_line(const json_t *entry);
 /* Columns: who calls, the switch, one for each attempt; at most `width` wide. */
 void trace_draw_ladder(const json_t *entries, unsigned width);
+/* The call that --number and --at mean, by its trace: its id into `id`. An exit code; complained of. */
+int trace_find_call(struct cli *cli, char *id, size_t size);
 /* Of the terminal, else $COLUMNS, else 80. */
 unsigned trace_width(void);
 

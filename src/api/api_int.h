@@ -228,6 +228,8 @@ void api_get_trace_object(struct api_request *req);
 void api_pin_trace(struct api_request *req);
 void api_unpin_trace(struct api_request *req);
 void api_get_trace_status(struct api_request *req);
+/* explain.c */
+void api_explain_call(struct api_request *req);
 void api_follow_trace(struct api_request *req);
 void api_switch_trace(struct api_request *req);
 void api_trace_gateway(struct api_request *req);

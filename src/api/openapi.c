@@ -154,6 +154,17 @@ static const struct {
 			",\"fields\":{\"type\":\"object\",\"additionalProperties\":" STRING "},\"text\":" STRING "}}" },
 	{ "Trace", "{\"type\":\"object\",\"required\":[\"entries\"],\"properties\":{\"entries\":{\"type\":\"array\",\"items\":"
 		   REF("TraceEntry") "},\"bytes_read\":" INTEGER "}}" },
+	{ "Verdict", "{\"type\":\"object\",\"required\":[\"code\",\"side\",\"confidence\",\"sentence\",\"evidence\",\"fix\"],"
+		     "\"properties\":{\"code\":" STRING ",\"side\":" STRING ",\"category\":" STRING ",\"confidence\":{\"type\":\"number\"}"
+		     ",\"sentence\":" STRING ",\"sentence_zh\":" STRING ",\"counted\":{\"type\":[\"string\",\"null\"]}"
+		     ",\"excluded\":{\"type\":[\"string\",\"null\"]},\"evidence\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+		     "\"properties\":{\"frame\":" INTEGER ",\"text\":" STRING "}}},\"fix\":" STRING ",\"fix_zh\":" STRING
+		     ",\"ask\":{\"type\":[\"string\",\"null\"]}}}" },
+	{ "Explanation", "{\"type\":\"object\",\"required\":[\"call_id\",\"outcome\",\"verdicts\",\"attempts\",\"candidates\"],"
+			 "\"properties\":{\"call_id\":" REF("CallId") ",\"record\":{\"type\":[\"object\",\"null\"]},\"outcome\":" STRING
+			 ",\"end_code\":{\"type\":[\"string\",\"null\"]},\"verdicts\":{\"type\":\"array\",\"items\":" REF("Verdict") "}"
+			 ",\"attempts\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"candidates\":{\"type\":\"array\",\"items\":"
+			 STRING "}}}" },
 	{ "TracePin", "{\"type\":\"object\",\"required\":[\"call_id\",\"pinned\"],\"properties\":{\"call_id\":" REF("CallId")
 		      ",\"pinned\":" BOOLEAN "}}" },
 	{ "TraceGateway", "{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" STRING ",\"trace_until\":" TIME "}}" },

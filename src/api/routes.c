@@ -224,6 +224,8 @@ const struct api_route api_routes[] = {
 	{ .method = "DELETE", .path = "/calls/{id}", .handle = api_delete_call, .operation = "hangupCall",
 	  .summary = "Hang up a live call.", .reply = "Hangup", .params = call_params },
 	GET("/cdrs", api_get_cdrs, "listCdrs", "Records of ended calls, newest first.", "CdrList", cdr_list_params),
+	GET("/calls/{id}/explain", api_explain_call, "explainCall",
+	    "Why a call went as it did, up or over: cause, side, evidence, what to do.", "Explanation", call_params),
 	GET("/cdrs/{id}", api_get_cdr, "getCdr", "The record of one call with its attempts.", "CdrWithAttempts", call_params),
 	GET("/registrations", api_get_registrations, "listRegistrations", "Contacts of phones and gateways registered now.",
 	    "RegistrationList", no_params),

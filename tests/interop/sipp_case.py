@@ -20,6 +20,10 @@ NOTHING, CLOSED = "nothing", "closed"       # it must hear nothing at all; nobod
 TALK = "200; BYE"
 HOSTS = {"switch": 1, "a": 10, "b": 11, "c": 12, "s": 13, "g": 20, "p": 30}
 PATIENCE = 20
+# What the wire may show more exactly than the record says.
+FINER = {"NO_ACK_FOR_2XX": {"ACK_MISROUTED", "ANSWER_LOST"}, "CALLER_FORBIDDEN": {"CLI_REJECTED", "VENDOR_NO_CREDIT"},
+         "PEER_CONGESTION": {"VENDOR_NO_CREDIT"}, "PEER_REJECTED": {"STIR_REJECTED"}, "CODEC_MISMATCH": {"SRTP_MISMATCH"},
+         "NO_RESPONSE": {"REG_CONTACT_PRIVATE", "UDP_FRAGMENT_LOST"}, "DIALOG_LOST_AT_PEER": {"DIALOG_TAG_MISMATCH"}}
 
 
 class Call:
@@ -280,10 +284,19 @@ class Run:
         for what, expected, value in [("end", call.end, came), ("tried", call.tried, tried)]:
             if expected is not None and expected != value:
                 self.complain("%s: record, %s: expected %s, came %s" % (process.name, what, expected or "nobody", value or "nobody"))
+        self.look_at_verdict(process, record)
         for field, pattern in call.fields.items():
             value = str(record.get(field))
             if not re.search(self.fill(pattern), value):
                 self.complain("%s: record, %s: expected /%s/, came %s" % (process.name, field, self.fill(pattern), value))
+
+    def look_at_verdict(self, process, record):
+        """`explain` states the record's end, or what the messages show of the same more exactly, and what to do."""
+        verdict = self.daemon.ask_json("explain", record["call_id"])["verdicts"][0]
+        if verdict["code"] not in FINER.get(record.get("end_code"), set()) | {record.get("end_code")} or verdict["confidence"] != 1:
+            self.complain("%s: explain says %s (%s), the record %s" % (process.name, verdict["code"], verdict["confidence"], record.get("end_code")))
+        if not verdict["evidence"] or not verdict["sentence"] or (verdict["side"] != "nobody" and not verdict["fix"]):
+            self.complain("%s: explain lacks evidence, sentence or fix: %s" % (process.name, verdict))
 
     def end(self):
         for process in self.sipps:
