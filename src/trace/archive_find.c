@@ -18,7 +18,7 @@ struct finder {
 	struct archive *archive;
 	const struct trace_query *query;
 	struct map64 open; /* calls without END when it began */
-	struct map64 only; /* keys: no other calls than these */
+	struct map64 only; /* keys: no other calls than these, which are few */
 	bool only_these;
 	struct segment **segments;
 	unsigned n_segments;
@@ -137,6 +137,22 @@ static void look_at_current(struct finder *f, const struct index *index)
 			look_at(f, &index->rows[i], index->strings + index->rows[i].strings);
 }
 
+static int note_open(struct finder *f)
+{
+	const struct archive *a = f->archive;
+	int err = 0;
+
+	if (!f->only_these)
+		return map64_copy(&f->open, &a->open);
+	for (size_t i = 0; i < f->only.size && !err; i++) {
+		uint64_t call = f->only.slots[i].key;
+
+		if (call && map64_find(&a->open, call))
+			err = map64_set(&f->open, call, 1);
+	}
+	return err;
+}
+
 /* Under the lock: the current segments' rows, and references on the finished ones that may have some. */
 static int begin(struct finder *f)
 {
@@ -146,7 +162,7 @@ static int begin(struct finder *f)
 	unsigned count = 0;
 	int err;
 
-	err = map64_copy(&f->open, &a->open);
+	err = note_open(f);
 	if (err)
 		return err;
 	for (unsigned s = 0; s < ARRAY_SIZE(series); s++)
@@ -177,12 +193,12 @@ static int by_youngest_call(const void *a, const void *b)
 
 /* The rows that may match, and where their strings are. How many. */
 static size_t sift(const struct finder *f, const struct index_head *h, struct call_row *rows,
-		   uint32_t *from_out, uint32_t *to_out)
+		   size_t n_rows, uint32_t *from_out, uint32_t *to_out)
 {
 	uint32_t from = UINT32_MAX, to = 0;
 	size_t n = 0;
 
-	for (size_t i = 0; i < h->n_rows; i++) {
+	for (size_t i = 0; i < n_rows; i++) {
 		const struct call_row *row = &rows[i];
 
 		if (!may_match(f, row) || row->strings > h->strings_len ||
@@ -197,25 +213,50 @@ static size_t sift(const struct finder *f, const struct index_head *h, struct ca
 	return n;
 }
 
+/* The segment's rows of the calls that are asked for. */
+static int only_rows(const struct finder *f, const struct index_guide *guide, int fd,
+		     struct call_row **rows_out, size_t *n_out)
+{
+	struct call_row *rows = malloc((f->only.count + 1) * sizeof(*rows));
+	size_t n = 0;
+	int err = rows ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < f->only.size && !err; i++) {
+		uint64_t call = f->only.slots[i].key;
+
+		if (!call || !index_may_have(guide, key_of_call(call)))
+			continue;
+		err = index_row(guide, fd, call, &rows[n]);
+		n += !err;
+		err = err == -ENOENT ? 0 : err;
+	}
+	if (err) {
+		free(rows);
+		return err;
+	}
+	*rows_out = rows;
+	*n_out = n;
+	return 0;
+}
+
 static int look_into(struct finder *f, const struct segment *segment)
 {
-	int fd = segment_open(segment, FILE_INDEX), err;
+	const struct index_guide *guide = &segment->guide;
+	int fd = segment_open(segment, FILE_INDEX), err = 0;
+	size_t n = guide->head.n_rows;
 	struct call_row *rows = NULL;
 	char *strings = NULL;
 	uint32_t from, to;
-	size_t n = 0;
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd; /* somebody has removed it */
-	if (!numbers_may_have(&segment->guide, fd, f->query->number)) {
-		close(fd);
-		return 0;
-	}
-	err = index_rows(&segment->guide, fd, &rows);
-	if (!err)
-		n = sift(f, &segment->guide.head, rows, &from, &to);
+	if (f->only_these)
+		err = only_rows(f, guide, fd, &rows, &n);
+	else if (numbers_may_have(guide, fd, f->query->number))
+		err = index_rows(guide, fd, &rows);
+	n = rows ? sift(f, &guide->head, rows, n, &from, &to) : 0;
 	if (n)
-		err = index_strings(&segment->guide, fd, from, to, &strings);
+		err = index_strings(guide, fd, from, to, &strings);
 	close(fd);
 	/* The youngest first: so many need not be kept. */
 	for (; n && !err; n--)

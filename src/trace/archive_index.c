@@ -333,7 +333,9 @@ int index_load(struct index *index_out, int dir_fd, const char *name)
 /* Keys are hashes: two halves make as many probes as wanted (Kirsch and Mitzenmacher, 2006). */
 static size_t bloom_bit(const struct index_guide *g, uint64_t key, unsigned probe)
 {
-	return ((key & UINT32_MAX) + probe * (key >> 32 | 1)) % g->bloom_bits;
+	uint32_t hash = (uint32_t)key + probe * (uint32_t)(key >> 32 | 1);
+
+	return (size_t)((uint64_t)hash * g->bloom_bits >> 32);
 }
 
 static size_t count_keys(const struct index *index)
@@ -347,12 +349,15 @@ static size_t count_keys(const struct index *index)
 
 static void bloom_fill(struct index_guide *g, const struct index *index)
 {
-	for (size_t i = 0; i < index->head.n_entries; i++)
+	for (size_t i = 0; i < index->head.n_entries; i++) {
+		if (i && index->entries[i].key == index->entries[i - 1].key)
+			continue;
 		for (unsigned probe = 0; probe < BLOOM_PROBES; probe++) {
 			size_t bit = bloom_bit(g, index->entries[i].key, probe);
 
 			g->bloom[bit / 8] |= (uint8_t)(1u << bit % 8);
 		}
+	}
 }
 
 int index_guide_make(struct index_guide *guide_out, const struct index *index)
@@ -432,15 +437,42 @@ int index_lookup(const struct index_guide *g, int fd, uint64_t key,
 	return 0;
 }
 
+static uint64_t rows_at(const struct index_head *h)
+{
+	return sizeof(*h) + h->n_entries * sizeof(struct index_entry);
+}
+
+int index_row(const struct index_guide *g, int fd, uint64_t call, struct call_row *row_out)
+{
+	size_t low = 0, high = g->head.n_rows;
+	uint64_t bytes_read = 0;
+	struct call_row row;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int err = read_at(fd, &row, sizeof(row), rows_at(&g->head) + middle * sizeof(row),
+				  &bytes_read);
+
+		if (err)
+			return err;
+		if (row.call == call) {
+			*row_out = row;
+			return 0;
+		}
+		if (row.call < call)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -ENOENT;
+}
+
 int index_rows(const struct index_guide *g, int fd, struct call_row **rows_out)
 {
 	size_t len = g->head.n_rows * sizeof(struct call_row);
 	struct call_row *rows = malloc(len + 1);
 	uint64_t bytes_read = 0;
-	int err = rows ? read_at(fd, rows, len,
-				 sizeof(g->head) + g->head.n_entries * sizeof(struct index_entry),
-				 &bytes_read)
-		       : -ENOMEM;
+	int err = rows ? read_at(fd, rows, len, rows_at(&g->head), &bytes_read) : -ENOMEM;
 
 	if (err)
 		free(rows);
@@ -452,8 +484,7 @@ int index_rows(const struct index_guide *g, int fd, struct call_row **rows_out)
 int index_strings(const struct index_guide *g, int fd, uint32_t from, uint32_t to,
 		  char **strings_out)
 {
-	uint64_t at = sizeof(g->head) + g->head.n_entries * sizeof(struct index_entry) +
-		      g->head.n_rows * sizeof(struct call_row);
+	uint64_t at = rows_at(&g->head) + g->head.n_rows * sizeof(struct call_row);
 	char *strings = malloc((size_t)(to - from) + 1);
 	uint64_t bytes_read = 0;
 	int err = strings ? read_at(fd, strings, to - from, at + from, &bytes_read) : -ENOMEM;

@@ -124,6 +124,8 @@ int index_load(struct index *index_out, int dir_fd, const char *name);
 /* Entries of `key` from the file: calls `each`. Adds to *bytes_read. 0 or -errno. */
 int index_lookup(const struct index_guide *guide, int fd, uint64_t key,
 		 void (*each)(void *arg, const struct index_entry *entry), void *arg, uint64_t *bytes_read);
+/* One row from the file: 0, -ENOENT, or another -errno. */
+int index_row(const struct index_guide *guide, int fd, uint64_t call, struct call_row *row_out);
 /* Rows from the file; the caller frees them. 0 or -errno. */
 int index_rows(const struct index_guide *guide, int fd, struct call_row **rows_out);
 /* The strings from..to of the file; likewise. */
@@ -174,7 +176,6 @@ struct walk {
 	uint64_t at, end;		/* of the file: the next block; where to stop */
 	char *buffer;
 	size_t buffered, taken;		/* bytes in the buffer; of those behind us */
-	uint64_t bytes_read;
 };
 int walk_begin(struct walk *walk, int fd, uint64_t end);
 void walk_end(struct walk *walk);

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Ids of calls whose END was seen. */
+/* Ids of kept calls whose END was seen. */
 struct ended {
 	uint64_t *calls;
 	size_t n, room;
@@ -29,6 +29,8 @@ static int add_ended(struct ended *ended, uint64_t call)
 	return 0;
 }
 
+/* Segments come in order of time, and a call ends after it began: so this holds no more than the calls of one moment. What was
+ * kept may have been moved about; its ENDs are noted. */
 static int note_rows(struct archive *archive, struct ended *ended, struct segment *segment,
 		     const struct index *index)
 {
@@ -37,20 +39,35 @@ static int note_rows(struct archive *archive, struct ended *ended, struct segmen
 	for (size_t i = 0; i < index->head.n_rows && !err; i++) {
 		const struct call_row *row = &index->rows[i];
 
-		err = row->ended ? add_ended(ended, row->call)
-				 : map64_set(&archive->open, row->call, (uintptr_t)segment);
+		if (!row->ended)
+			err = map64_set(&archive->open, row->call, (uintptr_t)segment);
+		else if (segment->series == SERIES_KEPT)
+			err = add_ended(ended, row->call);
+		else
+			map64_del(&archive->open, row->call);
 	}
 	return err;
 }
 
-/* What is left are calls without an end. */
-static void settle_open(struct archive *archive, const struct ended *ended)
+/* What is left are calls without an end, in a map no larger than they need. */
+static int settle_open(struct archive *archive, const struct ended *ended)
 {
+	struct map64 open = { 0 };
+	int err = 0;
+
 	for (size_t i = 0; i < ended->n; i++)
 		map64_del(&archive->open, ended->calls[i]);
-	for (size_t i = 0; i < archive->open.size; i++)
-		if (archive->open.slots[i].key)
-			((struct segment *)(uintptr_t)archive->open.slots[i].value)->n_open++;
+	for (size_t i = 0; i < archive->open.size && !err; i++) {
+		const struct map64_slot *slot = &archive->open.slots[i];
+
+		if (!slot->key)
+			continue;
+		err = map64_set(&open, slot->key, slot->value);
+		((struct segment *)(uintptr_t)slot->value)->n_open++;
+	}
+	map64_free(&archive->open);
+	archive->open = open;
+	return err;
 }
 
 static int file_len(int dir_fd, const char *name, uint64_t *len_out)
@@ -152,12 +169,13 @@ int archive_load(struct archive *archive, char *why, size_t why_size)
 	struct ended ended = { 0 };
 	int err = 0;
 
-	for (unsigned series = 0; series < TRACE_SERIES && !err; series++)
-		err = load_series(archive, series, &ended);
-	if (!err) {
-		settle_open(archive, &ended);
+	/* The kept ones first: they are older. */
+	for (unsigned series = TRACE_SERIES; series > 0 && !err; series--)
+		err = load_series(archive, series - 1, &ended);
+	if (!err)
+		err = settle_open(archive, &ended);
+	if (!err)
 		err = pins_load(archive);
-	}
 	if (err)
 		snprintf(why, why_size, "cannot read the trace's folder %s: %s", archive->folder,
 			 strerror(-err));

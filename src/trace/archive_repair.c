@@ -57,52 +57,59 @@ static bool all_zero(const char *bytes, size_t len)
 	return !len || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
 }
 
-/* Copies [from, end) beside. *zero_out: there was nothing in it but zeros. */
-static int copy_aside(struct repair *r, uint64_t from, bool *zero_out)
+/* Is there anything but zeros from there on? A machine that lost its power leaves them. */
+static bool has_bytes(const struct repair *r, uint64_t from, uint64_t end)
+{
+	char piece[COPY_PIECE];
+	ssize_t n = 0;
+
+	while (from < end && (n = pread(r->fd, piece, sizeof(piece), (off_t)from)) > 0) {
+		if (!all_zero(piece, (size_t)n))
+			return true;
+		from += (uint64_t)n;
+	}
+	return n < 0;
+}
+
+/* Copies [from, end) beside, behind what may be there of an earlier time. */
+static int copy_aside(const struct repair *r, uint64_t from, uint64_t end)
 {
 	char aside[SEGMENT_NAME], piece[COPY_PIECE];
 	int to = openat(r->dir_fd, segment_file_name(aside, r->series, r->name, FILE_ASIDE),
-			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	ssize_t n = 0;
 
 	if (to < 0)
 		return -errno;
-	*zero_out = true;
-	while ((n = pread(r->fd, piece, sizeof(piece), (off_t)from)) > 0) {
-		*zero_out = *zero_out && all_zero(piece, (size_t)n);
-		if (write(to, piece, (size_t)n) != n)
+	while (from < end && (n = pread(r->fd, piece, sizeof(piece), (off_t)from)) > 0) {
+		if (write(to, piece, (size_t)n) != n) {
 			n = -1;
-		if (n < 0)
 			break;
+		}
 		from += (uint64_t)n;
 	}
-	if (close(to) || n < 0)
-		return -EIO;
-	if (*zero_out)
-		unlinkat(r->dir_fd, aside, 0);
-	return 0;
+	return close(to) || n < 0 ? -EIO : 0;
 }
 
+/* More than one block can be is no torn write. */
 static int cut_tail(struct repair *r, uint64_t from)
 {
-	uint64_t len = r->walk.end - from;
-	bool zero = false;
-	int err = 0;
+	uint64_t end = r->walk.end;
+	bool damage = end - from > BLOCK_MAX && has_bytes(r, from, end);
+	int err = damage ? copy_aside(r, from, end) : 0;
 
 	r->walk.end = from;
-	if (len > BLOCK_MAX)
-		err = copy_aside(r, from, &zero);
 	if (err) {
 		log_error("trace: %s is damaged at byte %llu and cannot be mended: %s", r->file,
 			  (unsigned long long)from, strerror(-err));
 		return 0;
 	}
-	if (len > BLOCK_MAX && !zero)
+	if (damage)
 		log_error("trace: %s is damaged at byte %llu; what follows is kept as %s.damaged",
 			  r->file, (unsigned long long)from, r->file);
 	else
 		log_warn("trace: %s ends in %llu bytes of an unfinished write; cut", r->file,
-			 (unsigned long long)len);
+			 (unsigned long long)(end - from));
 	return ftruncate(r->fd, (off_t)from) ? -errno : 0;
 }
 
@@ -111,9 +118,11 @@ static int set_aside(struct repair *r)
 {
 	char aside[SEGMENT_NAME];
 
-	log_error("trace: %s is no segment; set aside as %s.damaged", r->file, r->file);
 	segment_file_name(aside, r->series, r->name, FILE_ASIDE);
-	return renameat(r->dir_fd, r->file, r->dir_fd, aside) ? -errno : 0;
+	if (renameat2(r->dir_fd, r->file, r->dir_fd, aside, RENAME_NOREPLACE))
+		return -errno;
+	log_error("trace: %s is no segment; set aside as %s.damaged", r->file, r->file);
+	return 0;
 }
 
 static int pass_damage(struct repair *r)

@@ -173,7 +173,6 @@ static int walk_fill(struct walk *walk, size_t want)
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
 		walk->buffered += (size_t)n;
-		walk->bytes_read += (uint64_t)n;
 	}
 	return 0;
 }

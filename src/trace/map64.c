@@ -6,8 +6,9 @@
 
 static size_t slot_of(const struct map64 *map, uint64_t key)
 {
-	key ^= key >> 32;
-	return (size_t)(key * 0x9e3779b97f4a7c15ull >> 20) & (map->size - 1);
+	/* Call ids differ in the middle only (MurmurHash3's finalizer). */
+	key = (key ^ key >> 33) * 0xff51afd7ed558ccdull;
+	return (size_t)(key ^ key >> 33) & (map->size - 1);
 }
 
 static struct map64_slot *slot_for(const struct map64 *map, uint64_t key)

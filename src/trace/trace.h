@@ -167,7 +167,7 @@ struct trace_call {
 
 /* All that are given must hold. */
 struct trace_query {
-	uint64_t from_us, to_us;	/* the call lasted within; 0 = open */
+	uint64_t from_us, to_us;	/* the call was up at some time within; 0 = open */
 	uint64_t call;			/* 0 = any, so on */
 	struct span sip_call_id;
 	struct span number;		/* any of the numbers begins or ends with it, without a leading + */
@@ -175,7 +175,7 @@ struct trace_query {
 	struct span address;		/* of either side, without the port unless one is given */
 	bool failed_only;
 	uint64_t before_call;		/* page on: only ids below; 0 = from the newest */
-	unsigned limit;
+	unsigned limit;			/* at least 1 */
 };
 /* Calls, newest first. How many, or -errno. `each` may be called with a lock held: it must not call back. */
 int trace_find(struct trace *trace, const struct trace_query *query,
