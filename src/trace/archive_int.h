@@ -175,7 +175,7 @@ struct walk {
 	int fd;
 	uint64_t at, end;		/* of the file: the next block; where to stop */
 	char *buffer;
-	size_t buffered, taken;		/* bytes in the buffer; of those behind us */
+	size_t size, buffered, taken;	/* of the buffer; bytes in it; of those behind us */
 };
 int walk_begin(struct walk *walk, int fd, uint64_t end);
 void walk_end(struct walk *walk);

@@ -133,7 +133,8 @@ int segment_names(int dir_fd, enum trace_series series, uint64_t **names_out, un
 int walk_begin(struct walk *walk, int fd, uint64_t end)
 {
 	*walk = (struct walk){ .fd = fd, .end = end };
-	walk->buffer = malloc(WALK_BUFFER);
+	walk->size = end < WALK_BUFFER ? (size_t)end + 1 : WALK_BUFFER;
+	walk->buffer = malloc(walk->size);
 	return walk->buffer ? 0 : -ENOMEM;
 }
 
@@ -161,7 +162,7 @@ static int walk_fill(struct walk *walk, size_t want)
 	walk->taken = 0;
 	walk->buffered = have;
 	while (walk->buffered < want) {
-		size_t room = WALK_BUFFER - walk->buffered;
+		size_t room = walk->size - walk->buffered;
 		ssize_t n;
 
 		if (room > walk_left(walk) - walk->buffered)
