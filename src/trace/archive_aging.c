@@ -22,6 +22,9 @@ struct aging {
 	bool copying; /* the second time through */
 	struct map64 fates; /* call -> enum fate */
 	struct map64 bound; /* key of a Call-ID -> call */
+	struct map64 ends; /* key of a call -> enum call_end, of the current segment so far */
+	uint64_t ends_of; /* its name, */
+	size_t ends_seen; /* and how many of its entries were looked at */
 	uint64_t pins_state;
 	uint64_t staying, going; /* calls; ends of calls */
 	char *batch;
@@ -42,6 +45,7 @@ void aging_stop(struct archive *archive)
 	walk_end(&g->walk);
 	map64_free(&g->fates);
 	map64_free(&g->bound);
+	map64_free(&g->ends);
 	free(g->batch);
 	free(g);
 	archive->aging = NULL;
@@ -107,53 +111,67 @@ static enum call_end end_in(const struct segment *segment, uint64_t key)
 	return end;
 }
 
-static enum call_end end_in_current(const struct archive *archive, uint64_t key)
+/* The current index is not sorted: each of its entries is looked at once. Without memory an end is not known. */
+static enum call_end end_in_current(const struct archive *archive, struct aging *g, uint64_t key)
 {
-	const struct index *index = &archive->current[SERIES_CALLS].index;
+	const struct current *c = &archive->current[SERIES_CALLS];
 	enum call_end end = END_UNKNOWN;
+	uint64_t *known;
 
-	for (size_t i = 0; i < index->head.n_entries && end == END_UNKNOWN; i++)
-		if (index->entries[i].key == key)
-			note_end(&end, &index->entries[i]);
-	return end;
+	if (!c->segment)
+		return END_UNKNOWN;
+	if (c->segment->name != g->ends_of) {
+		map64_free(&g->ends);
+		g->ends_of = c->segment->name;
+		g->ends_seen = 0;
+	}
+	for (; g->ends_seen < c->index.head.n_entries; g->ends_seen++) {
+		const struct index_entry *entry = &c->index.entries[g->ends_seen];
+
+		note_end(&end, entry);
+		if (end != END_UNKNOWN)
+			map64_set(&g->ends, entry->key, end);
+		end = END_UNKNOWN;
+	}
+	known = map64_find(&g->ends, key);
+	return known ? *known : END_UNKNOWN;
 }
 
 /* In the segment itself and those after it, then wherever else it may have got to. The lists and the current index change
  * on this thread only. */
-static enum call_end end_of(const struct archive *archive, const struct segment *from,
-			    uint64_t call)
+static enum call_end end_of(const struct archive *archive, struct aging *g, uint64_t call)
 {
 	static const enum trace_series series[] = { SERIES_CALLS, SERIES_KEPT };
-	enum call_end end = end_in(from, key_of_call(call));
+	enum call_end end = end_in(g->from, key_of_call(call));
 
 	for (unsigned s = 0; s < ARRAY_SIZE(series) && end == END_UNKNOWN; s++)
 		list_for_each (at, &archive->finished[series[s]]) {
 			struct segment *segment = list_entry(at, struct segment, node);
 
-			if (segment == from)
+			if (segment == g->from)
 				continue;
 			end = end_in(segment, key_of_call(call));
 			if (end != END_UNKNOWN)
 				break;
 		}
-	return end != END_UNKNOWN ? end : end_in_current(archive, key_of_call(call));
+	return end != END_UNKNOWN ? end : end_in_current(archive, g, key_of_call(call));
 }
 
-static enum fate decide(struct archive *archive, const struct segment *from, uint64_t call)
+static enum fate decide(struct archive *archive, struct aging *g, uint64_t call)
 {
 	if (is_pinned(archive, call))
 		return FATE_STAYS;
-	if (from->series == SERIES_KEPT)
+	if (g->from->series == SERIES_KEPT)
 		return FATE_GOES;
 	if (map64_find(&archive->open, call))
 		return FATE_STAYS;
-	return end_of(archive, from, call) == END_GOOD ? FATE_GOES : FATE_STAYS;
+	return end_of(archive, g, call) == END_GOOD ? FATE_GOES : FATE_STAYS;
 }
 
 static int learn_fate(struct archive *archive, struct aging *g, const struct trace_entry *e)
 {
 	uint64_t *known = map64_find(&g->fates, e->call);
-	enum fate fate = known ? *known : decide(archive, g->from, e->call);
+	enum fate fate = known ? *known : decide(archive, g, e->call);
 	int err = known ? 0 : map64_set(&g->fates, e->call, fate);
 
 	if (!known)
