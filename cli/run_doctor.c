@@ -238,6 +238,27 @@ static void check_trace(struct doctor *d, const json_t *trace)
 	     "make room on it, or lower trace_call_file_size and trace_register_file_size");
 }
 
+static void check_collectors(struct doctor *d, const json_t *collectors)
+{
+	const json_t *collector;
+	size_t i;
+
+	json_array_foreach(collectors, i, collector)
+	{
+		const char *error = json_string_value(json_object_get(collector, "last_error"));
+		bool connected = json_is_true(json_object_get(collector, "connected"));
+		char name[320], value[160];
+
+		snprintf(name, sizeof(name), "HEP collector %s",
+			 json_string_value(json_object_get(collector, "server")));
+		snprintf(value, sizeof(value), "%s%s", connected ? "takes messages" : "away: ",
+			 connected ? "" : (error ? error : "not reached yet"));
+		note(d, connected, name, value, "takes messages",
+		     "copies of messages that do not wait for it are lost",
+		     "start it, open its port, or correct hep_servers");
+	}
+}
+
 static void check_daemon(struct doctor *d, struct cli *cli)
 {
 	const char *folder;
@@ -258,6 +279,8 @@ static void check_daemon(struct doctor *d, struct cli *cli)
 			check_disk(d, folder);
 		if (json_object_get(reply.json, "trace"))
 			check_trace(d, json_object_get(reply.json, "trace"));
+		check_collectors(d,
+				 json_object_get(json_object_get(reply.json, "hep"), "collectors"));
 	}
 	reply_free(&reply);
 }

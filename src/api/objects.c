@@ -21,8 +21,9 @@ static bool contains(const char *text, const char *part)
 
 static const char *type_name(enum param_type type)
 {
-	static const char *const names[] = { "duration", "count",     "bool",  "text",  "codes",
-					     "names",    "intervals", "level", "moment" };
+	static const char *const names[] = { "duration", "count",  "bool",      "text",
+					     "codes",    "names",  "intervals", "level",
+					     "moment",   "secret", "collectors" };
 
 	return names[type];
 }
@@ -39,10 +40,10 @@ static const char *default_of(const struct param_info *info, char *dst, size_t s
 
 static void write_parameter(struct buf *out, const struct model *m, const struct param_info *info)
 {
-	char value[256], scratch[64];
+	char value[PARAM_TEXT_MAX + 1], scratch[64];
 	const char *def = default_of(info, scratch, sizeof(scratch));
 
-	param_format(&m->params, info, value, sizeof(value));
+	param_show(&m->params, info, value, sizeof(value));
 	api_json_open(out, NULL, '{');
 	api_json_text(out, "name", info->name);
 	api_json_text(out, "value", value);

@@ -239,6 +239,7 @@ static void status(void *arg, struct buf *out)
 		 (unsigned long long)totals.failed);
 	write_journal(p, m, totals.unrecorded, out);
 	tracing_write_status(p, out);
+	collectors_write_status(p, out);
 	buf_add_str(out, ",\"listen\":[");
 	for (unsigned i = 0; i < p->boot.net.n_listen; i++) {
 		const struct net_listen *listen = &p->boot.net.listen[i];

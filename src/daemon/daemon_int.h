@@ -46,6 +46,8 @@ struct process {
 	struct store *store;
 	struct journal *journal;
 	struct trace *trace;
+	struct hep *hep;
+	bool hep_tapped;		/* settings.c's */
 	struct model_hub *hub;
 	struct api *api;
 	struct api_switch api_switch;
@@ -91,6 +93,11 @@ int tracing_open(struct process *p, const char *folder, char *why, size_t why_si
 /* What the configuration says of it is in force from now on. */
 void tracing_set(struct process *p, const struct model *m);
 void tracing_write_status(struct process *p, struct buf *out);
+
+/* collectors.c */
+/* What the configuration says of HEP collectors is in force from now on. */
+void collectors_set(struct process *p, const struct model *m);
+void collectors_write_status(struct process *p, struct buf *out);
 
 /* contacts.c */
 /* Bring back the registrations of before; workers are open and not yet started. */

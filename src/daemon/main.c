@@ -244,7 +244,7 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 	raise_file_limit();
 	tune_malloc(workers_count(&p->boot));
 	p->hub = model_hub_new();
-	if (!p->hub || suspensions_new(&p->suspensions)) {
+	if (!p->hub || suspensions_new(&p->suspensions) || hep_new(&p->hep)) {
 		snprintf(why, why_size, "out of memory");
 		return false;
 	}
@@ -283,6 +283,7 @@ static void close_all(struct process *p)
 	workers_stop(p, &restarted);
 	contacts_stop(&p->contacts);
 	trace_close(&p->trace);
+	hep_free(&p->hep);
 	if (p->journal && !journal_flush(p->journal, 10 * SEC))
 		log_warn("the database does not take records; they stay in the journal and follow "
 			 "at the next start");

@@ -32,6 +32,7 @@ void settings_apply(struct process *p)
 	m = model_hub_get(p->hub);
 	set_log(p, &m->params);
 	tracing_set(p, m);
+	collectors_set(p, m);
 	model_unref(&m);
 	pthread_mutex_unlock(&lock);
 }

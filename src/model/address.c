@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+#define HEP_PORT 9060
+
 static bool port_parse(struct span text, uint16_t *out)
 {
 	uint32_t port;
@@ -149,6 +151,30 @@ const char *peer_parse(struct span text, struct span *host_out, uint16_t *port_o
 	*host_out = host;
 	*port_out = port;
 	*proto_out = proto;
+	return NULL;
+}
+
+const char *collector_cut(struct span *list, struct collector_address *out)
+{
+	struct collector_address c = { 0 };
+	struct model_address literal;
+	struct span one, proto, rest;
+	const char *wrong;
+
+	span_cut(*list, ',', &one, list);
+	span_cut(span_trim(one), ':', &proto, &rest);
+	c.tcp = span_ieq(proto, SPAN("tcp"));
+	if (!c.tcp && !span_ieq(proto, SPAN("udp")))
+		return "each begins with udp: or tcp:";
+	wrong = host_port_cut(rest, &c.host, &c.port);
+	if (wrong)
+		return wrong;
+	if (!literal_parse(c.host, &literal) &&
+	    (host_looks_numeric(c.host) || !host_is_name(c.host)))
+		return "neither an address nor a host name";
+	if (!c.port)
+		c.port = HEP_PORT;
+	*out = c;
 	return NULL;
 }
 

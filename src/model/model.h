@@ -592,6 +592,8 @@ struct model_params {
 #define PARAM_INTERVALS const char *
 #define PARAM_LEVEL const char *
 #define PARAM_MOMENT struct model_moment
+#define PARAM_SECRET const char *
+#define PARAM_COLLECTORS const char *
 #define PARAM(name, type, def, least, most, vos, help) PARAM_##type name;
 #include "model/params.def"
 #undef PARAM
@@ -606,7 +608,9 @@ enum param_type {
 	PARAM_TYPE_NAMES,
 	PARAM_TYPE_INTERVALS,
 	PARAM_TYPE_LEVEL,
-	PARAM_TYPE_MOMENT
+	PARAM_TYPE_MOMENT,
+	PARAM_TYPE_SECRET,
+	PARAM_TYPE_COLLECTORS
 };
 struct param_info {
 	const char *name;
@@ -631,6 +635,18 @@ int intervals_parse(struct span text, uint64_t least_us, uint64_t most_us, uint6
 int param_set(struct model_params *params, const struct param_info *info, struct arena *arena, struct span text,
 	      char *why, size_t size);
 const char *param_format(const struct model_params *params, const struct param_info *info, char *dst, size_t size);
+#define PARAM_TEXT_MAX 1024		/* bytes of the longest */
+/* The same for whoever may see it: a secret that is set is "***". */
+const char *param_show(const struct model_params *params, const struct param_info *info, char *dst, size_t size);
+/* One of COLLECTORS: "udp:192.0.2.9:9060, tcp:[2001:db8::9], tcp:collector.example:9061". */
+#define COLLECTORS_MAX 8
+struct collector_address {
+	bool tcp;
+	uint16_t port;			/* 9060 where none is given */
+	struct span host;		/* without brackets */
+};
+/* Cut the first off *list. NULL, or what is wrong with it. */
+const char *collector_cut(struct span *list, struct collector_address *out);
 /* Shortest exact form: "10s", "500ms". */
 const char *duration_format(uint64_t us, char *dst, size_t size);
 /* Decimal money, at most 8 places: "0.0120" -> 1200000. 0, -EINVAL or -ERANGE. */

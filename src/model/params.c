@@ -337,6 +337,39 @@ static int param_set_moment(char *to, struct arena *arena, struct span text, cha
 	return err;
 }
 
+static int param_set_secret(char *to, struct arena *arena, struct span text, char *why, size_t size)
+{
+	if (span_eq(text, SPAN("***"))) {
+		snprintf(why, size, "`***` stands for a secret that was left out");
+		return -EINVAL;
+	}
+	if (text.len > 128 || !text_is_clean(text, false)) {
+		snprintf(why, size, "must be 128 bytes at most, without control characters");
+		return -EINVAL;
+	}
+	return store_text(to, arena, text, why, size);
+}
+
+static int param_set_collectors(char *to, struct arena *arena, struct span text, char *why,
+				size_t size)
+{
+	struct collector_address one;
+	struct span rest = text, at = text;
+	const char *wrong = text.len > PARAM_TEXT_MAX ? "1024 bytes at most" : NULL;
+
+	for (unsigned n = 0; rest.len && !wrong; n++) {
+		at = rest;
+		wrong = n == COLLECTORS_MAX ? "8 collectors at most" : collector_cut(&rest, &one);
+	}
+	if (wrong) {
+		snprintf(why, size,
+			 "`%.*s`: %s; write udp:192.0.2.9:9060 or tcp:collector.example:9061",
+			 SPAN_ARG(span_head(at, 40)), wrong);
+		return -EINVAL;
+	}
+	return store_text(to, arena, text, why, size);
+}
+
 /* Of texts `least` says only this. */
 static bool may_be_empty(const struct param_info *info)
 {
@@ -378,6 +411,10 @@ int param_set(struct model_params *params, const struct param_info *info, struct
 		return param_set_level(to, arena, text, why, size);
 	case PARAM_TYPE_MOMENT:
 		return param_set_moment(to, arena, text, why, size);
+	case PARAM_TYPE_SECRET:
+		return param_set_secret(to, arena, text, why, size);
+	case PARAM_TYPE_COLLECTORS:
+		return param_set_collectors(to, arena, text, why, size);
 	default:
 		return param_set_number(to, info, text, why, size);
 	}
@@ -401,6 +438,8 @@ const char *param_format(const struct model_params *params, const struct param_i
 	case PARAM_TYPE_INTERVALS:
 	case PARAM_TYPE_LEVEL:
 	case PARAM_TYPE_MOMENT: /* begins with its text */
+	case PARAM_TYPE_SECRET:
+	case PARAM_TYPE_COLLECTORS:
 		memcpy(&text, from, sizeof(text));
 		snprintf(dst, size, "%s", text);
 		break;
@@ -414,6 +453,15 @@ const char *param_format(const struct model_params *params, const struct param_i
 		snprintf(dst, size, "%" PRIu64, number);
 		break;
 	}
+	return dst;
+}
+
+const char *param_show(const struct model_params *params, const struct param_info *info, char *dst,
+		       size_t size)
+{
+	param_format(params, info, dst, size);
+	if (info->type == PARAM_TYPE_SECRET && dst[0])
+		snprintf(dst, size, "***");
 	return dst;
 }
 

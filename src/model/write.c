@@ -390,15 +390,18 @@ static void write_yaml_object(struct writing *w, enum kind kind, const void *obj
 	}
 }
 
-static void write_yaml_params(struct buf *out, const struct model *m)
+static void write_yaml_params(struct buf *out, const struct model *m, bool secrets)
 {
 	const char *before = "parameters:\n";
 
 	for (size_t i = 0; i < param_count; i++) {
 		const struct param_info *info = &param_table[i];
-		char text[160];
+		char text[PARAM_TEXT_MAX + 1];
 
-		param_format(&m->params, info, text, sizeof(text));
+		if (secrets)
+			param_format(&m->params, info, text, sizeof(text));
+		else
+			param_show(&m->params, info, text, sizeof(text));
 		if (span_eq(span_of(text), span_of(info->def)))
 			continue;
 		buf_addf(out, "%s  %s: ", before, info->name);
@@ -411,7 +414,7 @@ static void write_yaml_params(struct buf *out, const struct model *m)
 static void write_yaml(struct writing *w, const struct model *m)
 {
 	buf_add_str(w->out, "version: 1\n");
-	write_yaml_params(w->out, m);
+	write_yaml_params(w->out, m, w->secrets);
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		unsigned n;
 
@@ -601,9 +604,9 @@ void model_write_params_json(struct buf *out, const struct model *m)
 	buf_add_char(out, '{');
 	for (size_t i = 0; i < param_count; i++) {
 		const struct param_info *info = &param_table[i];
-		char text[160];
+		char text[PARAM_TEXT_MAX + 1];
 
-		param_format(&m->params, info, text, sizeof(text));
+		param_show(&m->params, info, text, sizeof(text));
 		buf_addf(out, "%s\"%s\": ", i ? ", " : "", info->name);
 		if (info->type == PARAM_TYPE_COUNT)
 			buf_add_str(out, text);

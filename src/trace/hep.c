@@ -16,6 +16,15 @@ struct hep {
 	struct buf message; /* the tap's */
 };
 
+const char *hep_collector_name(const struct hep_collector *collector, char *dst)
+{
+	bool ip6 = strchr(collector->host, ':') != NULL;
+
+	fmt_print(dst, HEP_NAME_MAX, "%s:%s%s%s:%u", collector->tcp ? "tcp" : "udp", ip6 ? "[" : "",
+		  collector->host, ip6 ? "]" : "", collector->port);
+	return dst;
+}
+
 /* On the writer's thread. */
 static void take_entry(struct trace_tap *tap, const struct trace_entry *entry)
 {

@@ -21,6 +21,10 @@ struct hep_collector {
 	char host[HEP_HOST_MAX + 1];	/* address or name; looked up on the collector's thread */
 };
 
+#define HEP_NAME_MAX (HEP_HOST_MAX + 16)
+/* "udp:192.0.2.9:9060"; dst holds HEP_NAME_MAX. */
+const char *hep_collector_name(const struct hep_collector *collector, char *dst);
+
 struct hep_settings {
 	struct hep_collector collectors[HEP_COLLECTORS_MAX];
 	unsigned n_collectors;
@@ -34,7 +38,7 @@ struct trace_tap;
 
 /* Without collectors. 0 or -ENOMEM. */
 int hep_new(struct hep **out);
-/* Sends what waits, for a second at most. Its tap is untapped before. Harmless for NULL. */
+/* Sends what waits, for a second at most. Before, its tap is untapped or the trace closed. Harmless for NULL. */
 void hep_free(struct hep **hep);
 /* For trace_tap: takes each entry. */
 struct trace_tap *hep_tap(struct hep *hep);

@@ -72,22 +72,12 @@ void hep_sender_put(struct hep_sender *s, struct span message)
 
 /* ---- the thread ----------------------------------------------------------------------------- */
 
-static const char *name_of(const struct hep_sender *s, char dst[HEP_HOST_MAX + 16])
-{
-	const struct hep_collector *c = &s->status.collector;
-	bool ip6 = strchr(c->host, ':') != NULL;
-
-	snprintf(dst, HEP_HOST_MAX + 16, "%s:%s%s%s:%u", c->tcp ? "tcp" : "udp", ip6 ? "[" : "",
-		 c->host, ip6 ? "]" : "", c->port);
-	return dst;
-}
-
 static void fail(struct hep_sender *s, const char *what, const char *why)
 {
 	uint64_t now = clock_mono_us();
 	bool lasted = s->fd >= 0 && now - s->opened_us > GOOD_AFTER_US;
 	bool news = lasted || !s->pause_us || (s->fd >= 0 && s->status.collector.tcp);
-	char name[HEP_HOST_MAX + 16];
+	char name[HEP_NAME_MAX];
 
 	if (s->fd >= 0)
 		close(s->fd);
@@ -103,8 +93,8 @@ static void fail(struct hep_sender *s, const char *what, const char *why)
 	snprintf(s->status.error, sizeof(s->status.error), "%s: %s", what, why);
 	pthread_mutex_unlock(&s->lock);
 	if (news)
-		log_warn("HEP collector %s: %s: %s; it is tried again", name_of(s, name), what,
-			 why);
+		log_warn("HEP collector %s: %s: %s; it is tried again",
+			 hep_collector_name(&s->status.collector, name), what, why);
 }
 
 static void count(struct hep_sender *s, uint64_t sent, uint64_t dropped)
@@ -168,7 +158,7 @@ static int connect_to(struct hep_sender *s, const struct addrinfo *to, int *fd_o
 
 static void say_connected(struct hep_sender *s)
 {
-	char name[HEP_HOST_MAX + 16];
+	char name[HEP_NAME_MAX];
 	bool again;
 
 	s->opened_us = clock_mono_us();
@@ -177,7 +167,8 @@ static void say_connected(struct hep_sender *s)
 	s->status.connected_us = clock_utc_us();
 	pthread_mutex_unlock(&s->lock);
 	if (again && s->status.collector.tcp)
-		log_info("HEP collector %s: connected", name_of(s, name));
+		log_info("HEP collector %s: connected",
+			 hep_collector_name(&s->status.collector, name));
 }
 
 /* Name and addresses, in turn. Blocks for as long as the resolver does. */

@@ -223,6 +223,73 @@ static void test_levels(void **state)
 	arena_free(&arena);
 }
 
+/* A secret is kept, and shown as set or not set. */
+static void test_secrets(void **state)
+{
+	const struct param_info *info = param_find(SPAN("hep_key"));
+	struct arena *arena = arena_new(256);
+	struct model_params p = { 0 };
+	char why[160], text[PARAM_TEXT_MAX + 1];
+
+	assert_int_equal(param_set(&p, info, arena, SPAN(""), why, sizeof(why)), 0);
+	assert_string_equal(param_show(&p, info, text, sizeof(text)), "");
+	assert_int_equal(param_set(&p, info, arena, SPAN("the key"), why, sizeof(why)), 0);
+	assert_string_equal(p.hep_key, "the key");
+	assert_string_equal(param_show(&p, info, text, sizeof(text)), "***");
+	assert_string_equal(param_format(&p, info, text, sizeof(text)), "the key");
+	assert_int_equal(param_set(&p, info, arena, SPAN("***"), why, sizeof(why)), -EINVAL);
+	assert_int_equal(param_set(&p, info, arena, SPAN("two\nlines"), why, sizeof(why)), -EINVAL);
+	assert_string_equal(p.hep_key, "the key");
+	arena_free(&arena);
+}
+
+static void test_collectors(void **state)
+{
+	static const char *const wrong[][2] = {
+		{ "192.0.2.1:9060", "`192.0.2.1:9060`: each begins with udp: or tcp:; write" },
+		{ "sctp:192.0.2.1", "each begins with udp: or tcp:" },
+		{ "udp:", "the host is missing" },
+		{ "udp:192.0.2.1:0", "the port must be 1 to 65535" },
+		{ "udp:192.0.2.1:99999", "the port must be 1 to 65535" },
+		{ "udp:192.0.2.300", "neither an address nor a host name" },
+		{ "udp:[192.0.2.1]", "brackets hold an IPv6 address only" },
+		{ "udp:[2001:db8::1", "the bracket is not closed" },
+		{ "udp:a b", "neither an address nor a host name" },
+		{ "udp:a,", NULL },
+		{ "udp:a,,udp:b", "each begins with udp: or tcp:" },
+		{ "udp:a,udp:a,udp:a,udp:a,udp:a,udp:a,udp:a,udp:a,udp:a", "8 collectors at most" },
+	};
+	const struct param_info *info = param_find(SPAN("hep_servers"));
+	struct span list = SPAN(" udp:192.0.2.9:9061 ,TCP:[2001:db8::9], tcp:collector.example:1");
+	struct arena *arena = arena_new(256);
+	struct collector_address one;
+	struct model_params p = { 0 };
+	char why[160];
+
+	assert_int_equal(param_set(&p, info, arena, list, why, sizeof(why)), 0);
+	assert_null(collector_cut(&list, &one));
+	assert_false(one.tcp);
+	assert_int_equal(one.port, 9061);
+	assert_true(span_eq(one.host, SPAN("192.0.2.9")));
+	assert_null(collector_cut(&list, &one));
+	assert_true(one.tcp);
+	assert_int_equal(one.port, 9060);
+	assert_true(span_eq(one.host, SPAN("2001:db8::9")));
+	assert_null(collector_cut(&list, &one));
+	assert_true(span_eq(one.host, SPAN("collector.example")));
+	assert_int_equal(list.len, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct span text = span_of(wrong[i][0]);
+
+		assert_int_equal(param_set(&p, info, arena, text, why, sizeof(why)),
+				 wrong[i][1] ? -EINVAL : 0);
+		if (wrong[i][1])
+			assert_non_null(strstr(why, wrong[i][1]));
+	}
+	assert_int_equal(param_set(&p, info, arena, SPAN(""), why, sizeof(why)), 0);
+	arena_free(&arena);
+}
+
 static void test_defaults(void **state)
 {
 	struct model_hub *hub = model_hub_new();
@@ -274,11 +341,12 @@ static void test_causes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_durations), cmocka_unit_test(test_money),
-		cmocka_unit_test(test_names),     cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_intervals), cmocka_unit_test(test_words),
-		cmocka_unit_test(test_levels),    cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_end_codes), cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_durations),  cmocka_unit_test(test_money),
+		cmocka_unit_test(test_names),      cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_intervals),  cmocka_unit_test(test_words),
+		cmocka_unit_test(test_levels),     cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_collectors), cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_end_codes),  cmocka_unit_test(test_causes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
