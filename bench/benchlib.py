@@ -141,7 +141,7 @@ level = warn
 target = stderr
 """
 CONFIG = """version: 1
-parameters: {{ drain_timeout: 2s, trace: {trace} }}
+parameters: {{ drain_timeout: 2s, {parameters} }}
 mapping_gateways:
   - {{ name: caller, addresses: [ "127.0.0.1:{caller_port}" ] }}
 routing_gateways:
@@ -149,7 +149,14 @@ routing_gateways:
 """
 
 
-def start_causeway(program, workers, wrapper=(), patience=30, trace=True):
+def configure(ask, parameters):
+    """The configuration of a running causewayd, with further parameters."""
+    config = CONFIG.format(caller_port=CALLER.split(":")[1], called=CALLED, parameters=parameters)
+    done = subprocess.run([*ask, "config", "import", "-"], input=config, text=True, capture_output=True)
+    return None if done.returncode == 0 else done.stderr + done.stdout
+
+
+def start_causeway(program, workers, wrapper=(), patience=30, parameters="trace: on"):
     folder = tempfile.mkdtemp(prefix="bench.")
     os.makedirs(folder + "/data")
     with open(folder + "/causeway.conf", "w") as out:
@@ -163,19 +170,21 @@ def start_causeway(program, workers, wrapper=(), patience=30, trace=True):
             switch.stop(1)
             raise SystemExit("bench: causewayd did not start:\n" + said)
         time.sleep(0.1)
-    config = CONFIG.format(caller_port=CALLER.split(":")[1], called=CALLED, trace="on" if trace else "off")
-    done = subprocess.run([*ask, "config", "import", "-"], input=config, text=True, capture_output=True)
-    if done.returncode != 0:
+    refused = configure(ask, parameters)
+    if refused:
         switch.stop(1)
-        raise SystemExit("bench: the configuration was refused: " + done.stderr + done.stdout)
+        raise SystemExit("bench: the configuration was refused: " + refused)
     return switch
 
 
-def start_kamailio(workers):
+def start_kamailio(workers, siptrace=None):
+    """`siptrace`: where its copies of all messages go as HEP3, "host:port"."""
     if not shutil.which("kamailio"):
         raise SystemExit("bench: no kamailio (tools/setup bench)")
     folder = tempfile.mkdtemp(prefix="bench.")
     text = open(os.path.join(HERE, "kamailio.cfg")).read()
+    if siptrace:
+        text = text.replace("#!KAMAILIO\n", "#!KAMAILIO\n#!define SIPTRACE\n").replace("COLLECTOR", siptrace)
     for word, value in (("SWITCH", SWITCH), ("UAS", CALLED), ("CHILDREN", str(max(1, workers)))):
         text = re.sub(r"\b%s\b(?!,| and| are)" % word, value, text)
     with open(folder + "/kamailio.cfg", "w") as out:
