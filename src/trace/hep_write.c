@@ -31,17 +31,13 @@ enum { FAMILY_IP4 = 2, FAMILY_IP6 = 10 };
 #define CHUNK_BYTES 6
 #define TEXT_BYTES (1u << 20) /* of a note's JSON before it is cut */
 
-static void add_u16(struct buf *out, uint16_t value)
-{
-	value = htons(value);
-	buf_add(out, &value, sizeof(value));
-}
-
+/* Vendor 0 is the generic one. */
 static void add_chunk(struct buf *out, enum chunk type, const void *value, size_t len)
 {
-	add_u16(out, 0); /* vendor: generic */
-	add_u16(out, (uint16_t)type);
-	add_u16(out, (uint16_t)(CHUNK_BYTES + len));
+	uint16_t head[CHUNK_BYTES / 2] = { 0, htons((uint16_t)type),
+					   htons((uint16_t)(CHUNK_BYTES + len)) };
+
+	buf_add(out, head, sizeof(head));
 	buf_add(out, value, len);
 }
 
@@ -143,8 +139,7 @@ static bool write_chunks(struct buf *out, const struct trace_entry *entry,
 	size_t start = out->len, room;
 	bool cut;
 
-	buf_add_str(out, "HEP3");
-	add_u16(out, 0);
+	buf_add(out, "HEP3\0\0", 6); /* and the length, later */
 	add_addresses(out, entry);
 	add_u32_chunk(out, CHUNK_SECONDS, (uint32_t)(entry->utc_us / SEC));
 	add_u32_chunk(out, CHUNK_MICROSECONDS, (uint32_t)(entry->utc_us % SEC));

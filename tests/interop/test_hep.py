@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HEP3 to other people's collectors: sngrep, whose capture tshark reads. And collectors that refuse, die and return cost no call
-anything."""
+"""HEP3 to other people's collectors: sngrep, whose capture tshark reads, and Kamailio's sipcapture. And collectors that refuse,
+die and return cost no call anything."""
 
 import collections
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -90,7 +91,7 @@ def check_legs(daemon, records, messages):
             assert found[0][0] == "INVITE" and (found[0][1] == peer) == (leg == "a")
 
 
-# ---- other people's collector ----------------------------------------------------------------------
+# ---- other people's collectors ---------------------------------------------------------------------
 
 
 def test_sngrep_and_tshark(daemon, programs, tmp_path):
@@ -112,6 +113,54 @@ def test_sngrep_and_tshark(daemon, programs, tmp_path):
     assert all(abs(float(r[7]) - time.time()) < 120 for r in rows)
     wrong = subprocess.run(["tshark", "-r", path, "-Y", "_ws.malformed || !sip"], capture_output=True, text=True, timeout=60).stdout
     assert not wrong, wrong
+
+
+HEP = re.compile(r"HEP version=3 type=(\d+) agent=(\d+) key=(.*) cid=(\S*) from=(\S+) to=(\S+) at=(\d+)\.(\d+) proto=(\d+) payload=(\w*)$",
+                 re.M)
+
+
+def sip(text):
+    first = text.split("\r\n")[0].split(" ")
+    call_id = re.search(r"^(?:Call-ID|i): *(\S+)", text, re.M | re.I).group(1)
+    return call_id, first[1] if first[0] == "SIP/2.0" else first[0]
+
+
+def test_kamailio_sipcapture(daemon, programs, tmp_path):
+    """The correlation id of both legs is our call id; our decisions stand beside the messages with the same one."""
+    text = open(os.path.join(conftest.HERE, "hep_collector.cfg")).read()
+    (tmp_path / "hep.cfg").write_text(text.replace("COLLECTOR\n", COLLECTOR + ":9060\n").replace("FOLDER", str(tmp_path)))
+    log = open(tmp_path / "hep.log", "w")
+    process = programs([conftest.need("kamailio"), "-f", str(tmp_path / "hep.cfg"), "-DD", "-E", "-m", "64", "-M", "8",
+                        "-Y", str(tmp_path), "-P", str(tmp_path / "pid")], stdout=log, stderr=log)
+    time.sleep(2)
+    assert process.poll() is None, (tmp_path / "hep.log").read_text()[-2000:]
+    configure(daemon, 'hep_servers: "udp:%s:9060", hep_id: 4711, hep_key: "the key"' % COLLECTOR)
+    records = calls(daemon, programs, tmp_path, "31771", 6)         # first tried over a gateway that is not there
+    ends = lambda: (tmp_path / "hep.log").read_text(errors="replace").count('"kind":"end"'.encode().hex())
+    until(lambda: ends() >= len(records))
+    rows = HEP.findall((tmp_path / "hep.log").read_text(errors="replace"))
+    assert {(agent, key) for _, agent, key, *_ in rows} == {("4711", "the key")}
+    by_call = collections.defaultdict(list)
+    for kind, _, _, cid, source, dest, second, micro, proto, payload in rows:
+        assert int(micro) < 1000000 and abs(int(second) - time.time()) < 120
+        if kind == "1":
+            assert proto == "17"
+            by_call[cid].append((*sip(bytes.fromhex(payload).decode()), source, dest))
+        else:
+            assert kind == "100"
+            note = json.loads(bytes.fromhex(payload))
+            if note.get("call"):
+                assert note["call"] == cid
+                by_call["notes " + cid].append(note["kind"])
+    for record in records:
+        mine = by_call[record["call_id"]]
+        check_legs(daemon, [record], mine)
+        failed = [a["callee_call_id"] for a in record["attempts"][:-1]]
+        assert [m[:2] for m in mine if m[0] not in sides(record)] == [(call_id, "INVITE") for call_id in failed]
+        notes = by_call["notes " + record["call_id"]]
+        assert {"call", "route", "dial", "answer", "end"} <= set(notes) and notes[-1] == "end", notes
+        assert notes.count("dial") == len(record["attempts"])
+    assert any(len(r["attempts"]) == 2 for r in records)
 
 
 # ---- collectors in trouble --------------------------------------------------------------------------
@@ -196,6 +245,23 @@ def test_tcp_collector_dies_and_returns(daemon, programs, tmp_path):
     assert len(ended) >= 0.9 * len(records)         # what stood in the broken connection is gone, the rest is here
     assert collectors(daemon)[0]["dropped"] == 0
     second.die()
+
+
+def test_ip6_and_a_name(daemon, programs, tmp_path):
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as ip6, socket.create_server(("127.0.0.1", 0)) as named:
+        ip6.bind(("::1", 0))
+        servers = ["udp:[::1]:%d" % ip6.getsockname()[1], "tcp:localhost:%d" % named.getsockname()[1]]
+        configure(daemon, 'hep_servers: "%s", hep_notes: off' % ", ".join(servers))
+        connection, _ = named.accept()
+        calls(daemon, programs, tmp_path, "31904", 1)
+        ip6.settimeout(10)
+        datagrams = [ip6.recv(65536) for _ in range(14)]
+        assert [messages(d) for d in datagrams] == [[d] for d in datagrams]
+        stream, whole = b"", b"".join(datagrams)
+        while len(stream) < len(whole):
+            stream += connection.recv(65536)
+        assert stream == whole
+        assert sorted(c["server"] for c in collectors(daemon)) == sorted(servers)
 
 
 def test_changes_while_it_runs(daemon):
