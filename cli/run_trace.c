@@ -240,6 +240,22 @@ static int write_file(const char *path, struct span bytes)
 	return EXIT_REFUSED;
 }
 
+static void tell_written(const struct cli *cli, const char *path, size_t bytes)
+{
+	struct buf line = BUF_INIT(65536);
+
+	if (cli->json) {
+		buf_add_str(&line, "{\"file\":");
+		buf_add_json(&line, span_of(path));
+		buf_addf(&line, ",\"bytes\":%zu}", bytes);
+	} else {
+		show_clean(&line, path);
+		buf_addf(&line, ": %zu bytes", bytes);
+	}
+	puts(buf_cstr(&line));
+	buf_free(&line);
+}
+
 int run_trace_export(struct cli *cli)
 {
 	const char *path = cli_value(cli, "output");
@@ -256,24 +272,21 @@ int run_trace_export(struct cli *cli)
 			  "elsewhere: | tshark -r -");
 		return EXIT_USAGE;
 	}
-	if (cli->n_args) {
+	if (cli->n_args && is_call_id(cli->args[0])) {
 		url_start(&url, "/trace/calls");
 		url_add_segment(&url, cli->args[0]);
 		url_add_segment(&url, "pcapng");
 	} else {
 		url_start(&url, "/trace/pcapng");
+		url_add_query(&url, "sip_call_id", cli->n_args ? cli->args[0] : NULL);
 	}
 	if (!url_add_options(&url, cli))
 		return EXIT_USAGE;
 	code = http_get(cli, &url, &reply);
 	if (code == EXIT_DONE)
 		code = write_file(path, buf_span(&reply.body));
-	if (code == EXIT_DONE && strcmp(path, "-") != 0) {
-		if (cli->json)
-			printf("{\"file\":\"%s\",\"bytes\":%zu}\n", path, reply.body.len);
-		else
-			printf("%s: %zu bytes\n", path, reply.body.len);
-	}
+	if (code == EXIT_DONE && strcmp(path, "-") != 0)
+		tell_written(cli, path, reply.body.len);
 	reply_free(&reply);
 	return code;
 }

@@ -182,6 +182,9 @@ def test_export(server, tmp_path):
     whole = file.stat().st_size
     out, _ = run("trace", "export", BAD, "--mask", "--output", str(file), "--json", sock=server)
     assert json.loads(out) == {"file": str(file), "bytes": whole} and b"secret-response" not in file.read_bytes()
+    named = tmp_path / 'a "name".pcapng'
+    out, _ = run("trace", "export", f"two-{BAD}@127.0.0.2", "--json", "-o", str(named), sock=server)
+    assert json.loads(out) == {"file": str(named), "bytes": named.stat().st_size} and b"SIP/2.0 404" in named.read_bytes()
     done = subprocess.run([CAUSEWAY, "--socket", server, "trace", "export", "--number", "999", "-o", "-"], capture_output=True, timeout=30)
     assert done.returncode == 0 and b"SIP/2.0 404 Not Found" in done.stdout and b"SIP/2.0 503" not in done.stdout
 
