@@ -38,8 +38,7 @@ static void add_number(struct telling *t, const char *name, uint64_t value)
 	char *digits = t->digits[t->note.n_fields];
 
 	if (value) {
-		fmt_print(digits, sizeof(t->digits[0]), "%llu", (unsigned long long)value);
-		add(t, name, digits);
+		add_span(t, name, (struct span){ digits, fmt_u64(digits, value) });
 	}
 }
 

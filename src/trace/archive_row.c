@@ -2,11 +2,20 @@
 /* Rows of calls: what their CALL and END notes say, and what people ask of them. */
 #include "trace/archive_int.h"
 
-/* In the order in which they stand in the strings. */
-static const char *const row_names[ROW_STRINGS - 1] = {
-	"caller",      "callee",          "caller_in",       "callee_in", "caller_out",
-	"callee_out",  "mapping_gateway", "routing_gateway", "account",   "vendor_account",
-	"caller_addr", "callee_addr",     "end_code",
+/* In the order in which notes have them and strings hold them; numbers at both ends. */
+enum {
+	ROW_STARTED,
+	ROW_ANSWERED,
+	ROW_ENDED,
+	ROW_FIRST_STRING,
+	ROW_SIP_STATUS = ROW_FIRST_STRING + ROW_STRINGS - 1,
+	ROW_NAMES
+};
+static const char *const row_names[ROW_NAMES] = {
+	"started",         "answered",   "ended",          "caller",      "callee",
+	"caller_in",       "callee_in",  "caller_out",     "callee_out",  "mapping_gateway",
+	"routing_gateway", "account",    "vendor_account", "caller_addr", "callee_addr",
+	"end_code",        "sip_status",
 };
 
 /* Bytes that a string cannot hold end it. */
@@ -19,24 +28,43 @@ static size_t add_string(char *to, struct span s)
 	return s.len + 1;
 }
 
-static uint64_t field_number(const struct trace_entry *entry, const char *name)
+static uint64_t number_of(struct span value)
 {
 	uint64_t number = 0;
 
-	span_to_u64(trace_entry_field(entry, name), &number);
+	span_to_u64(value, &number);
 	return number;
+}
+
+/* Each field's name is looked for from where the one before was found. */
+static void sort_fields(struct span values[ROW_NAMES], const struct trace_entry *entry)
+{
+	unsigned at = 0;
+
+	memset(values, 0, ROW_NAMES * sizeof(values[0]));
+	for (unsigned i = 0; i < entry->n_fields; i++) {
+		unsigned tried = 0;
+
+		for (; tried < ROW_NAMES && strcmp(row_names[at], entry->fields[i].name) != 0;
+		     tried++)
+			at = (at + 1) % ROW_NAMES;
+		if (tried < ROW_NAMES && !values[at].p)
+			values[at] = entry->fields[i].value;
+	}
 }
 
 void row_of_entry(struct call_row *row_out, const struct trace_entry *entry, char *strings)
 {
+	struct span values[ROW_NAMES];
 	size_t len = 0;
 
+	sort_fields(values, entry);
 	*row_out = (struct call_row){
 		.call = entry->call,
-		.started_us = field_number(entry, "started"),
-		.answered_us = field_number(entry, "answered"),
-		.ended_us = field_number(entry, "ended"),
-		.sip_status = (uint32_t)field_number(entry, "sip_status"),
+		.started_us = number_of(values[ROW_STARTED]),
+		.answered_us = number_of(values[ROW_ANSWERED]),
+		.ended_us = number_of(values[ROW_ENDED]),
+		.sip_status = (uint32_t)number_of(values[ROW_SIP_STATUS]),
 		.ended = entry->kind == TRACE_END,
 	};
 	if (!row_out->started_us)
@@ -44,7 +72,7 @@ void row_of_entry(struct call_row *row_out, const struct trace_entry *entry, cha
 	if (row_out->ended && !row_out->ended_us)
 		row_out->ended_us = entry->utc_us;
 	for (unsigned i = 0; i < ROW_STRINGS - 1; i++)
-		len += add_string(strings + len, trace_entry_field(entry, row_names[i]));
+		len += add_string(strings + len, values[ROW_FIRST_STRING + i]);
 	len += add_string(strings + len, entry->text);
 	row_out->strings_len = (uint32_t)len;
 }

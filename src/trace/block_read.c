@@ -190,11 +190,34 @@ static enum block_is read_message(struct trace_entry *e, struct span body)
 
 /* ---- notes ------------------------------------------------------------------------------------ */
 
-static const char *const field_names[] = {
-	"started",         "answered",   "ended",          "caller",      "callee",
-	"caller_in",       "callee_in",  "caller_out",     "callee_out",  "mapping_gateway",
-	"routing_gateway", "account",    "vendor_account", "caller_addr", "callee_addr",
-	"end_code",        "sip_status",
+/* As they are written and as they are told. */
+#define FIELD(capitals, name)                                                                      \
+	{                                                                                          \
+		{ capitals, sizeof(capitals) - 1 }, name                                           \
+	}
+
+static const struct {
+	struct span written;
+	const char *name;
+} field_names[] = {
+	FIELD("STARTED", "started"),
+	FIELD("ANSWERED", "answered"),
+	FIELD("ENDED", "ended"),
+	FIELD("CALLER", "caller"),
+	FIELD("CALLEE", "callee"),
+	FIELD("CALLER_IN", "caller_in"),
+	FIELD("CALLEE_IN", "callee_in"),
+	FIELD("CALLER_OUT", "caller_out"),
+	FIELD("CALLEE_OUT", "callee_out"),
+	FIELD("MAPPING_GATEWAY", "mapping_gateway"),
+	FIELD("ROUTING_GATEWAY", "routing_gateway"),
+	FIELD("ACCOUNT", "account"),
+	FIELD("VENDOR_ACCOUNT", "vendor_account"),
+	FIELD("CALLER_ADDR", "caller_addr"),
+	FIELD("CALLEE_ADDR", "callee_addr"),
+	FIELD("END_CODE", "end_code"),
+	FIELD("END_SIDE", "end_side"),
+	FIELD("SIP_STATUS", "sip_status"),
 };
 
 static void read_field(struct trace_entry *e, struct span name, struct span value)
@@ -202,8 +225,9 @@ static void read_field(struct trace_entry *e, struct span name, struct span valu
 	if (e->n_fields == TRACE_FIELDS_MAX)
 		return;
 	for (unsigned i = 0; i < ARRAY_SIZE(field_names); i++)
-		if (span_ieq(name, span_of(field_names[i]))) {
-			e->fields[e->n_fields++] = (struct trace_field){ field_names[i], value };
+		if (span_eq(name, field_names[i].written)) {
+			e->fields[e->n_fields++] =
+				(struct trace_field){ field_names[i].name, value };
 			return;
 		}
 }

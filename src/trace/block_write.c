@@ -3,6 +3,7 @@
  * allocation, each byte touched once. Over IPv4 a UDP checksum may be left out (RFC 768) and is; other packets have theirs. */
 #include "trace/trace_int.h"
 
+#include <endian.h>
 #include <netinet/in.h>
 
 #define TYPE_SHB 0x0A0D0D0Au
@@ -16,8 +17,12 @@
 #define OPT_FLAGS 2
 
 #define IP_PACKET_MAX 65535u
+#define IP4_HEADER 20u
 #define IP6_HEADER 40u
 #define TCP_HEADER 20u
+/* How much of a message one packet holds. */
+#define PAYLOAD_MAX_IP4 (IP_PACKET_MAX - IP4_HEADER - TCP_HEADER)
+#define PAYLOAD_MAX_IP6 (IP_PACKET_MAX - IP6_HEADER - TCP_HEADER)
 
 struct epb_head {
 	uint32_t type, total, interface, time_high, time_low, captured, original;
@@ -120,12 +125,6 @@ static bool is_ip6(const struct trace_wire *wire)
 	return wire->from->sa_family == AF_INET6 || wire->to->sa_family == AF_INET6;
 }
 
-/* How much of a message one packet holds. */
-static size_t payload_max(const struct trace_wire *wire)
-{
-	return IP_PACKET_MAX - (is_ip6(wire) ? IP6_HEADER : 0) - IP6_HEADER;
-}
-
 /* RFC 1071, for an even `len` but for the last piece; not folded. */
 static uint64_t sum(uint64_t sum, const void *bytes, size_t len)
 {
@@ -170,33 +169,49 @@ static void put_be16(unsigned char *p, size_t value)
 	p[1] = (unsigned char)value;
 }
 
+static uint32_t halves(const unsigned char *address)
+{
+	return (uint32_t)(address[0] << 8 | address[1]) + (uint32_t)(address[2] << 8 | address[3]);
+}
+
+static void put_ip6(unsigned char *p, const struct packet *packet, unsigned proto, size_t len)
+{
+	memset(p, 0, 8);
+	p[0] = 0x60;
+	put_be16(p + 4, len);
+	p[6] = (unsigned char)proto;
+	p[7] = 64;
+	memcpy(p + 8, packet->from, 16);
+	memcpy(p + 24, packet->to, 16);
+}
+
+/* The checksum is reckoned from what is known: to read the header back would wait for every store before it. */
+static void put_ip4(unsigned char *p, const struct packet *packet, unsigned proto, size_t len)
+{
+	unsigned total = 20 + (unsigned)len, not_fragmented = 0x4000, life = 64u << 8 | proto;
+	uint16_t checksum = fold(0x4500 + total + not_fragmented + life + halves(packet->from) +
+				 halves(packet->to));
+
+	put_be16(p, 0x4500);
+	put_be16(p + 2, total);
+	put_be16(p + 4, 0);
+	put_be16(p + 6, not_fragmented);
+	put_be16(p + 8, life);
+	put_be16(p + 10, checksum);
+	memcpy(p + 12, packet->from, 4);
+	memcpy(p + 16, packet->to, 4);
+}
+
 /* `len`: of what follows the IP header. Returns the header's length. */
 static size_t put_ip(unsigned char *p, const struct packet *packet, size_t len)
 {
-	unsigned char proto = packet->tcp ? IPPROTO_TCP : IPPROTO_UDP;
-	uint16_t checksum;
+	unsigned proto = packet->tcp ? IPPROTO_TCP : IPPROTO_UDP;
 
-	if (packet->ip6) {
-		memset(p, 0, 8);
-		p[0] = 0x60;
-		put_be16(p + 4, len);
-		p[6] = proto;
-		p[7] = 64;
-		memcpy(p + 8, packet->from, 16);
-		memcpy(p + 24, packet->to, 16);
-		return 40;
-	}
-	memset(p, 0, 12);
-	p[0] = 0x45;
-	put_be16(p + 2, 20 + len);
-	p[6] = 0x40; /* do not fragment */
-	p[8] = 64;
-	p[9] = proto;
-	memcpy(p + 12, packet->from, 4);
-	memcpy(p + 16, packet->to, 4);
-	checksum = fold(sum(0, p, 20));
-	memcpy(p + 10, &checksum, 2);
-	return 20;
+	if (packet->ip6)
+		put_ip6(p, packet, proto, len);
+	else
+		put_ip4(p, packet, proto, len);
+	return packet->ip6 ? IP6_HEADER : IP4_HEADER;
 }
 
 static size_t put_transport(unsigned char *p, const struct packet *packet, size_t len)
@@ -237,38 +252,41 @@ static const char *proto_name(enum trace_proto proto)
 	return proto == TRACE_UDP ? "udp" : proto == TRACE_TCP ? "tcp" : "tls";
 }
 
-/* One EPB around a packet. */
+static const struct epb_tail tail_of_all = {
+	.flags_code = OPT_FLAGS,
+	.flags_len = 4,
+	.comment_code = OPT_COMMENT,
+	.comment_len = TRACE_COMMENT_LEN,
+	.comment = "call=---------------- leg=- attempt=-- proto=---",
+};
+
+/* One EPB around a packet. Everything goes straight to its place. */
 static size_t put_block(char *dst, const struct trace_wire *wire, const struct packet *packet,
 			struct span bytes)
 {
 	size_t captured = put_packet((unsigned char *)dst + sizeof(struct epb_head), packet, bytes);
 	size_t total = sizeof(struct epb_head) + padded(captured) + sizeof(struct epb_tail);
-	struct epb_head head = { .type = TYPE_EPB,
-				 .total = (uint32_t)total,
-				 .time_high = (uint32_t)(wire->utc_us >> 32),
-				 .time_low = (uint32_t)wire->utc_us,
-				 .captured = (uint32_t)captured,
-				 .original = (uint32_t)captured };
-	struct epb_tail tail = {
-		.flags_code = OPT_FLAGS,
-		.flags_len = 4,
-		.flags = wire->sent ? 2 : 1,
-		.comment_code = OPT_COMMENT,
-		.comment_len = TRACE_COMMENT_LEN,
-		.comment = "call=---------------- leg=- attempt=-- proto=---",
-		.total = (uint32_t)total,
-	};
+	char *p = dst;
 
-	memcpy(tail.comment + 45, proto_name(wire->proto), 3);
-	memcpy(dst, &head, sizeof(head));
-	memset(dst + sizeof(head) + captured, 0, padded(captured) - captured);
-	memcpy(dst + total - sizeof(tail), &tail, sizeof(tail));
+	p = put_u32(p, TYPE_EPB);
+	p = put_u32(p, (uint32_t)total);
+	p = put_u32(p, 0);
+	p = put_u32(p, (uint32_t)(wire->utc_us >> 32));
+	p = put_u32(p, (uint32_t)wire->utc_us);
+	p = put_u32(p, (uint32_t)captured);
+	p = put_u32(p, (uint32_t)captured) + captured;
+	for (; captured & 3; captured++)
+		*p++ = 0;
+	memcpy(p, &tail_of_all, sizeof(tail_of_all));
+	put_u32(p + offsetof(struct epb_tail, flags), wire->sent ? 2 : 1);
+	put(p + offsetof(struct epb_tail, comment) + 45, proto_name(wire->proto), 3);
+	put_u32(p + offsetof(struct epb_tail, total), (uint32_t)total);
 	return total;
 }
 
 size_t block_message_room(const struct trace_wire *wire, size_t len)
 {
-	size_t packets = 1 + len / payload_max(wire);
+	size_t packets = 1 + (is_ip6(wire) ? len / PAYLOAD_MAX_IP6 : len / PAYLOAD_MAX_IP4);
 
 	return len + packets * (sizeof(struct epb_head) + IP6_HEADER + TCP_HEADER + 3 +
 				sizeof(struct epb_tail));
@@ -277,7 +295,7 @@ size_t block_message_room(const struct trace_wire *wire, size_t len)
 size_t block_write_message(void *dst, const struct trace_wire *wire, struct span message,
 			   uint32_t *sequence)
 {
-	size_t most = payload_max(wire), len = 0;
+	size_t most = is_ip6(wire) ? PAYLOAD_MAX_IP6 : PAYLOAD_MAX_IP4, len = 0;
 	struct packet packet = { .ip6 = is_ip6(wire),
 				 .tcp = wire->proto != TRACE_UDP || message.len > most };
 
@@ -296,10 +314,23 @@ size_t block_write_message(void *dst, const struct trace_wire *wire, struct span
 	return len;
 }
 
+/* Eight hex digits at once: a nibble to a byte, each then a digit or a letter. */
+static void put_hex8(char *dst, uint32_t value)
+{
+	uint64_t n = value, letters;
+
+	n = (n << 16 | n) & 0x0000ffff0000ffffull;
+	n = (n << 8 | n) & 0x00ff00ff00ff00ffull;
+	n = (n << 4 | n) & 0x0f0f0f0f0f0f0f0full;
+	letters = (n + 0x0606060606060606ull) >> 4 & 0x0101010101010101ull;
+	n = htobe64(n + 0x3030303030303030ull + letters * ('a' - '0' - 10));
+	memcpy(dst, &n, sizeof(n));
+}
+
 static void put_hex(char *dst, uint64_t value)
 {
-	for (int i = 15; i >= 0; i--, value >>= 4)
-		dst[i] = "0123456789abcdef"[value & 15];
+	put_hex8(dst, (uint32_t)(value >> 32));
+	put_hex8(dst + 8, (uint32_t)value);
 }
 
 static void stamp(char *comment, uint64_t call, char leg, unsigned attempt)
@@ -345,8 +376,7 @@ size_t block_note_room(const struct trace_note *note)
 		      value_room(note->sip_call_id);
 
 	for (unsigned i = 0; i < note->n_fields; i++)
-		room += sizeof(FIELD_PREFIX) + strlen(note->fields[i].name) +
-			value_room(note->fields[i].value);
+		room += sizeof(FIELD_PREFIX) + TRACE_NAME_MAX + value_room(note->fields[i].value);
 	return room;
 }
 
@@ -376,8 +406,8 @@ static char *put_field(char *p, const struct trace_field *field)
 	if (!field->value.len)
 		return p;
 	p = PUT(p, FIELD_PREFIX);
-	for (const char *name = field->name; *name; name++)
-		*p++ = *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A') : *name;
+	for (unsigned i = 0; i < TRACE_NAME_MAX && field->name[i]; i++)
+		*p++ = (char)(field->name[i] & ~((field->name[i] & 0x40) >> 1)); /* a to z */
 	return put_value(p, field->value);
 }
 

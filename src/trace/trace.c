@@ -75,6 +75,7 @@ int trace_open(struct trace **trace_out, const struct trace_config *config, char
 		err = archive_open(&t->archive, config->folder, config->product, why, why_size);
 	if (!err) {
 		trace_set(t, &config->settings);
+		t->told = atomic_load(&t->mode);
 		err = writer_start(t);
 	}
 	if (err) {

@@ -40,7 +40,7 @@ const char *trace_kind_name(enum trace_kind kind);	/* "route" */
  * not yet), caller, callee, caller_in, callee_in, caller_out, callee_out, mapping_gateway, routing_gateway, account,
  * vendor_account, caller_addr, callee_addr, end_code, end_side, sip_status. The text is the record's end_text. */
 struct trace_field {
-	const char *name;
+	const char *name;		/* at most TRACE_NAME_MAX letters, the rest is cut */
 	struct span value;
 };
 
@@ -57,6 +57,7 @@ struct trace_note {
 	unsigned n_fields;		/* <= TRACE_FIELDS_MAX */
 };
 #define TRACE_FIELDS_MAX 24
+#define TRACE_NAME_MAX 23
 
 struct trace_wire {
 	uint64_t utc_us;

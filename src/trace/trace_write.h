@@ -67,8 +67,8 @@ struct trace_lane {
 /* 0 or -errno. `size` is a power of two and a multiple of the page. */
 int trace_lane_open(struct trace_lane *lane, size_t size, int wake_fd, const atomic_uint *mode);
 void trace_lane_close(struct trace_lane *lane);
-/* Its thread: an entry with room for so many bytes of blocks, to be filled and published, or forgotten; NULL when there is none,
- * which is counted. */
+/* Its thread: an empty entry with room for so many bytes of blocks, to be filled and published, or forgotten; NULL when there
+ * is none, which is counted. */
 struct lane_entry *trace_lane_claim(struct trace_lane *lane, size_t room);
 /* Its `len` is the blocks' by now. */
 void trace_lane_publish(struct trace_lane *lane, struct lane_entry *entry);
@@ -85,6 +85,9 @@ static inline struct lane_entry *lane_entry_at(const struct trace_lane *lane, ui
 {
 	return &lane->entries[number & (lane->n_entries - 1)];
 }
+/* Lines that will soon be written and now lie in another core's cache: asked for ahead of time. Without this a message
+ * costs twice as much. */
+void trace_prefetch_stores(const void *p, size_t len);
 /* The writer: what is before `next` may be written over. */
 void trace_lane_release(struct trace_lane *lane);
 /* Bytes of blocks that wait. Any thread. */
@@ -128,7 +131,7 @@ void live_age(struct live *live, uint64_t now_us);
 
 /* ---- the writer --------------------------------------------------------------------------------- */
 
-#define BATCH_BLOCKS 256
+#define BATCH_BLOCKS 1024 /* as many pieces as one write takes */
 
 struct trace {
 	struct archive *archive;
@@ -162,6 +165,7 @@ struct trace {
 	} batches[SERIES_KEPT];		/* by series */
 	uint64_t refused, refused_since_us;	/* entries, since the disk refuses */
 	uint64_t tended_us, complained_us;
+	enum trace_mode told;		/* in the last note about it */
 };
 
 void *trace_writer(void *arg);

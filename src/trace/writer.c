@@ -197,8 +197,7 @@ static void prefetch(struct trace *t, const struct trace_lane *lane, const struc
 
 	if (entry->kind != TRACE_MESSAGE)
 		return;
-	__builtin_prefetch(blocks + entry->len - 64, 1); /* the comment, at a message's end */
-	__builtin_prefetch(blocks + entry->len - 1, 1);
+	trace_prefetch_stores(blocks + entry->len - 64, 65); /* the comment, at a message's end */
 	live_prefetch(&t->live, entry->key);
 }
 
@@ -269,6 +268,23 @@ static void tell_dropped(struct trace *t)
 	t->complained_us = now;
 }
 
+/* A ladder that begins in mid-call, or ends there, shall say why. */
+static void tell_mode(struct trace *t)
+{
+	static const char *const texts[] = {
+		[TRACE_OFF] = "trace is off from here on",
+		[TRACE_SELECTED] =
+			"from here on only calls of gateways with trace_until are traced",
+		[TRACE_ON] = "trace is on from here on"
+	};
+	enum trace_mode mode = atomic_load(&t->mode);
+
+	if (mode == t->told)
+		return;
+	t->told = mode;
+	note_event(t, texts[mode]);
+}
+
 void trace_write(struct trace *t, bool all)
 {
 	struct trace_lane *lane;
@@ -285,6 +301,7 @@ void trace_write(struct trace *t, bool all)
 	for (unsigned i = 0; i <= t->n_lanes; i++)
 		t->lanes[i].ripe = t->lanes[i].seen;
 	tell_dropped(t);
+	tell_mode(t);
 }
 
 /* ---- the thread --------------------------------------------------------------------------------------------- */

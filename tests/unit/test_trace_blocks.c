@@ -165,16 +165,17 @@ static void test_lengths(void **state)
 		frames++;
 	assert_int_equal(frames, 9 + 2 + 1);
 	assert_non_null(strstr(got, "9||\n10||\n11||\n"));
-	assert_non_null(strstr(got, "|65455|"));
-	assert_non_null(strstr(got, "|80|"));
-	assert_true(strstr(got, "|65455|0\n|80|1\n8||\n") ||
-		    strstr(got, "|65455|False\n|80|True\n8||\n"));
+	assert_non_null(strstr(got, "|65475|"));
+	assert_non_null(strstr(got, "|60|"));
+	assert_true(strstr(got, "|65475|0\n|60|1\n8||\n") ||
+		    strstr(got, "|65475|False\n|60|True\n8||\n"));
 }
 
 static void test_notes(void **state)
 {
 	const struct trace_field fields[] = { { "caller", SPAN("4930") },
-					      { "account", SPAN_NONE } };
+					      { "account", SPAN_NONE },
+					      { "vendor_account_1234567890", SPAN("x") } };
 	struct trace_note n = { .kind = TRACE_ROUTE,
 				.leg = 'b',
 				.attempt = 12,
@@ -184,14 +185,15 @@ static void test_notes(void **state)
 				.object = SPAN("gw\n1"),
 				.text = SPAN("a-1: full\na-2: chosen"),
 				.fields = fields,
-				.n_fields = 2 };
+				.n_fields = 3 };
 	static const char expected[] =
 		"__REALTIME_TIMESTAMP=1764115200123456\n"
 		"MESSAGE\n\x15\0\0\0\0\0\0\0a-1: full\na-2: chosen\n"
 		"PRIORITY=6\nSYSLOG_IDENTIFIER=causeway\nCAUSEWAY_KIND=route\n"
 		"CAUSEWAY_CALL=0000000000000abc\nCAUSEWAY_LEG=b\nCAUSEWAY_ATTEMPT=12\n"
 		"CAUSEWAY_OBJECT\n\x04\0\0\0\0\0\0\0gw\n1\n"
-		"CAUSEWAY_SIP_CALL_ID=1-77@192.0.2.7\nCAUSEWAY_F_CALLER=4930\n";
+		"CAUSEWAY_SIP_CALL_ID=1-77@192.0.2.7\nCAUSEWAY_F_CALLER=4930\n"
+		"CAUSEWAY_F_VENDOR_ACCOUNT_12345678=x\n";
 	char got[4096];
 	size_t at;
 

@@ -43,7 +43,8 @@ static bool try_put(uint64_t number, size_t len, size_t room)
 
 	if (!entry)
 		return false;
-	*entry = (struct lane_entry){ .len = (uint32_t)len, .utc_us = number };
+	entry->len = (uint32_t)len;
+	entry->utc_us = number;
 	memset(lane_room(lane), (int)(number & 0xff), len);
 	trace_lane_publish(lane, entry);
 	return true;
