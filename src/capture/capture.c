@@ -106,6 +106,7 @@ int capture_read(const char *path, const struct capture_sink *sink, struct captu
 {
 	char error[PCAP_ERRBUF_SIZE] = "";
 	struct stat st = { .st_size = 0 };
+	struct buf netmon;
 	struct capture *c;
 	pcap_t *pcap;
 
@@ -120,6 +121,15 @@ int capture_read(const char *path, const struct capture_sink *sink, struct captu
 		snprintf(why, why_size, "%s: it is a folder", path);
 		return -EISDIR;
 	}
+	if (netmon_load(path, &netmon) == 0) {
+		c = capture_new(DLT_EN10MB, sink, report);
+		if (c)
+			netmon_read(c, buf_span(&netmon));
+		capture_free(&c);
+		buf_free(&netmon);
+		return 0;
+	}
+	buf_free(&netmon);
 	pcap = pcap_open_offline(path, error);
 	if (!pcap) {
 		snprintf(why, why_size, "%s: no capture that can be read: %s", path, error);

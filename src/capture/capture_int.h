@@ -53,6 +53,11 @@ void tcp_segment(struct capture *c, struct span bytes);
 /* sip_start.c: does a message of SIP begin here? Looks at the first line alone. */
 bool sip_starts(struct span bytes);
 
+/* netmon.c: a file of Network Monitor, read whole; -EINVAL: it is none, -EFBIG. netmon_read wants netmon_is. */
+int netmon_load(const char *path, struct buf *out);
+bool netmon_is(struct span bytes);
+void netmon_read(struct capture *c, struct span bytes);
+
 void capture_hand_sip(struct capture *c, enum capture_transport transport, struct span message);
 void capture_tell_tcp(struct capture *c, enum capture_tcp_kind kind, int value, int detail);
 

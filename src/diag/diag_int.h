@@ -235,7 +235,7 @@ void join_legs(struct diag *d);
  * least 0.5 is the cause, the others are "also seen" unless the cause explains them. */
 typedef bool diag_rule(struct diag *d, struct leg *leg, struct diag_verdict *out);
 void rules_judge(struct diag *d, struct leg *leg);
-extern diag_rule *const rules_capture[], *const rules_security[], *const rules_agreement[], *const rules_transport[], *const rules_setup[],
+extern diag_rule *const rules_capture[], *const rules_security[], *const rules_agreement[], *const rules_others[], *const rules_transport[], *const rules_setup[],
 	*const rules_dialog[], *const rules_media[], *const rules_registration[], *const rules_outcome[];	/* NULL ends each */
 
 /* show.c */

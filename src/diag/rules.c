@@ -9,7 +9,8 @@
 
 static diag_rule *const *const of_calls[] = { rules_capture, rules_security,  rules_transport,
 					      rules_setup,   rules_agreement, rules_dialog,
-					      rules_media,   rules_outcome,   NULL };
+					      rules_media,   rules_others,    rules_outcome,
+					      NULL };
 static diag_rule *const *const of_registrations[] = { rules_capture,      rules_security,
 						      rules_registration, rules_transport,
 						      rules_outcome,      NULL };

@@ -15,7 +15,7 @@ static bool malformed(struct diag *d, struct leg *leg, struct diag_verdict *v)
 		if (!m->malformed || m->where.snapped)
 			continue;
 		v->code = is_length(m) ? VERDICT_BODY_LENGTH_MISMATCH : VERDICT_MALFORMED_MESSAGE;
-		v->confidence = 0.85;
+		v->confidence = leg->view.outcome == DIAG_ANSWERED ? 0.3 : 0.85;
 		v->sentence = say(d, "%s sent a message that breaks the grammar: %s.",
 				  say_addr(d, &m->where.src), m->malformed);
 		evidence(d, v, m, "%s", m->malformed);

@@ -45,7 +45,8 @@ struct unheard {
 static bool find_unheard(const struct leg *leg, struct unheard *out)
 {
 	for (const struct tx *tx = leg->txs; tx; tx = tx->next) {
-		if (tx->method != SIP_INVITE)
+		if (tx->method != SIP_INVITE ||
+		    !tx->n_requests) /* a tap that has one direction alone */
 			continue;
 		for (unsigned i = 0; i < tx->n_responses; i++) {
 			const struct message *m = tx->responses[i], *ack;
@@ -405,12 +406,27 @@ static bool reinvite(struct diag *d, struct leg *leg, struct diag_verdict *v)
 	return false;
 }
 
+static const char *const timer_words[] = { "session timer", "session expire", "session-expires",
+					   "session timeout", NULL };
+
+static bool is_near(uint64_t a, uint64_t b)
+{
+	return a < b + 5 * SEC / 2 && b < a + 5 * SEC / 2;
+}
+
+/* Did the BYE come from the client of the exchange that agreed on the interval? */
+static bool by_client_of(const struct leg *leg, const struct message *agreed)
+{
+	return span_eq(leg->bye->requests[0]->sip->from_tag, agreed->sip->from_tag);
+}
+
 /* RFC 4028 10: the side that does not refresh hangs up at the interval less 32 s or a third, whichever is less. */
 static bool timer_expired(struct diag *d, struct leg *leg, struct diag_verdict *v)
 {
 	const struct message *last = leg->answer;
 	uint64_t due, came;
 	uint32_t seconds;
+	bool by_refresher;
 	char refresher;
 
 	if (!leg->answer || !leg->bye)
@@ -428,7 +444,9 @@ static bool timer_expired(struct diag *d, struct leg *leg, struct diag_verdict *
 		return false;
 	due = (seconds - (seconds / 3 < 32 ? seconds / 3 : 32)) * SEC;
 	came = leg->bye->first_us - last->where.utc_us;
-	if (came + 3 * SEC < due || came > seconds * SEC + 3 * SEC)
+	by_refresher = refresher && (refresher == 'a') == by_client_of(leg, last);
+	if (!says(leg->bye->requests[0], timer_words) &&
+	    (by_refresher || (!is_near(came, due) && !is_near(came, seconds * SEC))))
 		return false;
 	v->code = VERDICT_SESSION_TIMER_EXPIRED;
 	v->confidence = 0.85;

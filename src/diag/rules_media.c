@@ -416,6 +416,20 @@ static bool is_filtered(const struct stream *s)
 	return s->lost * 10 > s->expected * 3;
 }
 
+/* Streams of many calls with holes: it is the tap that loses, not the network. */
+static bool tap_loses(const struct diag *d)
+{
+	unsigned judged = 0, torn = 0;
+
+	for (const struct stream *s = rtp_streams_first(d->streams); s; s = s->next) {
+		if (s->packets < 150)
+			continue;
+		judged++;
+		torn += s->lost * 100 >= s->expected;
+	}
+	return judged >= 6 && torn * 10 > judged * 7;
+}
+
 static bool loss(struct diag *d, struct leg *leg, struct diag_verdict *v)
 {
 	for (const struct stream *s = leg->answer ? leg->streams : NULL; s; s = s->leg_next) {
@@ -424,6 +438,8 @@ static bool loss(struct diag *d, struct leg *leg, struct diag_verdict *v)
 		if (!is_judged(s) || is_filtered(s) || s->lost < 6 ||
 		    (s->lost * 100 < s->expected && s->lost_in_bursts < 6))
 			continue;
+		if (tap_loses(d))
+			return false;
 		burst = s->lost_in_bursts * 2 > s->lost;
 		v->code = burst ? VERDICT_MEDIA_LOSS_BURST : VERDICT_MEDIA_LOSS;
 		v->confidence = 0.8;

@@ -39,6 +39,22 @@ static unsigned count_status(const struct leg *leg, unsigned from, unsigned to)
 	return n;
 }
 
+/* Requests with credentials that were refused since the last success. */
+static unsigned refused_in_a_row(const struct leg *leg)
+{
+	unsigned n = 0;
+
+	for (const struct tx *tx = leg->txs; tx; tx = tx->next) {
+		const struct message *final = tx->method == SIP_REGISTER ? tx_final(tx) : NULL;
+
+		if (final && final->sip->status < 300)
+			n = 0;
+		else if (final && tx->n_requests && auth_credentials(tx->requests[0]).len)
+			n++;
+	}
+	return n;
+}
+
 static void speak(struct diag *d, struct leg *leg, const struct tx *tx, const struct message *final,
 		  enum diag_code code, double confidence, struct diag_verdict *v)
 {
@@ -120,10 +136,44 @@ static bool credentials(struct diag *d, struct leg *leg, struct diag_verdict *v)
 	    count_status(leg, 401, 401) + count_status(leg, 407, 407) < 2 &&
 	    !capture_covers(d, final->where.utc_us, 4 * SEC))
 		return false;
+	/* Who was let in before uses a nonce that has grown old; he asks again at once. */
+	if (status != 403 && found != AUTH_NONE_GIVEN && count_status(leg, 200, 299) &&
+	    refused_in_a_row(leg) < 2)
+		return false;
 	if (found == AUTH_STALE && !capture_covers(d, final->where.utc_us, 4 * SEC))
 		return false;
 	speak(d, leg, tx, final, by_finding[found].code, by_finding[found].confidence, v);
 	return true;
+}
+
+/* SUBSCRIBE, MESSAGE, PUBLISH: the same question, asked for something else. */
+static bool other_credentials(struct diag *d, struct leg *leg, struct diag_verdict *v)
+{
+	const struct message *challenge = NULL;
+
+	if (leg->invite || leg->registration)
+		return false;
+	for (const struct tx *tx = leg->txs; tx; tx = tx->next) {
+		const struct message *final = tx->n_requests ? tx_final(tx) : NULL;
+		unsigned status = final ? final->sip->status : 0;
+
+		if (status != 401 && status != 407 && status != 403)
+			continue;
+		if (auth_credentials(tx->requests[0]).len &&
+		    auth_judge(challenge, tx->requests[0], final) == AUTH_WRONG) {
+			v->code = VERDICT_WRONG_PASSWORD;
+			v->confidence = 0.7;
+			v->sentence = say(d, "%s with credentials was refused by %s: %s.",
+					  sip_method_name(tx->method), say_addr(d, &tx->server),
+					  quote(d, final));
+			evidence(d, v, tx->requests[0], "%s with credentials",
+				 sip_method_name(tx->method));
+			evidence(d, v, final, "%s", quote(d, final));
+			return true;
+		}
+		challenge = final;
+	}
+	return false;
 }
 
 /* ---- other refusals ------------------------------------------------------------------------------------- */
@@ -161,3 +211,4 @@ static bool refused(struct diag *d, struct leg *leg, struct diag_verdict *v)
 }
 
 diag_rule *const rules_registration[] = { no_response, credentials, too_brief, refused, NULL };
+diag_rule *const rules_others[] = { other_credentials, NULL };

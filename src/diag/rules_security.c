@@ -32,7 +32,7 @@ static bool is_scanner(const struct message *m)
 
 /* What else the source of this leg began within a minute. */
 struct source {
-	unsigned begun, failed, targets, callees, international;
+	unsigned begun, failed, forbidden, targets, callees, international;
 };
 
 static bool went_well(const struct leg *leg)
@@ -41,6 +41,15 @@ static bool went_well(const struct leg *leg)
 		if (tx_first(tx, 200, 299))
 			return true;
 	return false;
+}
+
+/* By whoever is asked to pay for it; what a vendor cannot carry he refuses with other words. */
+static bool was_forbidden(const struct leg *leg)
+{
+	const struct message *final = leg->invite ? tx_final(leg->invite) : NULL;
+	unsigned status = final ? final->sip->status : 0;
+
+	return status == 401 || status == 403 || status == 407;
 }
 
 static bool is_international(struct span number)
@@ -74,6 +83,7 @@ static void look_at_source(const struct diag *d, const struct leg *leg, const st
 			continue;
 		out->begun++;
 		out->failed += !went_well(other);
+		out->forbidden += was_forbidden(other);
 		for (unsigned j = 0; j < n_seen; j++) {
 			new_target &= !net_addr_eq_host(&seen[j]->where.dst, &first->where.dst);
 			new_callee &= !span_eq(sip_str(seen[j]->sip, seen[j]->sip->uri),
@@ -122,7 +132,8 @@ static bool fraud(struct diag *d, struct leg *leg, struct diag_verdict *v)
 	if (!m || !leg->invite || leg->answer || !is_international(span_of(leg->view.to)))
 		return false;
 	look_at_source(d, leg, m, &source);
-	if (source.international < 2 * MANY || source.failed < source.begun * 9 / 10)
+	if (source.international < 2 * MANY || source.failed < source.begun * 9 / 10 ||
+	    source.forbidden < source.begun * 9 / 10 || source.callees < MANY)
 		return false;
 	v->code = VERDICT_TOLL_FRAUD;
 	v->confidence = 0.8;

@@ -292,6 +292,25 @@ static bool prack_missing(struct diag *d, struct leg *leg, struct diag_verdict *
 	return false;
 }
 
+/* Codecs in common would not help: one side offers nothing but encrypted media, or the other demands it. */
+static bool srtp_mismatch(struct diag *d, struct leg *leg, struct diag_verdict *v)
+{
+	const struct message *final = failure_of(leg),
+			     *invite = final ? leg->invite->requests[0] : NULL;
+	const struct sdp *sdp = invite && invite->sdp ? invite->sdp->sdp : NULL;
+
+	if (!sdp ||
+	    (final->sip->status != 488 && final->sip->status != 606 && final->sip->status != 415) ||
+	    !sdp->n_media || !span_istarts(sdp->media[0].transport, SPAN("RTP/SAVP")))
+		return false;
+	for (unsigned i = 1; i < sdp->n_media; i++)
+		if (span_istarts(sdp->media[i].transport, SPAN("RTP/AVP")))
+			return false;
+	speak(d, leg, final, VERDICT_SRTP_MISMATCH, 0.7, v);
+	v->excluded = "a codec: the offer has nothing but encrypted media";
+	return true;
+}
+
 /* The same caller tries one server after another for the same number, each with a Call-ID of its own. */
 static unsigned tried_elsewhere(const struct diag *d, const struct leg *leg)
 {
@@ -339,7 +358,7 @@ static bool routes_exhausted(struct diag *d, struct leg *leg, struct diag_verdic
 	return true;
 }
 
-diag_rule *const rules_setup[] = {
-	prack_missing, routes_exhausted, dns_failed, hops_used_up, challenge_unanswered,
-	forbidden,     refused,          cancelled,  NULL
-};
+diag_rule *const rules_setup[] = { prack_missing, srtp_mismatch, routes_exhausted,
+				   dns_failed,    hops_used_up,  challenge_unanswered,
+				   forbidden,     refused,       cancelled,
+				   NULL };

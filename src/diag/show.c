@@ -117,12 +117,26 @@ static void write_capture(const struct diag *d, struct buf *out)
 	buf_add_char(out, '}');
 }
 
+/* Where there is nothing to judge: why. */
+static enum diag_code of_file(const struct diag *d)
+{
+	return d->report.tls_bytes && !d->report.sip ? VERDICT_CAPTURE_ENCRYPTED : VERDICT_NO_CALLS;
+}
+
 void diag_write_json(const struct diag *d, const char *file, struct buf *out)
 {
 	buf_add_str(out, "{\"file\":");
 	buf_add_json(out, span_of(file));
 	buf_add_char(out, ',');
 	write_capture(d, out);
+	if (!d->n_cases) {
+		struct diag_verdict v = { .code = of_file(d), .confidence = 0.9 };
+
+		v.sentence = diag_code_info(v.code)->sentence;
+		v.fix = diag_code_info(v.code)->fix;
+		buf_add_str(out, ",\"verdict\":");
+		show_verdict(&v, out);
+	}
 	buf_add_str(out, ",\"calls\":[");
 	write_cases(d, false, out);
 	buf_add_str(out, "],\"registrations\":[");
@@ -201,6 +215,12 @@ void diag_write_text(const struct diag *d, const char *language, bool all, struc
 	}
 	buf_addf(out, "%u calls and registrations, %u of them as they should be; %u streams\n",
 		 d->n_cases, well, d->n_stream_views);
+	if (!d->n_cases)
+		buf_addf(out, "%s: %s %s\n", diag_code_info(of_file(d))->name,
+			 chinese ? diag_code_info(of_file(d))->sentence_zh
+				 : diag_code_info(of_file(d))->sentence,
+			 chinese ? diag_code_info(of_file(d))->fix_zh
+				 : diag_code_info(of_file(d))->fix);
 	if (d->report.trouble[0])
 		buf_addf(out, "The file is damaged %s.\n", d->report.trouble);
 }

@@ -788,9 +788,59 @@ static void test_files(void **state)
 	unlink(torn);
 }
 
+static void put_le32(struct packet *p, uint32_t v)
+{
+	put8(p, v & 255);
+	put8(p, v >> 8 & 255);
+	put8(p, v >> 16 & 255);
+	put8(p, v >> 24);
+}
+
+static void count_datagram(void *arg, const struct capture_where *where, struct span payload,
+			   uint32_t length)
+{
+	*(uint64_t *)arg = where->utc_us;
+}
+
+/* Network Monitor: a head, one frame, its table; and every cut of it. */
+static void test_network_monitor(void **state)
+{
+	static struct packet p, inner;
+	uint64_t when = 0;
+	struct capture_sink sink = { .arg = &when, .datagram = count_datagram };
+	struct capture_report report;
+	char why[300];
+	size_t whole;
+
+	put_ethernet(&inner, 0x0800);
+	put_udp4(&inner, 1, 2, "x");
+	put(&p, "GMBU\0\2\1\0", 8);
+	put(&p, "\xe7\x07\x0b\0\2\0\x0e\0\x16\0\x0d\0\x14\0\5\0", 16); /* 2023-11-14 22:13:20.005 */
+	put_le32(&p, 32 + 16 + (uint32_t)inner.len);
+	put_le32(&p, 4);
+	put_le32(&p, 1500);
+	put_le32(&p, 0);
+	put_le32(&p, (uint32_t)inner.len);
+	put_le32(&p, (uint32_t)inner.len);
+	put(&p, inner.bytes, inner.len);
+	put_le32(&p, 32);
+	whole = p.len;
+	for (size_t len = 32; len <= whole; len++) {
+		char path[] = "/tmp/causeway-capture-XXXXXX";
+
+		write_file(path, p.bytes, len);
+		assert_int_equal(capture_read(path, &sink, &report, why, sizeof(why)), 0);
+		assert_int_equal(report.truncated, len < whole);
+		unlink(path);
+	}
+	assert_int_equal(report.datagrams, 1);
+	assert_int_equal(when, 1700000000ull * SEC + 5 * MSEC + 1500);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_network_monitor),
 		cmocka_unit_test(test_link_layers),
 		cmocka_unit_test(test_tunnels),
 		cmocka_unit_test(test_tunnels_end),
