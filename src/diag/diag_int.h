@@ -117,6 +117,9 @@ struct stream {				/* one SSRC on one 5-tuple */
 	uint16_t length;		/* of the first payload */
 	uint64_t same_length;		/* packets as long */
 	double jitter_us[STREAM_CLOCKS], jitter_max_us[STREAM_CLOCKS];	/* RFC 3550 6.4.1, for each clock that it may have */
+	double transit_us[STREAM_CLOCKS];	/* arrival less timestamp, against the first packet's */
+	double earliest_us[STREAM_CLOCKS];	/* of the quickest since the last pause */
+	uint64_t late[STREAM_CLOCKS];	/* packets later than that by more than a usual buffer holds */
 	double timestamps;		/* advance of the timestamp since the first packet, wraps undone */
 	uint64_t longest_gap_us, gap_at_us;	/* between packets, where the timestamp did not rest in between */
 	uint64_t pauses;		/* silence left out: number goes on, timestamp jumps */

@@ -105,6 +105,18 @@ static const struct tx *first_of(const struct leg *leg, enum sip_method method)
 	return NULL;
 }
 
+/* RFC 3261 9.1: it goes the way of the INVITE that it cancels. One of another branch ends that branch, not the call. */
+static const struct tx *find_cancel(const struct leg *leg)
+{
+	for (const struct tx *tx = leg->txs; tx; tx = tx->next)
+		if (tx->method == SIP_CANCEL && tx->n_requests &&
+		    net_addr_eq_host(&tx->client, &leg->invite->client) &&
+		    (net_addr_eq_host(&tx->server, &leg->invite->server) ||
+		     span_eq(tx->branch, leg->invite->branch)))
+			return tx;
+	return NULL;
+}
+
 static void find_landmarks(struct leg *leg)
 {
 	leg->registration = first_of(leg, SIP_REGISTER) != NULL;
@@ -113,6 +125,7 @@ static void find_landmarks(struct leg *leg)
 	leg->cancel = first_of(leg, SIP_CANCEL);
 	if (!leg->invite)
 		return;
+	leg->cancel = find_cancel(leg);
 	leg->answer = tx_first(leg->invite, 200, 299);
 	if (leg->answer)
 		leg->ack = find_ack(leg);

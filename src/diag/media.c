@@ -7,6 +7,13 @@ bool is_audio(const struct media_line *line)
 	return span_ieq(line->media->kind, SPAN("audio"));
 }
 
+/* A hold of RFC 2543's time. */
+static bool is_nowhere(const struct sdp_media *media)
+{
+	return media->conn.set && (span_eq(media->conn.host, SPAN("0.0.0.0")) ||
+				   span_eq(media->conn.host, SPAN("::")));
+}
+
 enum media_way media_way_of(const struct media_line *line)
 {
 	static const struct {
@@ -23,8 +30,7 @@ enum media_way media_way_of(const struct media_line *line)
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
 		if (sdp_attr(line->sdp, -1, ways[i].name))
 			return ways[i].way;
-	return line->media->conn.set && span_eq(line->media->conn.host, SPAN("0.0.0.0")) ? WAY_SEND
-											 : WAY_BOTH;
+	return is_nowhere(line->media) ? WAY_SEND : WAY_BOTH;
 }
 
 const struct media_line *line_of(const struct leg *leg, bool of_caller, uint64_t at_us)

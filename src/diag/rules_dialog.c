@@ -237,9 +237,31 @@ static bool undelivered(struct diag *d, struct leg *leg, struct diag_verdict *v)
 	return false;
 }
 
+/* The other side had hung up before it said this; two BYEs may cross. */
 static bool is_peers_end(const struct leg *leg, const struct tx *tx)
 {
-	return leg->bye && leg->bye != tx && leg->bye->first_us < tx->first_us;
+	const struct message *final = tx_final(tx);
+
+	if (leg->bye && leg->bye != tx && leg->bye->first_us < tx->first_us)
+		return true;
+	for (const struct tx *t = leg->txs; t && final && tx->n_requests; t = t->next)
+		if (t->method == SIP_BYE && t->n_requests && t->first_us < final->where.utc_us &&
+		    !span_eq(t->requests[0]->sip->from_tag, tx->requests[0]->sip->from_tag))
+			return true;
+	return false;
+}
+
+/* Who is challenged within the call asks once more with credentials. */
+static bool asked_again(const struct leg *leg, const struct tx *challenged)
+{
+	for (const struct tx *tx = challenged->next; tx; tx = tx->next)
+		if (tx->method == challenged->method && tx->n_requests &&
+		    tx->cseq > challenged->cseq &&
+		    span_eq(tx->requests[0]->sip->from_tag,
+			    challenged->requests[0]->sip->from_tag) &&
+		    auth_credentials(tx->requests[0]).len)
+			return true;
+	return false;
 }
 
 /* 481: the same dialog by tags and Call-ID, or one that was rewritten. A consequence of a BYE from the other side is none. */
@@ -290,6 +312,7 @@ static bool indialog_misrouted(struct diag *d, struct leg *leg, struct diag_verd
 		if (!leg->answer || !tx->n_requests || !tx->indialog || is_peers_end(leg, tx) ||
 		    (status != 404 && status != 403 && status != 407 && status != 416 &&
 		     status != 604) ||
+		    (status == 407 && asked_again(leg, tx)) ||
 		    (tx->method != SIP_BYE && tx->method != SIP_INVITE && tx->method != SIP_UPDATE))
 			continue;
 		v->code = VERDICT_INDIALOG_MISROUTED;
@@ -315,6 +338,12 @@ static bool is_refresh_method(const struct tx *tx)
 	       (tx->method == SIP_INVITE || tx->method == SIP_UPDATE);
 }
 
+/* A number that does not exist was asked for in a request that has a To tag: it went astray (indialog_misrouted). */
+static bool is_astray(unsigned status)
+{
+	return status == 404 || status == 416 || status == 604;
+}
+
 /* Nothing new is offered: the same description, by its version, or none at all. */
 static bool is_refresh(const struct leg *leg, const struct tx *tx)
 {
@@ -335,11 +364,16 @@ static bool is_refresh(const struct leg *leg, const struct tx *tx)
 	return false;
 }
 
+/* After a collision it is enough that one of the two asks again (RFC 3261 14.1). */
 static bool was_repeated_well(const struct leg *leg, const struct tx *failed)
 {
+	const struct message *final = tx_final(failed);
+	bool collided = final && final->sip->status == 491;
+
 	for (const struct tx *tx = failed->next; tx; tx = tx->next)
 		if (is_refresh_method(tx) && tx->first_us >= failed->first_us &&
-		    net_addr_eq_host(&tx->client, &failed->client) && tx_first(tx, 200, 299))
+		    (collided || net_addr_eq_host(&tx->client, &failed->client)) &&
+		    tx_first(tx, 200, 299))
 			return true;
 	return false;
 }
@@ -360,7 +394,7 @@ static bool reinvite(struct diag *d, struct leg *leg, struct diag_verdict *v)
 		bool ended, refresh;
 
 		if (!leg->answer || !is_refresh_method(tx) || is_peers_end(leg, tx) ||
-		    was_repeated_well(leg, tx) || offers_fax(tx->requests[0]))
+		    was_repeated_well(leg, tx) || offers_fax(tx->requests[0]) || is_astray(status))
 			continue;
 		ended = leg->bye && leg->bye->first_us >= tx->first_us &&
 			leg->bye->first_us <= tx->last_us + SOON;

@@ -3,6 +3,8 @@
  * capture has no media at all, or ends at once. */
 #include "diag/diag_int.h"
 
+#include <math.h>
+
 #define TALK_MIN (3 * SEC) /* shorter calls prove nothing about what is missing */
 
 static const char *side_word(bool caller)
@@ -73,13 +75,23 @@ static bool answer_not_in_offer(struct diag *d, struct leg *leg, struct diag_ver
 
 /* ---- to where nobody is ---------------------------------------------------------------------------------- */
 
+/* Behind a proxy the packet's source is the proxy's: only who sent the message himself can be held to his address. */
+static bool came_over_proxy(const struct message *m)
+{
+	unsigned vias = 0;
+
+	for (unsigned i = m->sip->first[SIP_H_VIA]; i != 0xff; i = m->sip->headers[i].next)
+		vias++;
+	return m->sip->request ? vias > 1 : sip_header(m->sip, SIP_H_RECORD_ROUTE).len > 0;
+}
+
 /* Whoever publishes the private address is the one who hears nothing. A stream to where his packets come from heals it. */
 static bool private_address(struct diag *d, struct leg *leg, struct diag_verdict *v)
 {
 	for (int caller = 1; caller >= 0; caller--) {
 		const struct media_line *line = leg->answer ? answer_line(leg, caller) : NULL;
 		const struct stream *lost = NULL;
-		bool latched = false, alg;
+		bool latched = false, sends = false, alg;
 
 		if (!line || !line->rtp.sa.sa_family || !is_private(&line->rtp) ||
 		    net_addr_eq_host(&line->rtp, &line->message->where.src) ||
@@ -91,8 +103,11 @@ static bool private_address(struct diag *d, struct leg *leg, struct diag_verdict
 			latched |= net_addr_eq_host(&s->dst, &line->message->where.src) &&
 				   s->last_us > leg->answer->where.utc_us &&
 				   (s->leg == leg || !s->leg);
+			/* It sends from there: at this place the address can be reached. */
+			latched |= s->leg == leg && net_addr_eq_host(&s->src, &line->rtp);
+			sends |= s->leg == leg && s->to_caller != line->of_caller;
 		}
-		if (!lost || latched)
+		if (!lost || latched || (!sends && came_over_proxy(line->message)))
 			continue;
 		alg = line->message->sip->request &&
 		      net_addr_eq_host(&line->message->where.src, &leg->invite->client) &&
@@ -347,10 +362,14 @@ static bool known_to(const struct media_line *line, const struct leg *leg, unsig
 
 static bool pt_not_negotiated(struct diag *d, struct leg *leg, struct diag_verdict *v)
 {
-	for (const struct stream *s = leg->answer ? leg->streams : NULL; s; s = s->leg_next)
-		for (unsigned pt = 0; pt < 128; pt++) {
-			if (!s->line || !is_audio(s->line) || s->by_pt[pt] <= 5 ||
-			    s->event_packets >= s->by_pt[pt] || known_to(s->line, leg, pt) ||
+	for (const struct stream *s = leg->answer ? leg->streams : NULL; s; s = s->leg_next) {
+		/* Sent to where the receiver's packets come from: it wants what its SDP says. */
+		const struct media_line *line =
+			s->line ? s->line : line_of(leg, s->to_caller, s->last_us);
+
+		for (unsigned pt = 0; line && pt < 128; pt++) {
+			if (!is_audio(line) || s->by_pt[pt] <= 5 ||
+			    s->event_packets >= s->by_pt[pt] || known_to(line, leg, pt) ||
 			    s->first_us_by_pt[pt] < leg->answer->where.utc_us || pt >= 96)
 				continue;
 			v->code = VERDICT_MEDIA_PT_NOT_NEGOTIATED;
@@ -361,10 +380,11 @@ static bool pt_not_negotiated(struct diag *d, struct leg *leg, struct diag_verdi
 					  "listed: it is thrown away there.",
 					  s->to_caller ? "The called side" : "The caller", pt);
 			v->counted = say(d, "%llu packets.", (unsigned long long)s->by_pt[pt]);
-			evidence(d, v, s->line->message, "the list of the receiver");
+			evidence(d, v, line->message, "the list of the receiver");
 			evidence_stream(d, v, s, NULL);
 			return true;
 		}
+	}
 	return false;
 }
 
@@ -464,8 +484,9 @@ static bool jitter(struct diag *d, struct leg *leg, struct diag_verdict *v)
 	for (const struct stream *s = leg->answer ? leg->streams : NULL; s; s = s->leg_next) {
 		double ms = s->jitter_max_us[clock_index(s)] / 1000;
 
+		/* A buffer of usual size would have to throw packets away. */
 		if (!is_judged(s) || ms < 30 || s->jitter_us[clock_index(s)] < 15000 ||
-		    s->pauses > 3)
+		    s->pauses > 3 || s->late[clock_index(s)] * 100 < s->packets)
 			continue;
 		v->code = VERDICT_MEDIA_JITTER;
 		v->confidence = 0.75;
@@ -489,6 +510,10 @@ static bool skew(struct diag *d, struct leg *leg, struct diag_verdict *v)
 			continue;
 		passed = (double)(s->last_us - s->first_us);
 		ppm = (s->timestamps / clock * 1e6 - passed) / passed * 1e6;
+		/* What the first and the last packet may have been late by explains nothing. */
+		if (fabs(s->timestamps / clock * 1e6 - passed) <
+		    8 * s->jitter_max_us[clock_index(s)])
+			continue;
 		if ((ppm < 5000 && ppm > -5000) || ppm > 200000 || ppm < -200000)
 			continue;
 		v->code = VERDICT_MEDIA_CLOCK_SKEW;

@@ -151,6 +151,16 @@ static bool fragments_lost(struct diag *d, struct leg *leg, struct diag_verdict 
 
 /* ---- answers that go astray ---------------------------------------------------------------------------- */
 
+/* RFC 3261 18.2.2: without rport responses go to the port in Via, also where the client sends from another. */
+static bool is_asked_for(const struct message *request, const union net_addr *dst)
+{
+	const struct sip_via *via = &request->sip->via;
+	union net_addr sent_by;
+
+	return !via->rport && !net_addr_parse(&sent_by, via->host, via->port ? via->port : 5060) &&
+	       net_addr_eq(&sent_by, dst) && net_addr_eq_host(&sent_by, &request->where.src);
+}
+
 /* RFC 3581, 3261 18.2.2: they go to Via's address while the request came from another, and the client asks on. */
 static bool misrouted(struct diag *d, struct leg *leg, struct diag_verdict *v)
 {
@@ -164,7 +174,7 @@ static bool misrouted(struct diag *d, struct leg *leg, struct diag_verdict *v)
 			const struct message *m = tx->responses[i];
 
 			if (net_addr_eq(&m->where.dst, &request->where.src) ||
-			    m->where.utc_us > last_send(tx))
+			    is_asked_for(request, &m->where.dst) || m->where.utc_us > last_send(tx))
 				continue;
 			v->code = VERDICT_RESPONSE_MISROUTED;
 			v->confidence = 0.85;

@@ -11,6 +11,7 @@
 #define DUPLICATE_WITHIN (5 * MSEC)
 #define GAP (200 * MSEC)
 #define MIN_PACKETS 4
+#define BUFFER_US 60000 /* what a playout buffer usually holds */
 
 static const double clocks[STREAM_CLOCKS] = { 8000, 16000, 48000, 90000 };
 
@@ -191,6 +192,15 @@ static void look_at_bytes(struct stream *s, struct span payload)
 	}
 }
 
+/* How much later than the quickest packet? Where the timestamp does not go on with the time, counting begins anew. */
+static void lateness(struct stream *s, int clock, double apart_us, double ticks_us)
+{
+	s->transit_us[clock] += apart_us - ticks_us;
+	if (s->transit_us[clock] < s->earliest_us[clock] || apart_us > GAP)
+		s->earliest_us[clock] = s->transit_us[clock];
+	s->late[clock] += s->transit_us[clock] > s->earliest_us[clock] + BUFFER_US;
+}
+
 /* RFC 3550 6.4.1, in microseconds, from one arrival to the next, whatever their numbers; A.8's gain of 1/16. */
 static void jitter(struct stream *s, const struct rtp *rtp, uint64_t utc_us)
 {
@@ -205,6 +215,7 @@ static void jitter(struct stream *s, const struct rtp *rtp, uint64_t utc_us)
 	for (int i = 0; i < STREAM_CLOCKS; i++) {
 		double d = apart_us - ticks * 1e6 / clocks[i];
 
+		lateness(s, i, apart_us, ticks * 1e6 / clocks[i]);
 		d = d < 0 ? -d : d;
 		s->jitter_us[i] += (d - s->jitter_us[i]) / 16;
 		if (s->packets > 32 && s->jitter_us[i] > s->jitter_max_us[i])

@@ -101,7 +101,8 @@ static void parse(struct diag *d, struct message *m)
 	buf->size = buf->len = (uint32_t)m->bytes.len;
 	memcpy(buf->data, m->bytes.p, m->bytes.len);
 	err = sip_msg_parse(&msg, buf, m->transport != CAPTURE_UDP && !m->where.snapped, &why);
-	if (err) {
+	/* Of a message that is not whole in the file, what is there may be right. */
+	if (err && !(err > 0 && m->where.snapped && says_word(span_of(why), "content-length"))) {
 		m->malformed = why;
 		m->status_for_it = err > 0 ? err : 0;
 	}
