@@ -16,7 +16,7 @@ struct dial {
 	struct sip_resolve *resolve;
 	bool at_once; /* resolving within edge_dial: failures are returned, not told */
 	int err; /* outcome of resolving at once */
-	struct sip_targets targets;
+	struct sip_targets targets; /* or the first hop of the present contact's Path */
 	struct bindings *bindings; /* a registered device's contacts, instead of targets; owned */
 	struct span route; /* in bindings: the Path to the present one; or in service_route */
 	char *service_route; /* of a gateway that we register at (RFC 3608); owned; NULL = none */
@@ -169,6 +169,20 @@ static int dial_flow(struct sip_leg *leg, struct dial *d, const struct net_flow 
 
 /* ---- where to ---------------------------------------------------------------------------------- */
 
+/* The transport that a URI asks for, or -1. */
+static int uri_proto(const struct sip_uri *uri)
+{
+	struct span transport;
+
+	if (span_ieq(uri->scheme, SPAN("sips")))
+		return NET_TLS;
+	if (!sip_param(uri->params, "transport", &transport))
+		return -1;
+	return span_ieq(transport, SPAN("tcp"))   ? NET_TCP
+	       : span_ieq(transport, SPAN("tls")) ? NET_TLS
+						  : NET_UDP;
+}
+
 static int dial_target(struct sip_leg *leg, struct dial *d, const struct sip_target *target)
 {
 	struct net_flow flow;
@@ -211,23 +225,88 @@ static void write_contact_uri(struct dial *d, const struct binding *b,
 
 /* A connection that is gone may be made anew to a Contact that is an address; behind a NAT that fails, and the device
  * registers again when it notices. */
-static int connect_anew(struct sip_leg *leg, const struct sip_uri *contact, struct net_flow *flow)
+static int dial_anew(struct sip_leg *leg, struct dial *d, const struct sip_uri *contact,
+		     struct net_flow *flow, struct span uri)
 {
 	union net_addr addr;
 	uint16_t port = contact->port ? contact->port : flow->proto == NET_TLS ? 5061 : 5060;
+	int err;
 
 	if (net_addr_parse(&addr, contact->host, port))
 		return -EPIPE;
-	return net_flow_to(leg->edge->config.net, flow, (enum net_proto)flow->proto, &addr, NULL,
-			   NULL);
+	err = net_flow_to(leg->edge->config.net, flow, (enum net_proto)flow->proto, &addr, NULL,
+			  NULL);
+	return err ? err : dial_flow(leg, d, flow, uri);
 }
 
-static int dial_binding(struct sip_leg *leg, struct dial *d, const struct binding *b)
+/* Along the way that the REGISTER came. */
+static int dial_back(struct sip_leg *leg, struct dial *d, const struct net_flow *flow,
+		     struct span uri)
+{
+	if (flow->proto != NET_UDP && !flow->conn) /* its connection was another process's */
+		return -EPIPE;
+	return dial_flow(leg, d, flow, uri);
+}
+
+/* ---- a Path (RFC 3327 5.3): the request goes where its first URI says --------------------------- */
+
+static bool first_hop(const struct binding *b, struct sip_uri *out)
+{
+	struct span path = span_of(b->path);
+	struct sip_name_addr hop;
+
+	return sip_name_addr_decode(&hop, span_head(path, span_find(path, '>') + 1)) == 0 &&
+	       sip_uri_decode(out, hop.uri) == 0;
+}
+
+/* Of a connection only the host tells: the proxy's end of it has a port of its own. */
+static bool is_source(const struct sip_target *target, const struct net_flow *flow)
+{
+	if (flow->proto != NET_UDP)
+		return net_addr_eq_host(&target->addr, &flow->peer);
+	return target->proto == NET_UDP && net_addr_eq(&target->addr, &flow->peer);
+}
+
+/* A name that nobody knows here may be one of the proxy's own network: the REGISTER came from there all the same. */
+static bool leads_back(const struct sip_targets *targets, const struct net_flow *flow)
+{
+	for (unsigned i = 0; i < targets->n; i++)
+		if (is_source(&targets->target[i], flow))
+			return true;
+	return targets->n == 0;
+}
+
+/* The addresses of the first hop, until one can be sent to. */
+static int dial_hop(struct sip_leg *leg, struct dial *d, const struct binding *b, struct span uri)
+{
+	struct sip_uri hop;
+	char host[256];
+	int err = -EHOSTUNREACH;
+
+	if (!first_hop(b, &hop) || span_copy(hop.host, host, sizeof(host)) >= sizeof(host))
+		return err;
+	for (unsigned i = 0; i < d->targets.n && err; i++) {
+		const struct sip_target *target = &d->targets.target[i];
+		struct net_flow flow;
+
+		if (net_addr_is_unusable(&target->addr))
+			continue;
+		err = net_flow_to(leg->edge->config.net, &flow, target->proto, &target->addr, NULL,
+				  host);
+		if (!err)
+			err = dial_flow(leg, d, &flow, uri);
+	}
+	return err;
+}
+
+/* ---- contacts ----------------------------------------------------------------------------------- */
+
+static int dial_contact(struct sip_leg *leg, struct dial *d, const struct binding *b)
 {
 	struct buf uri = BUF_INIT(URI_MAX);
 	struct sip_uri contact;
 	struct net_flow flow;
-	int err;
+	int err = -EPIPE;
 
 	if (sip_uri_decode(&contact, span_of(b->contact)))
 		return -EHOSTUNREACH;
@@ -236,17 +315,35 @@ static int dial_binding(struct sip_leg *leg, struct dial *d, const struct bindin
 	d->route = span_of(b->path);
 	leg->natted = b->natted;
 	write_contact_uri(d, b, &contact, &uri);
-	if (flow.proto != NET_UDP && !flow.conn) /* its connection was another process's */
-		err = -EPIPE;
-	else
-		err = uri.failed ? -ENOMEM : dial_flow(leg, d, &flow, buf_span(&uri));
-	if (err == -EPIPE && !uri.failed && !d->route.len) {
-		err = connect_anew(leg, &contact, &flow);
-		if (!err)
-			err = dial_flow(leg, d, &flow, buf_span(&uri));
-	}
+	if (uri.failed)
+		err = -ENOMEM;
+	else if (!d->route.len || leads_back(&d->targets, &flow))
+		err = dial_back(leg, d, &flow, buf_span(&uri));
+	if (err == -EPIPE)
+		err = d->route.len ? dial_hop(leg, d, b, buf_span(&uri))
+				   : dial_anew(leg, d, &contact, &flow, buf_span(&uri));
 	buf_free(&uri);
 	return err;
+}
+
+static void on_hop_resolved(void *arg, const struct sip_targets *targets);
+
+/* 0: dialled, or the first hop of its Path is being resolved. */
+static int dial_binding(struct sip_leg *leg, struct dial *d, const struct binding *b)
+{
+	struct sip_uri hop;
+
+	d->targets.n = 0;
+	if (!b->path[0] || !first_hop(b, &hop))
+		return dial_contact(leg, d, b);
+	d->at_once = true;
+	d->err = -EINPROGRESS;
+	d->resolve = sip_resolve_start(leg->edge->config.dns, hop.host, hop.port, uri_proto(&hop),
+				       true, true, on_hop_resolved, d);
+	d->at_once = false;
+	if (d->err == -EINPROGRESS)
+		return d->resolve ? 0 : -ENOMEM;
+	return dial_contact(leg, d, b);
 }
 
 static unsigned places(const struct dial *d)
@@ -269,6 +366,28 @@ static int dial_next_target(struct sip_leg *leg)
 			return 0;
 	}
 	return err;
+}
+
+static void on_hop_resolved(void *arg, const struct sip_targets *targets)
+{
+	struct dial *d = arg;
+	struct sip_leg *leg = d->leg;
+	struct call_end end = { .q850 = -1, .text = "no contact of the device can be sent to" };
+	int err;
+
+	d->resolve = NULL;
+	d->targets = *targets;
+	d->err = 0;
+	if (d->at_once)
+		return;
+	err = dial_contact(leg, d, &d->bindings->binding[d->next - 1]);
+	if (err)
+		err = dial_next_target(leg);
+	if (!err)
+		return;
+	end.err = -err;
+	end.code = call_classify(0, -1, end.err);
+	call_on_failed(&leg->base, &end);
 }
 
 static void fail_resolving(struct sip_leg *leg, const struct dial *d)
@@ -421,6 +540,7 @@ bool edge_retarget(struct sip_leg *leg, struct call_end *end)
 		blame_dns(leg, end);
 	if (!d || d->next >= places(d))
 		return false;
+	sip_resolve_cancel(&d->resolve);
 	if (leg->session) {
 		sip_session_end(leg->session, SPAN("Reason: Q.850;cause=102\r\n"));
 		sip_session_release(&leg->session);
@@ -437,17 +557,6 @@ static bool may_follow(const struct sip_leg *leg, const struct dial *d)
 	return d->gateway->follow_redirects < 0
 		       ? call_model(leg->base.call)->params.follow_redirects
 		       : d->gateway->follow_redirects == 1;
-}
-
-static int redirect_proto(const struct sip_uri *uri)
-{
-	struct span transport;
-
-	if (!sip_param(uri->params, "transport", &transport))
-		return -1;
-	return span_ieq(transport, SPAN("tcp"))   ? NET_TCP
-	       : span_ieq(transport, SPAN("tls")) ? NET_TLS
-						  : NET_UDP;
 }
 
 static bool follow_redirect(struct sip_leg *leg, struct dial *d, const struct sip_msg *msg)
@@ -469,7 +578,7 @@ static bool follow_redirect(struct sip_leg *leg, struct dial *d, const struct si
 	d->bindings = NULL;
 	d->route = SPAN_NONE;
 	d->port = uri.port;
-	d->proto = redirect_proto(&uri);
+	d->proto = uri_proto(&uri);
 	number = strdup(d->user);
 	if (number) {
 		free(leg->number_out);
