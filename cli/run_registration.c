@@ -22,6 +22,7 @@ static void show_contacts(const struct reply *reply)
 		{ "PRODUCT", "user_agent|product", AS_TEXT },
 		{ "SINCE", "registered_at|registered", AS_TIME },
 		{ "EXPIRES IN", "expires_in_s|expires_s", AS_SECONDS },
+		{ "UNREACHABLE SINCE", "unreachable_since", AS_TIME },
 	};
 
 	static const struct column outbound[] = {

@@ -32,6 +32,8 @@ static const struct {
 	[REASON_ATTEMPT_LIMIT] = { "attempt_limit",
 				   "not tried after %V attempts, the limit is %L" },
 	[REASON_NOT_REGISTERED] = { "not_registered", "not registered" },
+	[REASON_UNREACHABLE] = { "unreachable",
+				 "registered, but it does not answer OPTIONS any more" },
 	[REASON_NODE] = { "node", "serves calls of another node only" },
 	[REASON_GROUP] = { "group", "its groups are not open to this caller" },
 	[REASON_PAIR] = { "pair", "does not take calls from this number to that one" },

@@ -50,7 +50,7 @@ static const struct {
 	{ "Status", OPEN_OBJECT("version, uptime_s, workers, calls, draining and more.") },
 	{ "Call", OPEN_OBJECT("A live call.") },
 	{ "CallList", PAGE_OF("calls", "Call", NEXT_ID) },
-	{ "Registration", OPEN_OBJECT("A contact of a phone or gateway.") },
+	{ "Registration", OPEN_OBJECT("A contact of a phone or gateway; unreachable_since: it does not answer OPTIONS any more.") },
 	{ "OutboundRegistration", OPEN_OBJECT("Our registration at a vendor: state, user, registrar, since, expires_s, next_try_s, last failure.") },
 	{ "RegistrationList", "{\"type\":\"object\",\"required\":[\"registrations\"],\"properties\":{\"registrations\":{\"type\":"
 			      "\"array\",\"items\":" REF("Registration") "},\"outbound\":{\"type\":\"array\",\"items\":"
@@ -137,7 +137,7 @@ static const struct {
 		       "\"end_code\":" STRING ",\"text\":" STRING ",\"mapping_gateway\":" STRING ",\"phone\":" STRING ",\"account\":" STRING
 		       ",\"max_duration\":" STRING ",\"limits\":{\"type\":\"array\",\"items\":" REF("Limit") "}," REASONS_PART "}},"
 		       "\"routed\":{\"type\":\"object\",\"properties\":{" NUMBERS_PART ",\"lrn\":{\"type\":\"object\",\"properties\":{\"asked\":" STRING ",\"answer\":" STRING ",\"routed_by\":" STRING "}}}},"
-		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\",\"gateways_not_registered\",\"all_down\",\"phone_locked\",\"do_not_disturb\"]},"
+		       "\"route\":{\"type\":\"object\",\"properties\":{\"verdict\":{\"enum\":[\"ok\",\"none\",\"all_busy\",\"not_registered\",\"gateways_not_registered\",\"all_down\",\"phone_locked\",\"do_not_disturb\",\"unreachable\"]},"
 		       "\"candidates\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"routing_gateway\":" STRING ",\"phone\":" STRING
 		       ",\"not_sent\":" STRING "," NUMBERS_PART "}}},\"order\":{\"type\":\"array\",\"items\":" STRING "}," REASONS_PART "}}}}" },
 	{ "RouteTestOfCall", "{\"type\":\"object\",\"required\":[\"then\",\"now\"],\"properties\":{\"then\":" REF("CdrWithAttempts")

@@ -24,7 +24,8 @@ static const char *route_word(enum route_verdict verdict)
 					     "gateways_not_registered",
 					     "all_down",
 					     "phone_locked",
-					     "do_not_disturb" };
+					     "do_not_disturb",
+					     "unreachable" };
 
 	return words[verdict];
 }

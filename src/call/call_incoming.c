@@ -261,6 +261,9 @@ static bool call_route(struct call *call, const struct call_request *routed, str
 						    "no routing gateway for this number is "
 						    "registered" },
 		[ROUTE_PHONE_LOCKED] = { END_CALLEE_LOCKED, "the called phone is locked" },
+		[ROUTE_UNREACHABLE] = { END_CALLEE_UNREACHABLE,
+					"the called phone is registered, but it does not answer "
+					"OPTIONS any more" },
 		[ROUTE_DO_NOT_DISTURB] = { END_DO_NOT_DISTURB,
 					   "the called phone does not want to be disturbed" },
 	};

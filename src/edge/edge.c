@@ -74,6 +74,8 @@ void edge_refresh(struct edge *edge)
 		edge_outbound_sync(edge->outbounds);
 	if (edge->keepalive)
 		edge_keepalive_refresh(edge->keepalive);
+	if (edge->reach)
+		edge_reach_refresh(edge->reach);
 	if (edge->probes)
 		edge_probes_refresh(edge->probes);
 }
@@ -118,6 +120,8 @@ int edge_open(struct edge **edge_out, const struct edge_config *config)
 		err = edge_outbounds_new(&edge->outbounds, edge);
 	if (!err && config->worker == 0)
 		err = edge_keepalive_new(&edge->keepalive, edge);
+	if (!err && config->worker == 0)
+		err = edge_reach_new(&edge->reach, edge);
 	if (err) {
 		edge_close(&edge);
 		return err;
@@ -141,6 +145,7 @@ void edge_close(struct edge **edge)
 {
 	if (!*edge)
 		return;
+	edge_reach_free(&(*edge)->reach);
 	edge_keepalive_free(&(*edge)->keepalive);
 	edge_outbounds_free(&(*edge)->outbounds);
 	edge_probes_free(&(*edge)->probes);

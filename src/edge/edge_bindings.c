@@ -221,11 +221,14 @@ static bool make_room(const struct applying *a, struct bindings *all)
 static enum register_reason bind_one(const struct applying *a, struct bindings *all,
 				     const struct contact_wish *wish)
 {
+	uint64_t answers = 0;
+
 	for (unsigned i = 0; i < all->n; i++) {
 		if (!same_contact(&all->binding[i], &wish->binding))
 			continue;
 		if (is_older(&wish->binding, &all->binding[i]))
 			return REGISTER_OUT_OF_ORDER;
+		answers = all->binding[i].answers;
 		remove_at(all, i);
 		break;
 	}
@@ -233,7 +236,8 @@ static enum register_reason bind_one(const struct applying *a, struct bindings *
 		return REGISTER_REGISTERED;
 	if (!make_room(a, all))
 		return REGISTER_TOO_MANY_CONTACTS;
-	all->binding[all->n++] = wish->binding;
+	all->binding[all->n] = wish->binding;
+	all->binding[all->n++].answers = answers; /* of the device, not of this REGISTER */
 	return REGISTER_REGISTERED;
 }
 

@@ -444,6 +444,7 @@ static int dial_registered(struct sip_leg *leg, struct dial *d, struct load *loa
 		return -ENOMEM;
 	registration_read(load_registration(load), d->bindings);
 	bindings_prune(d->bindings, leg->edge->config.loop->now_us);
+	bindings_drop_silent(d->bindings);
 	return dial_next_target(leg);
 }
 

@@ -15,6 +15,7 @@ struct register_log;
 struct outbounds;
 struct probes;
 struct keepalive;
+struct reach;
 
 struct edge {
 	struct edge_config config;
@@ -27,6 +28,7 @@ struct edge {
 	struct probes *probes;		/* gateways asked by OPTIONS */
 	struct outbounds *outbounds;	/* our registrations at vendors: worker 0 alone */
 	struct keepalive *keepalive;	/* for devices behind a NAT: worker 0 alone */
+	struct reach *reach;		/* do registered devices answer: worker 0 alone */
 	struct register_log *register_log;	/* REGISTER requests remembered */
 	struct arena *scratch;		/* for one upcall */
 	uint64_t chance;		/* a row of random numbers: whom a call may be given by chance is no secret */
@@ -180,6 +182,13 @@ int edge_keepalive_new(struct keepalive **out, struct edge *edge);
 void edge_keepalive_free(struct keepalive **keepalive);
 /* The parameters may be others. */
 void edge_keepalive_refresh(struct keepalive *k);
+/* Place `i` of phones, mapping and routing gateways, one after the other; NULL behind the last. */
+struct load *edge_device(const struct model *m, unsigned i);
+/* edge_reach.c. 0 or -ENOMEM. */
+int edge_reach_new(struct reach **out, struct edge *edge);
+void edge_reach_free(struct reach **reach);
+/* The parameters may be others. */
+void edge_reach_refresh(struct reach *r);
 /* edge_probe.c. 0 or -ENOMEM. */
 int edge_probes_new(struct probes **out, struct edge *edge);
 void edge_probes_free(struct probes **probes);

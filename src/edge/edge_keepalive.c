@@ -18,8 +18,7 @@ struct keepalive {
 	uint64_t round_us; /* began, or will */
 };
 
-/* NULL behind the last. */
-static struct load *device(const struct model *m, unsigned i)
+struct load *edge_device(const struct model *m, unsigned i)
 {
 	if (i < m->n_phones)
 		return m->phones[i].load;
@@ -60,7 +59,7 @@ static bool send_batch(struct keepalive *k, struct net_buf *message)
 	struct load *load;
 
 	for (unsigned i = 0; i < EXAMINED_MAX && sent < m->params.nat_keepalive_batch; i++) {
-		load = device(m, k->next);
+		load = edge_device(m, k->next);
 		if (!load)
 			return true;
 		k->next++;

@@ -92,7 +92,7 @@ static struct net_buf *write_options(const struct ping *ping, const struct sip_c
 	if (ping->path[0])
 		sip_write_header(&w, SIP_H_ROUTE, span_of(ping->path));
 	sip_putf(&w, "Max-Forwards: 70\r\nFrom: <sip:%s>;tag=%08x%08x\r\nTo: <",
-		 gw->from_host ? gw->from_host : local, rng_u32(), rng_u32());
+		 gw && gw->from_host ? gw->from_host : local, rng_u32(), rng_u32());
 	write_target(&w, ping);
 	sip_putf(&w, ">\r\nCall-ID: %08x%08x%08x%08x\r\n", rng_u32(), rng_u32(), rng_u32(),
 		 rng_u32());
@@ -234,11 +234,9 @@ void ping_init(struct ping *ping, struct edge *edge)
 	timer_init(&ping->timer, on_timeout);
 }
 
-void ping_start(struct ping *ping, const struct model_routing *gateway, uint64_t timeout_us,
-		void (*done)(struct ping *ping, const struct ping_result *result))
+static void begin(struct ping *ping, const struct model_routing *gateway, uint64_t timeout_us,
+		  void (*done)(struct ping *ping, const struct ping_result *result))
 {
-	struct sip_resolve *resolve;
-
 	ping->gateway = gateway;
 	ping->timeout_us = timeout_us;
 	ping->sent_us = ping->edge->config.loop->now_us;
@@ -247,6 +245,31 @@ void ping_start(struct ping *ping, const struct model_routing *gateway, uint64_t
 	ping->done = done;
 	ping->contact[0] = ping->path[0] = '\0';
 	loop_timer(ping->edge->config.loop, &ping->timer, timeout_us);
+}
+
+void ping_contact(struct ping *ping, const struct binding *contact, uint64_t timeout_us,
+		  void (*done)(struct ping *ping, const struct ping_result *result))
+{
+	struct ping_result failed = { .cause = HEALTH_LOCAL };
+	int err;
+
+	begin(ping, NULL, timeout_us, done);
+	memcpy(&ping->flow, contact->flow, sizeof(ping->flow));
+	span_copy(span_of(contact->contact), ping->contact, sizeof(ping->contact));
+	err = send_options(ping);
+	if (!err)
+		return;
+	failed.cause = cause_of(&ping->flow, -err, NULL);
+	failed.text = strerror(-err);
+	finish(ping, &failed);
+}
+
+void ping_start(struct ping *ping, const struct model_routing *gateway, uint64_t timeout_us,
+		void (*done)(struct ping *ping, const struct ping_result *result))
+{
+	struct sip_resolve *resolve;
+
+	begin(ping, gateway, timeout_us, done);
 	if (gateway->reg.type == REGISTER_DYNAMIC) {
 		ask_registered(ping);
 		return;

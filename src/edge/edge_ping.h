@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One OPTIONS to a routing gateway, outside any call: its name is resolved, and each address asked in turn until one
- * answers or all have failed; one that registers here is asked at its first contact. For probing and for `gateway test`. */
+ * answers or all have failed; one that registers here is asked at its first contact. Or to one contact of any registered device.
+ * For probing, for `gateway test`, and for whether devices are there. */
 #ifndef CAUSEWAY_EDGE_PING_H
 #define CAUSEWAY_EDGE_PING_H
 
@@ -19,7 +20,7 @@ struct ping_result {
 
 struct ping {
 	struct edge *edge;
-	const struct model_routing *gateway;	/* NULL = idle; the owner keeps its snapshot */
+	const struct model_routing *gateway;	/* NULL = idle, or a contact is asked; the owner keeps its snapshot */
 	uint64_t timeout_us;		/* for each address */
 	uint64_t deadline_us;		/* no further address is asked then; 0 = none, the owner's */
 	uint64_t sent_us;
@@ -37,6 +38,9 @@ void ping_init(struct ping *ping, struct edge *edge);
 /* `done` is called once, possibly at once, unless it is stopped before. */
 void ping_start(struct ping *ping, const struct model_routing *gateway, uint64_t timeout_us,
 		void (*done)(struct ping *ping, const struct ping_result *result));
+/* The same for one contact that has no Path, on the way that it registered; it is borrowed until this returns. */
+void ping_contact(struct ping *ping, const struct binding *contact, uint64_t timeout_us,
+		  void (*done)(struct ping *ping, const struct ping_result *result));
 void ping_stop(struct ping *ping);
 
 #endif

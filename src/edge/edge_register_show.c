@@ -45,6 +45,9 @@ static void write_binding(struct buf *out, const char *kind, const char *name,
 		add_text(out, "path", b->path);
 	add_text(out, "user_agent", b->user_agent);
 	add_source(out, &flow);
+	if (b->unreachable_utc_us)
+		add_text(out, "unreachable_since",
+			 clock_format(b->unreachable_utc_us, when, sizeof(when)));
 	buf_addf(out, ",\"behind_nat\":%s,\"q\":%u.%03u,\"registered\":\"%s\",\"expires_s\":%llu}",
 		 b->natted ? "true" : "false", b->q / 1000, b->q % 1000,
 		 clock_format(b->registered_utc_us, when, sizeof(when)),

@@ -110,6 +110,8 @@ struct binding {
 	uint64_t natted;		/* 1: the Contact is not where the REGISTER came from */
 	uint64_t expires_us;		/* monotonic */
 	uint64_t registered_utc_us;
+	uint64_t answers;		/* 1: it has answered an OPTIONS of ours */
+	uint64_t unreachable_utc_us;	/* since when it does not any more; 0 = it does, or was never asked */
 };
 #define BINDINGS_MAX 8
 struct bindings {
@@ -123,8 +125,12 @@ struct bindings {
 struct registration;
 struct registration *load_registration(struct load *load);
 void registration_read(struct registration *r, struct bindings *out);
-/* Is anything bound? What a plan asks; costs one load. */
+/* Is anything bound? */
 bool registration_is_live(const struct registration *r, uint64_t mono_us);
+/* Is anything bound that is not unreachable, or are we registered there? What a plan asks; costs one load. */
+bool registration_is_reachable(const struct registration *r, uint64_t mono_us);
+/* Is one bound that is unreachable? May be a little late. */
+bool registration_is_silent(const struct registration *r);
 /* Is one bound that is behind a NAT? May be a little late. */
 bool registration_is_natted(const struct registration *r);
 /* Registered at a vendor until then; 0 = not. `route`: its Service-Route (RFC 3608), the path of the one binding then; "" =
@@ -133,8 +139,9 @@ int registration_set_outbound(struct registration *r, uint64_t until_us, const c
 /* `change` gets the present contacts and makes of them those to be; it is called once, with other writers kept waiting,
  * so it must be quick. When it returns anything but 0, nothing is written and that is returned. -ENOMEM. */
 int registration_update(struct registration *r, int (*change)(void *arg, struct bindings *all), void *arg);
-/* Drop what has expired. */
+/* Drop what has expired; what is unreachable. */
 void bindings_prune(struct bindings *all, uint64_t mono_us);
+void bindings_drop_silent(struct bindings *all);
 /* For whoever keeps them on disk: true once after each change. */
 bool registration_take_changed(struct registration *r);
 void registration_set_changed(struct registration *r);

@@ -328,9 +328,10 @@ void reaper_take(struct model *m);
 struct registration {
 	_Atomic uint32_t sequence;
 	atomic_flag writing;
-	_Atomic bool natted, changed;
+	_Atomic bool natted, silent, changed;
 	_Atomic unsigned n;
 	_Atomic uint64_t expires_us;	/* the last of all ends; 0 = none */
+	_Atomic uint64_t reachable_us;	/* of those that are not unreachable */
 	_Atomic(struct binding *) slots[BINDINGS_MAX];	/* made when first needed, freed with the box */
 };
 void registration_free(struct registration *r);

@@ -55,6 +55,16 @@ bool registration_is_live(const struct registration *r, uint64_t mono_us)
 	return atomic_load_explicit(&r->expires_us, memory_order_relaxed) > mono_us;
 }
 
+bool registration_is_reachable(const struct registration *r, uint64_t mono_us)
+{
+	return atomic_load_explicit(&r->reachable_us, memory_order_relaxed) > mono_us;
+}
+
+bool registration_is_silent(const struct registration *r)
+{
+	return atomic_load_explicit(&r->silent, memory_order_relaxed);
+}
+
 bool registration_is_natted(const struct registration *r)
 {
 	return atomic_load_explicit(&r->natted, memory_order_relaxed);
@@ -93,8 +103,8 @@ static bool have_slots(struct registration *r, unsigned n)
 static void write_all(struct registration *r, const struct bindings *all)
 {
 	uint32_t sequence = atomic_load_explicit(&r->sequence, memory_order_relaxed);
-	uint64_t last = 0;
-	bool natted = false;
+	uint64_t last = 0, reachable = 0;
+	bool natted = false, silent = false;
 
 	atomic_store_explicit(&r->sequence, sequence + 1, memory_order_relaxed);
 	atomic_store_explicit(&r->n, all->n, memory_order_release);
@@ -104,10 +114,16 @@ static void write_all(struct registration *r, const struct bindings *all)
 		slot_write(atomic_load_explicit(&r->slots[i], memory_order_relaxed), b);
 		last = b->expires_us > last ? b->expires_us : last;
 		natted |= b->natted != 0;
+		if (b->unreachable_utc_us)
+			silent = true;
+		else if (b->expires_us > reachable)
+			reachable = b->expires_us;
 	}
 	atomic_store_explicit(&r->sequence, sequence + 2, memory_order_release);
 	atomic_store_explicit(&r->expires_us, last, memory_order_relaxed);
+	atomic_store_explicit(&r->reachable_us, reachable, memory_order_relaxed);
 	atomic_store_explicit(&r->natted, natted, memory_order_relaxed);
+	atomic_store_explicit(&r->silent, silent, memory_order_relaxed);
 }
 
 static void lock(struct registration *r)
@@ -154,8 +170,10 @@ int registration_set_outbound(struct registration *r, uint64_t until_us, const c
 		err = -ENOMEM;
 	else
 		write_all(r, &all);
-	if (!err)
+	if (!err) {
 		atomic_store_explicit(&r->expires_us, until_us, memory_order_relaxed);
+		atomic_store_explicit(&r->reachable_us, until_us, memory_order_relaxed);
+	}
 	unlock(r);
 	return err;
 }
@@ -177,6 +195,16 @@ void bindings_prune(struct bindings *all, uint64_t mono_us)
 
 	for (unsigned i = 0; i < all->n; i++)
 		if (all->binding[i].expires_us > mono_us)
+			all->binding[kept++] = all->binding[i];
+	all->n = kept;
+}
+
+void bindings_drop_silent(struct bindings *all)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < all->n; i++)
+		if (!all->binding[i].unreachable_utc_us)
 			all->binding[kept++] = all->binding[i];
 	all->n = kept;
 }

@@ -11,6 +11,7 @@ static const uint8_t obstacles[REASONS] = {
 	[REASON_TRYING] = UNFIT,
 	[REASON_DOWN] = UNFIT,
 	[REASON_RESTING] = UNFIT,
+	[REASON_UNREACHABLE] = UNFIT,
 	[REASON_NOT_REGISTERED] = UNREGISTERED,
 	[REASON_LOCKED] = LASTING,
 	[REASON_ACCOUNT_LOCKED] = LASTING,
@@ -117,6 +118,12 @@ static bool needs_registration(const struct model *m, const struct model_routing
 }
 
 /* Can this gateway take a call now? If not, `why` says what is in the way. */
+static enum reason_code offline_reason(struct load *load, uint64_t mono_us)
+{
+	return registration_is_live(load_registration(load), mono_us) ? REASON_UNREACHABLE
+								      : REASON_NOT_REGISTERED;
+}
+
 static bool usable(const struct model *m, const struct model_routing *gw,
 		   const struct call_request *req, struct reason *why)
 {
@@ -129,8 +136,8 @@ static bool usable(const struct model *m, const struct model_routing *gw,
 					.object = gw->name,
 					.detail = gw->account->valid_until.text };
 	else if (needs_registration(m, gw) &&
-		 !registration_is_live(load_registration(gw->load), req->mono_us))
-		*why = (struct reason){ REASON_NOT_REGISTERED, gw->name, 0, 0 };
+		 !registration_is_reachable(load_registration(gw->load), req->mono_us))
+		*why = (struct reason){ offline_reason(gw->load, req->mono_us), gw->name, 0, 0 };
 	else
 		return !route_is_full(m, &(struct route_candidate){ gw, NULL, 0 }, req->mono_us,
 				      req->utc_us, why);
@@ -220,7 +227,7 @@ static void consider_all(struct planning *p)
 static bool phone_online(const struct model_phone *phone, uint64_t mono_us)
 {
 	return phone->reg.type == REGISTER_STATIC ||
-	       registration_is_live(load_registration(phone->load), mono_us);
+	       registration_is_reachable(load_registration(phone->load), mono_us);
 }
 
 static enum route_verdict plan_phone(const struct model *m, const struct model_phone *phone,
@@ -239,8 +246,10 @@ static enum route_verdict plan_phone(const struct model *m, const struct model_p
 		return ROUTE_DO_NOT_DISTURB;
 	}
 	if (!phone_online(phone, req->mono_us)) {
-		reasons_add(why, REASON_NOT_REGISTERED, phone->number, 0, 0);
-		return ROUTE_NOT_REGISTERED;
+		enum reason_code code = offline_reason(phone->load, req->mono_us);
+
+		reasons_add(why, code, phone->number, 0, 0);
+		return code == REASON_UNREACHABLE ? ROUTE_UNREACHABLE : ROUTE_NOT_REGISTERED;
 	}
 	if (route_is_full(m, &candidate, req->mono_us, req->utc_us, &full)) {
 		reasons_add_reason(why, &full);
@@ -336,18 +345,19 @@ enum route_verdict route_plan(const struct model *m, const struct call_request *
 			      struct reasons *why)
 {
 	const struct model_phone *phone = model_phone_called(m, req->callee);
-	enum route_verdict verdict;
+	enum route_verdict offline, verdict;
 
 	plan_out->n = plan_out->n_order = 0;
 	if (why)
 		why->n = 0;
 	if (!phone)
 		return plan_gateways(m, req, from, plan_out, why);
-	verdict = plan_phone(m, phone, req, plan_out, why);
-	if (verdict != ROUTE_NOT_REGISTERED || !phone->offline_to_gateways)
-		return verdict;
+	offline = plan_phone(m, phone, req, plan_out, why);
+	if ((offline != ROUTE_NOT_REGISTERED && offline != ROUTE_UNREACHABLE) ||
+	    !phone->offline_to_gateways)
+		return offline;
 	verdict = plan_gateways(m, req, from, plan_out, why);
-	return verdict == ROUTE_NONE ? ROUTE_NOT_REGISTERED : verdict;
+	return verdict == ROUTE_NONE ? offline : verdict;
 }
 
 uint64_t route_wait_us(const struct model *m, const struct route_candidate *first,

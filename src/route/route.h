@@ -9,10 +9,10 @@
 #define ROUTE_MAX 64
 #define ROUTE_KEYS_MAX 8
 
-/* ROUTE_ALL_BUSY: or the phone is full. ROUTE_PHONE_LOCKED, ROUTE_DO_NOT_DISTURB: the called one. */
+/* ROUTE_ALL_BUSY: or the phone is full. ROUTE_PHONE_LOCKED, ROUTE_DO_NOT_DISTURB, ROUTE_UNREACHABLE: the called one. */
 enum route_verdict {
 	ROUTE_OK, ROUTE_NONE, ROUTE_ALL_BUSY, ROUTE_NOT_REGISTERED, ROUTE_GATEWAYS_NOT_REGISTERED, ROUTE_ALL_DOWN,
-	ROUTE_PHONE_LOCKED, ROUTE_DO_NOT_DISTURB
+	ROUTE_PHONE_LOCKED, ROUTE_DO_NOT_DISTURB, ROUTE_UNREACHABLE
 };
 
 struct route_candidate {
@@ -29,7 +29,7 @@ struct route_plan {
 };
 
 /* Plan the attempts for `req` (admitted as `from`) against `m`, given who is busy or locked. A local phone stands alone,
- * unless it is not registered and its calls may then go to gateways; else the gateways that serve the call, each by its
+ * unless it is not registered or unreachable and its calls may then go to gateways; else the gateways that serve the call, each by its
  * longest prefix, in the order of route_sort.c; protect routes last. Gateways that are down or rest are passed over; when nothing else is left the best of those that are down stands
  * alone. ROUTE_OK: `plan_out` holds 1..ROUTE_MAX candidates borrowed from `m`. Anything else leaves it empty. `why` may be NULL;
  * otherwise it gets one line per gateway considered, the chosen ones first. Safe from any thread. */

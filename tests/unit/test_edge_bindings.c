@@ -124,6 +124,35 @@ static void test_too_many(void **state)
 	check(keeping, ARRAY_SIZE(keeping));
 }
 
+static int mark(void *arg, struct bindings *all)
+{
+	all->binding[0].answers = 1;
+	all->binding[0].unreachable_utc_us = 5;
+	return 0;
+}
+
+/* A REGISTER says that the device is there; that it answers OPTIONS as a rule is known of it already. */
+static void test_refreshed_is_reachable(void **state)
+{
+	static const struct step first = { "a", 1, C("x"), REGISTER_REGISTERED, "x 1000" },
+				 again = { "a", 2, C("x"), REGISTER_REGISTERED, "x 1000" },
+				 other = { "b", 1, C("y"), REGISTER_REGISTERED, "y 1000" };
+	struct registration *r = load_registration(&box->load);
+	struct bindings all;
+
+	policy.max_contacts = 1;
+	policy.replace = true;
+	check(&first, 1);
+	assert_int_equal(registration_update(r, mark, NULL), 0);
+	check(&again, 1);
+	registration_read(r, &all);
+	assert_int_equal(all.binding[0].answers, 1);
+	assert_int_equal(all.binding[0].unreachable_utc_us, 0);
+	check(&other, 1);
+	registration_read(r, &all);
+	assert_int_equal(all.binding[0].answers, 0);
+}
+
 static void test_same(void **state)
 {
 	static const struct step steps[] = {
@@ -243,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refreshed_is_reachable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_whole_or_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expiry, setup, teardown),

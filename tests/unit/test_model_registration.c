@@ -133,6 +133,45 @@ static void test_outbound(void **state)
 	assert_false(registration_is_live(shared, 1));
 }
 
+static int silence_first(void *arg, struct bindings *all)
+{
+	all->binding[0].unreachable_utc_us = 7;
+	return 0;
+}
+
+static int silence_all(void *arg, struct bindings *all)
+{
+	for (unsigned i = 0; i < all->n; i++)
+		all->binding[i].unreachable_utc_us = 7;
+	return 0;
+}
+
+/* Registered, but some or all contacts do not answer. */
+static void test_unreachable(void **state)
+{
+	struct bindings all;
+
+	assert_int_equal(registration_update(shared, bind_two, NULL), 0);
+	assert_true(registration_is_reachable(shared, 199));
+	assert_false(registration_is_silent(shared));
+	assert_int_equal(registration_update(shared, silence_first, NULL), 0);
+	assert_true(registration_is_reachable(shared, 199));
+	assert_true(registration_is_silent(shared));
+	registration_read(shared, &all);
+	bindings_drop_silent(&all);
+	assert_int_equal(all.n, 1);
+	assert_string_equal(all.binding[0].contact, "sip:b@192.0.2.2");
+	assert_int_equal(registration_update(shared, silence_all, NULL), 0);
+	assert_true(registration_is_live(shared, 199));
+	assert_false(registration_is_reachable(shared, 0));
+	assert_int_equal(registration_update(shared, bind_two, NULL), 0);
+	assert_true(registration_is_reachable(shared, 0));
+	assert_false(registration_is_silent(shared));
+	assert_int_equal(registration_set_outbound(shared, 300, ""), 0);
+	assert_true(registration_is_reachable(shared, 299));
+	assert_false(registration_is_reachable(shared, 300));
+}
+
 static int setup(void **state)
 {
 	box = load_box_new(KIND_PHONE);
@@ -152,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_outbound),
+		cmocka_unit_test(test_unreachable),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -196,6 +196,34 @@ static void test_phone(void **state)
 	model_unref(&f.m);
 }
 
+/* Registered but silent: a phone says so or stands back for gateways, and a gateway counts as down. */
+static void test_unreachable(void **state)
+{
+	struct fixture f = begin(config);
+	struct fixture own =
+		begin("version: 1\nrouting_gateways: [ { name: dyn, register: dynamic, "
+		      "password: x } ]\n");
+	struct binding b = { .contact = "sip:88@192.0.2.9",
+			     .expires_us = f.req.mono_us + 1,
+			     .unreachable_utc_us = 1 };
+
+	registration_update(load_registration(model_phone(f.m, SPAN("88"))->load), bind_one, &b);
+	assert_int_equal(plan(&f, "88"), ROUTE_UNREACHABLE);
+	assert_int_equal(reason_of(&f, "88"), REASON_UNREACHABLE);
+	registration_update(load_registration(model_phone(f.m, SPAN("8899"))->load), bind_one, &b);
+	expect_plan(&f, "8899", "both any");
+	assert_int_equal(reason_of(&f, "8899"), REASON_UNREACHABLE);
+	assert_int_equal(plan(&own, "1"), ROUTE_GATEWAYS_NOT_REGISTERED);
+	registration_update(load_registration(own.m->routings[0].load), bind_one, &b);
+	assert_int_equal(plan(&own, "1"), ROUTE_ALL_DOWN);
+	assert_int_equal(reason_of(&own, "dyn"), REASON_UNREACHABLE);
+	b.unreachable_utc_us = 0;
+	registration_update(load_registration(own.m->routings[0].load), bind_one, &b);
+	expect_plan(&own, "1", "dyn");
+	model_unref(&f.m);
+	model_unref(&own.m);
+}
+
 /* A phone is found by any of its numbers, and by nothing else. */
 static void test_dids(void **state)
 {
@@ -463,13 +491,21 @@ static void test_go_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order), cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_full),  cmocka_unit_test(test_verdicts),
-		cmocka_unit_test(test_phone), cmocka_unit_test(test_offline),
-		cmocka_unit_test(test_dids),  cmocka_unit_test(test_many),
-		cmocka_unit_test(test_go_on), cmocka_unit_test(test_own_rules),
-		cmocka_unit_test(test_codes), cmocka_unit_test(test_explain),
-		cmocka_unit_test(test_wait),  cmocka_unit_test(test_registered_timeout),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_phone),
+		cmocka_unit_test(test_unreachable),
+		cmocka_unit_test(test_offline),
+		cmocka_unit_test(test_dids),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_go_on),
+		cmocka_unit_test(test_own_rules),
+		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_registered_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
