@@ -110,13 +110,29 @@ static size_t utf8_length(const unsigned char *p, size_t len)
 	return n;
 }
 
+/* How far it is ASCII that JSON writes as it stands: most of what there is. */
+static size_t plain_length(struct span s)
+{
+	size_t i = 0;
+
+	while (i < s.len && s.p[i] >= ' ' && s.p[i] < 0x7f && s.p[i] != '"' && s.p[i] != '\\')
+		i++;
+	return i;
+}
+
 void buf_add_json(struct buf *b, struct span s)
 {
 	buf_add_char(b, '"');
 	for (size_t i = 0; i < s.len;) {
-		unsigned char c = (unsigned char)s.p[i];
-		size_t n = utf8_length((const unsigned char *)s.p + i, s.len - i);
+		size_t n = plain_length(span_skip(s, i));
+		unsigned char c;
 
+		buf_add(b, s.p + i, n);
+		i += n;
+		if (i == s.len)
+			break;
+		c = (unsigned char)s.p[i];
+		n = utf8_length((const unsigned char *)s.p + i, s.len - i);
 		if (n == 0) {
 			buf_add_str(b, "\\ufffd");
 			n = 1;

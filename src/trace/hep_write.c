@@ -98,7 +98,9 @@ static void add_member(struct buf *out, const char *name, struct span value)
 {
 	if (!value.len)
 		return;
-	buf_addf(out, ",\"%s\":", name);
+	buf_add_str(out, ",\"");
+	buf_add_str(out, name);
+	buf_add_str(out, "\":");
 	buf_add_json(out, value);
 }
 
