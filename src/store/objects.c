@@ -2,17 +2,15 @@
 /* The configuration as rows: one an object, its body JSON with the keys of the YAML file; kind is the
  * section's name there, a parameter is an object of kind "parameters".
  *
- * Both ways lead through the model's own reader and writer, so there is one place that knows what an object may say: a
- * snapshot is written as YAML and its nodes become rows; rows are put together as YAML (of which JSON is a
- * part) and read. Only what differs is written, and the audit row counts it. Secrets stand in the rows: the switch needs
+ * Both ways lead through the model's own reader and writer, so there is one place that knows what an object may say: it
+ * writes the rows; they are put together as YAML (of which JSON is a part) and read. Only what differs is
+ * written, and the audit row counts it. Secrets stand in the rows: the switch needs
  * them; the file's mode guards them. */
 #include "store/store_int.h"
 
 #include <stdio.h>
-#include <yaml.h>
 
 #define TEXT_MAX (256u << 20)
-#define DEPTH_MAX 16
 #define SECTIONS_MAX 64
 #define SECTION_POSITIONS                                                                          \
 	0x100000000ll /* apart: a new object moves only those behind it in its own section */
@@ -24,94 +22,18 @@ struct section {
 	unsigned added, changed, removed;
 };
 
-/* One save: the parsed text, the statements, the counts. */
+/* One save: the snapshot, the statements, the counts. */
 struct saving {
 	struct store *store;
 	const char *who;
-	yaml_document_t document; /* of a whole configuration, or */
-	const struct model *model; /* one kind of its objects, and what is said of the change */
-	unsigned kind;
+	const struct model *model;
+	unsigned kind; /* of one kind alone, and what is said of the change */
 	const char *what, *detail;
 	sqlite3_stmt *find, *put, *keep, *gone, *remove, *last;
 	struct section sections[SECTIONS_MAX];
 	unsigned n_sections;
 	struct buf body;
 };
-
-static struct span node_text(const yaml_node_t *node)
-{
-	return (struct span){ (const char *)node->data.scalar.value, node->data.scalar.length };
-}
-
-/* A plain scalar that JSON writes the same way without quotes. */
-static bool is_json_word(struct span s)
-{
-	size_t i = s.len > 0 && s.p[0] == '-';
-
-	if (span_eq(s, SPAN("true")) || span_eq(s, SPAN("false")) || span_eq(s, SPAN("null")))
-		return true;
-	if (i == s.len || s.len > 18 || (s.p[i] == '0' && s.len > i + 1))
-		return false;
-	for (; i < s.len; i++)
-		if (!ascii_digit(s.p[i]))
-			return false;
-	return true;
-}
-
-static int write_node(struct saving *s, int index, unsigned depth);
-
-static int write_items(struct saving *s, const yaml_node_t *node, unsigned depth)
-{
-	int err = 0;
-
-	buf_add_char(&s->body, '[');
-	for (yaml_node_item_t *item = node->data.sequence.items.start;
-	     item < node->data.sequence.items.top && !err; item++) {
-		if (item > node->data.sequence.items.start)
-			buf_add_char(&s->body, ',');
-		err = write_node(s, *item, depth);
-	}
-	buf_add_char(&s->body, ']');
-	return err;
-}
-
-static int write_pairs(struct saving *s, const yaml_node_t *node, unsigned depth)
-{
-	int err = 0;
-
-	buf_add_char(&s->body, '{');
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	     pair < node->data.mapping.pairs.top && !err; pair++) {
-		const yaml_node_t *key = yaml_document_get_node(&s->document, pair->key);
-
-		if (!key || key->type != YAML_SCALAR_NODE)
-			return -EBADMSG;
-		if (pair > node->data.mapping.pairs.start)
-			buf_add_char(&s->body, ',');
-		buf_add_json(&s->body, node_text(key));
-		buf_add_char(&s->body, ':');
-		err = write_node(s, pair->value, depth);
-	}
-	buf_add_char(&s->body, '}');
-	return err;
-}
-
-static int write_node(struct saving *s, int index, unsigned depth)
-{
-	const yaml_node_t *node = yaml_document_get_node(&s->document, index);
-
-	if (!node || depth > DEPTH_MAX)
-		return -EBADMSG;
-	if (node->type == YAML_SEQUENCE_NODE)
-		return write_items(s, node, depth + 1);
-	if (node->type == YAML_MAPPING_NODE)
-		return write_pairs(s, node, depth + 1);
-	if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && is_json_word(node_text(node)))
-		buf_add_span(&s->body, node_text(node));
-	else
-		buf_add_json(&s->body, node_text(node));
-	return 0;
-}
 
 static int bind_key(sqlite3_stmt *statement, const char *kind, struct span name)
 {
@@ -169,85 +91,64 @@ static int put_object(struct saving *s, struct section *section, struct span nam
 	return err ? err : store_step(s->keep);
 }
 
-/* The object's "name", "number" or "code". */
-static struct span name_of(struct saving *s, int index)
+static struct section *add_section(struct saving *s, const char *kind)
 {
-	const yaml_node_t *node = yaml_document_get_node(&s->document, index);
+	struct section *section = &s->sections[s->n_sections++];
 
-	if (!node || node->type != YAML_MAPPING_NODE)
-		return SPAN_NONE;
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	     pair < node->data.mapping.pairs.top; pair++) {
-		const yaml_node_t *key = yaml_document_get_node(&s->document, pair->key);
-		const yaml_node_t *value = yaml_document_get_node(&s->document, pair->value);
-
-		if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE)
-			continue;
-		if (span_eq(node_text(key), SPAN("name")) ||
-		    span_eq(node_text(key), SPAN("number")) ||
-		    span_eq(node_text(key), SPAN("code")))
-			return node_text(value);
-	}
-	return SPAN_NONE;
+	assert(s->n_sections <= SECTIONS_MAX);
+	section->kind = kind;
+	return section;
 }
 
-static int save_object(struct saving *s, struct section *section, struct span name, int body,
-		       int64_t position)
+/* All of a kind, one behind the other from `position`, or with POSITION_KEPT. */
+static int save_objects(struct saving *s, struct section *section, unsigned kind, int64_t position)
 {
-	int err;
-
-	if (!name.len)
-		return -EBADMSG;
-	buf_reset(&s->body);
-	err = write_node(s, body, 0);
-	if (!err && s->body.failed)
-		err = -ENOMEM;
-	return err ? err : put_object(s, section, name, position);
-}
-
-static int save_section(struct saving *s, const char *kind, const yaml_node_t *node)
-{
-	struct section *section = &s->sections[s->n_sections];
-	int64_t position = SECTION_POSITIONS * s->n_sections;
 	int err = 0;
 
-	if (s->n_sections == SECTIONS_MAX)
-		return -E2BIG;
-	s->n_sections++;
-	section->kind = kind;
-	if (node->type == YAML_SEQUENCE_NODE) {
-		for (yaml_node_item_t *item = node->data.sequence.items.start;
-		     item < node->data.sequence.items.top && !err; item++)
-			err = save_object(s, section, name_of(s, *item), *item, position++);
-		return err;
+	for (unsigned i = 0; i < model_count(s->model, kind) && !err; i++) {
+		buf_reset(&s->body);
+		model_write_row(&s->body, s->model, kind, i);
+		err = s->body.failed
+			      ? -ENOMEM
+			      : put_object(s, section, span_of(model_name(s->model, kind, i)),
+					   position == POSITION_KEPT ? position : position + i);
 	}
-	if (node->type != YAML_MAPPING_NODE || strcmp(kind, PARAMETERS) != 0)
-		return -EBADMSG;
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	     pair < node->data.mapping.pairs.top && !err; pair++)
-		err = save_object(s, section,
-				  node_text(yaml_document_get_node(&s->document, pair->key)),
-				  pair->value, position++);
+	return err;
+}
+
+/* Those that are not as they are by default. */
+static int save_parameters(struct saving *s)
+{
+	struct section *section = NULL;
+	int64_t position = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < param_count && !err; i++) {
+		const struct param_info *info = &param_table[i];
+		char text[160];
+
+		param_format(&s->model->params, info, text, sizeof(text));
+		if (span_eq(span_of(text), span_of(info->def)))
+			continue;
+		if (!section)
+			section = add_section(s, PARAMETERS);
+		buf_reset(&s->body);
+		buf_add_json(&s->body, span_of(text));
+		err = put_object(s, section, span_of(info->name), position++);
+	}
 	return err;
 }
 
 static int save_sections(struct saving *s)
 {
-	const yaml_node_t *root = yaml_document_get_root_node(&s->document);
-	int err = 0;
+	int err = save_parameters(s);
 
-	if (!root || root->type != YAML_MAPPING_NODE)
-		return -EBADMSG;
-	for (yaml_node_pair_t *pair = root->data.mapping.pairs.start;
-	     pair < root->data.mapping.pairs.top && !err; pair++) {
-		const yaml_node_t *key = yaml_document_get_node(&s->document, pair->key);
-		const yaml_node_t *value = yaml_document_get_node(&s->document, pair->value);
+	for (unsigned kind = 0; model_kind(kind).section && !err; kind++) {
+		int64_t position = SECTION_POSITIONS * s->n_sections;
 
-		if (key->type != YAML_SCALAR_NODE)
-			return -EBADMSG;
-		if (value->type !=
-		    YAML_SCALAR_NODE) /* not "version", nor a section without objects */
-			err = save_section(s, (const char *)key->data.scalar.value, value);
+		if (model_count(s->model, kind))
+			err = save_objects(s, add_section(s, model_kind(kind).section), kind,
+					   position);
 	}
 	return err;
 }
@@ -385,41 +286,18 @@ static void explain(const struct store *store, int err, char *why, size_t why_si
 int store_save_model(struct store *store, const struct model *m, const char *who, char *why,
 		     size_t why_size)
 {
-	struct saving s = { .store = store, .who = who, .body = BUF_INIT(TEXT_MAX) };
-	struct buf yaml = BUF_INIT(TEXT_MAX);
-	yaml_parser_t parser;
-	int err = -ENOMEM;
+	struct saving s = { .store = store, .model = m, .who = who, .body = BUF_INIT(TEXT_MAX) };
+	int err = save_whole(&s, save_all);
 
-	model_write_yaml(&yaml, m, true);
-	if (!yaml.failed && yaml_parser_initialize(&parser)) {
-		yaml_parser_set_input_string(&parser, (const unsigned char *)yaml.p, yaml.len);
-		err = -EBADMSG;
-		if (yaml_parser_load(&parser, &s.document)) {
-			err = save_whole(&s, save_all);
-			yaml_document_delete(&s.document);
-		}
-		yaml_parser_delete(&parser);
-	}
-	buf_free(&yaml);
 	explain(store, err, why, why_size);
 	return err;
 }
 
 static int save_kind(struct saving *s)
 {
-	struct model_kind kind = model_kind(s->kind);
-	struct section *section = &s->sections[0];
-	int err = 0;
+	struct section *section = add_section(s, model_kind(s->kind).section);
+	int err = save_objects(s, section, s->kind, POSITION_KEPT);
 
-	section->kind = kind.section;
-	for (unsigned i = 0; i < model_count(s->model, s->kind) && !err; i++) {
-		buf_reset(&s->body);
-		model_write_row(&s->body, s->model, s->kind, i);
-		err = s->body.failed
-			      ? -ENOMEM
-			      : put_object(s, section, span_of(model_name(s->model, s->kind, i)),
-					   POSITION_KEPT);
-	}
 	return err ? err : store_audit(s->store, s->who, s->what, s->detail);
 }
 
