@@ -23,6 +23,7 @@
 #include "base/rng.h"
 #include "base/slots.h"
 #include "base/span.h"
+#include "base/thread.h"
 #include "base/wheel.h"
 #include "base/zone.h"
 

@@ -7,8 +7,6 @@
 #include "cdr/cdr_int.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define BACKOFF_FIRST_US (250 * MSEC)
@@ -194,7 +192,7 @@ void *journal_feeder(void *arg)
 	uint64_t wait = FEED_INTERVAL_US;
 
 	/* The database may lag, calls may not: what is to be fed is on disk already. */
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+	thread_step_back();
 
 	while (feed_wait(j, wait)) {
 		int got;

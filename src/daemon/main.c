@@ -138,15 +138,13 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* glibc grows the arena of a thread page by page, a system call each. With few workers all of them live well in
- * the main arena, which grows by megabytes; with many its lock would be met too often. */
+/* Each thread has an arena of its own: while a configuration of a million prefixes is taken apart, its arena is locked
+ * for many milliseconds, and a worker that shared it would wait. Such arenas grow page by page, a system call each: they
+ * keep what they have grown by, within reason. */
 static void tune_malloc(unsigned workers)
 {
-	if (workers > 2)
-		return;
-	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_TOP_PAD, 4 << 20);
-	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+	mallopt(M_ARENA_MAX, (int)workers + 32);
+	mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
 
 /* Whom root becomes; NULL: the process stays what it is. */
@@ -262,6 +260,9 @@ static bool open_all(struct process *p, char *why, size_t why_size)
 		snprintf(why, why_size, "threads cannot be started");
 		return false;
 	}
+	/* This thread has only signals to wait for now, and the API's threads are as it is: a configuration that they read
+	 * takes a core for a second. */
+	thread_step_back();
 	if (api_open(&p->api, &api, &p->api_switch, why, why_size))
 		return false;
 	if (!drop_privileges(&p->boot, why, why_size))

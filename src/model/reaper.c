@@ -20,6 +20,7 @@ static struct {
 
 static void *reap(void *arg)
 {
+	thread_step_back();
 	for (;;) {
 		struct model *m, *next;
 

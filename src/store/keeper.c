@@ -3,8 +3,6 @@
  * pauses, because the journal waits for the same lock. */
 #include "store/store_int.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ROUND_US (600 * SEC)
@@ -61,7 +59,7 @@ static void *keep(void *arg)
 {
 	struct store *store = arg;
 
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+	thread_step_back();
 	while (!clean(store) && !sleep_for(store, ROUND_US))
 		;
 	return NULL;
