@@ -139,12 +139,13 @@ static void raise_file_limit(void)
 }
 
 /* Each thread has an arena of its own: while a configuration of a million prefixes is taken apart, its arena is locked
- * for many milliseconds, and a worker that shared it would wait. Such arenas grow page by page, a system call each: they
- * keep what they have grown by, within reason. */
+ * for many milliseconds, and a worker that shared it would wait. Such arenas grow page by page, a system call each, which
+ * waits for whoever maps or unmaps memory: so they begin with room, of which nothing is used before it is needed. */
 static void tune_malloc(unsigned workers)
 {
 	mallopt(M_ARENA_MAX, (int)workers + 32);
-	mallopt(M_TRIM_THRESHOLD, 16 << 20);
+	mallopt(M_TOP_PAD, 16 << 20);
+	mallopt(M_TRIM_THRESHOLD, 32 << 20);
 }
 
 /* Whom root becomes; NULL: the process stays what it is. */
