@@ -58,6 +58,7 @@ void reasons_add_reason(struct reasons *why, const struct reason *reason);
 const char *reason_name(enum reason_code code);		/* "line_limit" */
 /* "a-1: line limit reached, 100 of 100 in use" */
 const char *reason_text(const struct reason *reason, char *dst, size_t size);
+void reason_add_text(struct buf *out, const struct reason *reason);
 /* A limit refused a call from or to `object`. */
 struct reason reason_of_refusal(const char *object, const struct claim_refusal *refusal);
 bool reason_is_limit(enum reason_code code);

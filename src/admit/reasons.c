@@ -166,20 +166,32 @@ static void add_part(struct buf *out, const struct reason *reason, char what)
 		buf_addf(out, "%" PRId64, what == 'V' ? reason->value : reason->limit);
 }
 
-const char *reason_text(const struct reason *reason, char *dst, size_t size)
+void reason_add_text(struct buf *out, const struct reason *reason)
 {
-	struct buf text = BUF_INIT(512);
 	const char *p = (unsigned)reason->code < REASONS ? table[reason->code].text : "unknown";
 
-	if (reason->object)
-		buf_addf(&text, "%s: ", reason->object);
-	for (; *p; p++) {
-		if (*p == '%')
-			add_part(&text, reason, *++p);
-		else
-			buf_add_char(&text, *p);
+	if (reason->object) {
+		buf_add_str(out, reason->object);
+		buf_add_str(out, ": ");
 	}
+	for (const char *end; *p; p = end) {
+		end = strchr(p, '%');
+		if (!end)
+			end = p + strlen(p);
+		buf_add(out, p, (size_t)(end - p));
+		if (*end) {
+			add_part(out, reason, end[1]);
+			end += 2;
+		}
+	}
+}
+
+const char *reason_text(const struct reason *reason, char *dst, size_t size)
+{
+	char space[512];
+	struct buf text = BUF_OVER(space);
+
+	reason_add_text(&text, reason);
 	span_copy(buf_span(&text), dst, size);
-	buf_free(&text);
 	return dst;
 }

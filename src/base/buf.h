@@ -16,6 +16,8 @@ struct buf {
 };
 
 #define BUF_INIT(ceiling) ((struct buf){ .max = (ceiling) })
+/* Over an array, which is its ceiling: asks for no memory, and is not to be freed. */
+#define BUF_OVER(array) ((struct buf){ .p = (array), .size = sizeof(array), .max = sizeof(array) })
 
 /* Frees the memory; the buffer is empty and usable again. */
 void buf_free(struct buf *b);

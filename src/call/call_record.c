@@ -40,22 +40,25 @@ void call_note_media(struct call *call, bool callee_side, const struct media_des
 
 const char *call_reasons_text(struct arena *arena, const struct reasons *why)
 {
-	char text[1024], line[192];
-	size_t used = 0;
+	char space[1024];
+	struct buf text = BUF_OVER(space);
 	unsigned i;
 
 	for (i = 0; i < why->n && i < REASONS_MAX; i++) {
-		size_t n = strlen(reason_text(&why->reason[i], line, sizeof(line))) + (used > 0);
+		size_t before = text.len;
 
-		if (used + n + MORE_ROOM > sizeof(text))
+		if (i)
+			buf_add_char(&text, '\n');
+		reason_add_text(&text, &why->reason[i]);
+		if (text.failed || text.len + MORE_ROOM > sizeof(space)) {
+			text.failed = false;
+			text.len = before;
 			break;
-		fmt_print(text + used, sizeof(text) - used, "%s%s", used ? "\n" : "", line);
-		used += n;
+		}
 	}
 	if (i < why->n)
-		used += fmt_print(text + used, sizeof(text) - used, "\n... and %u more",
-				  why->n - i);
-	return used ? arena_dup(arena, (struct span){ text, used }) : NULL;
+		buf_addf(&text, "\n... and %u more", why->n - i);
+	return text.len ? arena_dup(arena, buf_span(&text)) : NULL;
 }
 
 uint64_t call_first_of(uint64_t a, uint64_t b, uint64_t c)
