@@ -72,14 +72,17 @@ void call_trace_came(const struct call *call, const struct call_arrival *arrival
 	const struct admit_result *from = &call->from;
 	struct telling t;
 	struct cdr seen = { 0 };
+	char text[192] = "";
 
 	if (!tells(call->host))
 		return;
 	call->a->ops->describe(call->a, &seen, false);
 	begin(&t, TRACE_CALL, call->id);
+	if (why->n)
+		reason_text(&why->reason[why->n - 1], text, sizeof(text));
 	t.note.leg = 'a';
 	t.note.sip_call_id = arrival->sip_call_id;
-	t.note.text = span_of(call_reasons_text(call->setup, why));
+	t.note.text = span_of(text);
 	add_number(&t, "started", call->started_us);
 	add(&t, "caller_in", call->caller_in);
 	add(&t, "callee_in", call->callee_in);
@@ -191,7 +194,8 @@ void call_trace_record(const struct call_host *host, enum cdr_kind kind, const s
 {
 	struct telling t;
 
-	if (!tells(host))
+	/* The attempt that was answered ends with its call. */
+	if (!tells(host) || (kind == CDR_ATTEMPT && cdr->answered))
 		return;
 	begin(&t,
 	      kind == CDR_END      ? TRACE_END
