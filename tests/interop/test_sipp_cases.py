@@ -20,10 +20,11 @@ CASES = sipp_failover.CASES + sipp_refusals.CASES + sipp_registrations.CASES + s
 NETWORKS = {case.name: "%s.%d" % (conftest.NET.rsplit(".", 1)[0], n) for n, case in enumerate(CASES, 1)}
 
 # End codes that no rule of admission, routing or failover gives: what ends a call that is up, what is wrong with a message,
-# and transports that SIPp does not speak. tests/flow has them.
+# transports that SIPp does not speak, and a phone that must have answered OPTIONS before. tests/flow has them.
 ELSEWHERE = set("""CANCEL_ANSWER_RACE TCP_CONNECT_TIMEOUT TCP_CONNECTION_LOST TLS_HANDSHAKE_FAILED DNS_FAILED SWITCH_RESTARTED OPERATOR_HANGUP
     MAX_DURATION PRACK_MISSING SESSION_TIMER_EXPIRED SESSION_REFRESH_REJECTED SESSION_REFRESH_UNANSWERED SESSION_INTERVAL_REFUSED
-    DIALOG_LOST_AT_PEER PEER_HANGUP_WITH_CAUSE ROUTING_LOOP MALFORMED_MESSAGE SDP_MALFORMED MEDIA_TYPE_UNSUPPORTED INTERNAL_ERROR""".split())
+    DIALOG_LOST_AT_PEER PEER_HANGUP_WITH_CAUSE ROUTING_LOOP MALFORMED_MESSAGE SDP_MALFORMED MEDIA_TYPE_UNSUPPORTED INTERNAL_ERROR
+    CALLEE_UNREACHABLE""".split())
 # Nothing came; no memory.
 NOT_SHOWN = {"NO_REQUEST", "NO_MEMORY"}
 
