@@ -330,6 +330,8 @@ static void take_early(struct capture *c, struct stream *s)
 		s->early = e->next;
 		s->n_early--;
 		s->early_bytes -= e->len;
+		if (c->where.utc_us < e->where.utc_us)
+			c->where = e->where;
 		if (before(s->next, e->sequence + e->len))
 			take(c, s, e->sequence, (struct span){ e->bytes, e->len });
 		free(e);

@@ -113,6 +113,7 @@ struct stream {				/* one SSRC on one 5-tuple */
 	uint64_t packets, payload_bytes;	/* unique ones */
 	uint64_t expected, lost, out_of_order, duplicates;
 	uint64_t lost_in_bursts;	/* of what was missing at first: in runs of 3 and more */
+	uint64_t lost_with_all;		/* of what was missing at first: while no datagram of anybody's came */
 	uint64_t by_pt[128], first_us_by_pt[128];
 	uint16_t length;		/* of the first payload */
 	uint64_t same_length;		/* packets as long */

@@ -66,6 +66,14 @@ static bool asks_again(unsigned status)
 	       (status >= 300 && status < 400);
 }
 
+/* Silence at one server, and the next one of the list is asked (RFC 3263 4.3). */
+static bool takes_over(const struct tx *silent, const struct tx *tx)
+{
+	return !silent->n_responses && tx->n_responses && tx->first_us > silent->first_us &&
+	       net_addr_eq_host(&tx->client, &silent->client) &&
+	       !net_addr_eq_host(&tx->server, &silent->server);
+}
+
 /* The first hop's INVITE; when it was answered with a demand and came again, the last of those. */
 static struct tx *find_invite(struct leg *leg)
 {
@@ -76,8 +84,9 @@ static struct tx *find_invite(struct leg *leg)
 
 		if (tx->method != SIP_INVITE || tx->indialog || !tx->n_requests)
 			continue;
-		if (!found || (final && asks_again(final->sip->status) && tx->cseq > found->cseq &&
-			       net_addr_eq_host(&tx->client, &found->client)))
+		if (!found || takes_over(found, tx) ||
+		    (final && asks_again(final->sip->status) && tx->cseq > found->cseq &&
+		     net_addr_eq_host(&tx->client, &found->client)))
 			found = tx;
 	}
 	return found;

@@ -288,7 +288,9 @@ static bool came_late(struct diag *d, struct leg *leg, struct diag_verdict *v)
 		return false;
 	media_look(leg, true, &to_caller);
 	media_look(leg, false, &to_callee);
-	if (!to_caller.packets || to_caller.first_us <= leg->answer->where.utc_us ||
+	/* Who leaves silence out may have had nothing to say. */
+	if (!to_caller.packets || to_caller.main->pauses ||
+	    to_caller.first_us <= leg->answer->where.utc_us ||
 	    (to_callee.packets && to_callee.first_us > leg->answer->where.utc_us + 10 * SEC))
 		return false;
 	late = to_caller.first_us - leg->answer->where.utc_us;
@@ -436,18 +438,36 @@ static bool is_filtered(const struct stream *s)
 	return s->lost * 10 > s->expected * 3;
 }
 
-/* Streams of many calls with holes: it is the tap that loses, not the network. */
-static bool tap_loses(const struct diag *d)
+/* Streams of many calls with holes: it is the tap that loses, not the network; unless this one has far more of them. */
+static bool tap_loses(const struct diag *d, const struct stream *this)
 {
-	unsigned judged = 0, torn = 0;
+	unsigned judged = 0, torn = 0, touched = 0;
+	uint64_t lost = 0, expected = 0;
 
 	for (const struct stream *s = rtp_streams_first(d->streams); s; s = s->next) {
 		if (s->packets < 150)
 			continue;
 		judged++;
 		torn += s->lost * 100 >= s->expected;
+		touched += s->lost > 0;
+		lost += s->lost;
+		expected += s->expected;
 	}
-	return judged >= 6 && torn * 10 > judged * 7;
+	if (judged < 6)
+		return false;
+	return torn * 10 > judged * 7 ||
+	       (touched * 10 > judged * 9 && this->lost * expected < 4 * lost * this->expected);
+}
+
+/* For a moment nothing at all came, and the other direction lacks packets as well: the tap rested. */
+static bool tap_rested(const struct leg *leg, const struct stream *s)
+{
+	if (s->lost_with_all * 2 < s->lost)
+		return false;
+	for (const struct stream *o = leg->streams; o; o = o->leg_next)
+		if (o->to_caller != s->to_caller && o->lost_with_all)
+			return true;
+	return false;
 }
 
 static bool loss(struct diag *d, struct leg *leg, struct diag_verdict *v)
@@ -458,7 +478,7 @@ static bool loss(struct diag *d, struct leg *leg, struct diag_verdict *v)
 		if (!is_judged(s) || is_filtered(s) || s->lost < 6 ||
 		    (s->lost * 100 < s->expected && s->lost_in_bursts < 6))
 			continue;
-		if (tap_loses(d))
+		if (tap_loses(d, s) || tap_rested(leg, s))
 			return false;
 		burst = s->lost_in_bursts * 2 > s->lost;
 		v->code = burst ? VERDICT_MEDIA_LOSS_BURST : VERDICT_MEDIA_LOSS;

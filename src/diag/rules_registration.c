@@ -94,6 +94,9 @@ static bool no_response(struct diag *d, struct leg *leg, struct diag_verdict *v)
 		return true;
 	}
 	sends = tx_sends(tx);
+	/* Over UDP it is repeated until something comes (RFC 3261 17.1.2.2). */
+	if (sends < 2 && tx->requests[0]->transport == CAPTURE_UDP)
+		return false;
 	if ((sends < 2 && !capture_covers(d, tx->first_us, 32 * SEC)) ||
 	    was_heard(d, &tx->server, &tx->client, tx->first_us, tx->last_us))
 		return false;
@@ -140,7 +143,8 @@ static bool credentials(struct diag *d, struct leg *leg, struct diag_verdict *v)
 	if (status != 403 && found != AUTH_NONE_GIVEN && count_status(leg, 200, 299) &&
 	    refused_in_a_row(leg) < 2)
 		return false;
-	if (found == AUTH_STALE && !capture_covers(d, final->where.utc_us, 4 * SEC))
+	if (((found == AUTH_UNCLEAR && status != 403) || found == AUTH_STALE) &&
+	    !capture_covers(d, final->where.utc_us, 4 * SEC))
 		return false;
 	speak(d, leg, tx, final, by_finding[found].code, by_finding[found].confidence, v);
 	return true;
@@ -197,7 +201,7 @@ static bool refused(struct diag *d, struct leg *leg, struct diag_verdict *v)
 	const struct message *final = tx ? tx_final(tx) : NULL;
 	unsigned status = final ? final->sip->status : 0;
 
-	if (status < 300)
+	if (status < 300 || status == 401 || status == 407)
 		return false;
 	if (says(final, words_dns))
 		speak(d, leg, tx, final, VERDICT_DNS_FAILED, 0.85, v);

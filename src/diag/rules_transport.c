@@ -197,11 +197,21 @@ static bool misrouted(struct diag *d, struct leg *leg, struct diag_verdict *v)
 
 /* ---- silence ---------------------------------------------------------------------------------------------- */
 
+static bool heard_all_the_same(const struct tx *tx)
+{
+	for (const struct tx *t = tx->leg->txs; t; t = t->next)
+		if (net_addr_eq_host(&t->client, &tx->client) && (t->indialog || t->n_acks))
+			return true;
+	return false;
+}
+
 static bool is_silent(const struct diag *d, const struct tx *tx)
 {
 	unsigned sends = tx_sends(tx);
 
-	if (!tx->n_requests || tx->n_responses)
+	/* Over UDP it is repeated until something comes; a dialog shows that something came. */
+	if (!tx->n_requests || tx->n_responses || heard_all_the_same(tx) ||
+	    (sends < 2 && tx->requests[0]->transport == CAPTURE_UDP))
 		return false;
 	if (sends < 3 && !capture_covers(d, tx->first_us, 32 * SEC))
 		return false;

@@ -11,6 +11,7 @@
 #define DUPLICATE_WITHIN (5 * MSEC)
 #define GAP (200 * MSEC)
 #define MIN_PACKETS 4
+#define QUIET (40 * MSEC) /* without a datagram of anybody's, while streams run */
 #define BUFFER_US 60000 /* what a playout buffer usually holds */
 
 static const double clocks[STREAM_CLOCKS] = { 8000, 16000, 48000, 90000 };
@@ -27,12 +28,16 @@ struct other_node {
 	struct hash_node node;
 	struct other_flow flow;
 };
+struct quiet {
+	uint64_t from_us, to_us, last_us; /* the last time without a datagram; the last datagram */
+};
 struct rtp_streams {
 	struct arena *arena;
 	struct hash_key key;
 	struct hash_table by_ssrc, reports, others;
 	struct stream *first, *last;
 	bool sifted;
+	struct quiet quiet;
 	struct rtcp_view *rtcp;
 	struct other_flow *first_other;
 };
@@ -292,6 +297,13 @@ static bool late(struct stream *s, unsigned back)
 	return true;
 }
 
+static bool is_repeated(const struct stream *s, const struct rtp *rtp)
+{
+	uint16_t back = (uint16_t)(s->sequence - rtp->sequence);
+
+	return back < 64 && s->window & 1ull << back;
+}
+
 static bool in_sequence(struct stream *s, const struct capture_where *w, const struct rtp *rtp)
 {
 	uint16_t ahead = (uint16_t)(rtp->sequence - s->sequence);
@@ -327,11 +339,25 @@ static void count(struct stream *s, const struct capture_where *w, const struct 
 	content(s, rtp);
 }
 
-static void next_packet(struct stream *s, const struct capture_where *w, const struct rtp *rtp)
+/* Nobody's datagram came while these were missing: it may be that the tap rested. */
+static void missing_from_all(struct stream *s, const struct quiet *quiet, uint64_t utc_us,
+			     unsigned n)
 {
+	uint64_t from = quiet->from_us > s->last_us ? quiet->from_us : s->last_us;
+	uint64_t to = quiet->to_us < utc_us ? quiet->to_us : utc_us;
+
+	if (n && n < 3000 && to > from && (to - from) * 10 > (utc_us - s->last_us) * 6)
+		s->lost_with_all += n;
+}
+
+static void next_packet(struct stream *s, const struct capture_where *w, const struct rtp *rtp,
+			const struct quiet *quiet)
+{
+	missing_from_all(s, quiet, w->utc_us, (uint16_t)(rtp->sequence - s->sequence - 1));
 	if (is_tap_duplicate(s, w, rtp))
 		return;
-	jitter(s, rtp, w->utc_us);
+	if (!is_repeated(s, rtp))
+		jitter(s, rtp, w->utc_us);
 	if (in_sequence(s, w, rtp))
 		count(s, w, rtp);
 	if (w->utc_us > s->last_us) {
@@ -389,7 +415,7 @@ static void rtp_packet(struct rtp_streams *all, const struct capture_where *w, s
 
 		if (s->ssrc == rtp.ssrc && net_addr_eq(&s->src, &w->src) &&
 		    net_addr_eq(&s->dst, &w->dst)) {
-			next_packet(s, w, &rtp);
+			next_packet(s, w, &rtp, &all->quiet);
 			return;
 		}
 	}
@@ -504,11 +530,22 @@ static void other_packet(struct rtp_streams *all, const struct capture_where *w,
 		bytes.len >= 13 && first >= 20 && first <= 63 && (unsigned char)bytes.p[1] == 0xfe;
 }
 
+static void note_quiet(struct quiet *quiet, uint64_t utc_us)
+{
+	if (quiet->last_us && utc_us > quiet->last_us + QUIET) {
+		quiet->from_us = quiet->last_us;
+		quiet->to_us = utc_us;
+	}
+	if (utc_us > quiet->last_us)
+		quiet->last_us = utc_us;
+}
+
 void rtp_streams_datagram(struct rtp_streams *all, const struct capture_where *w, struct span bytes,
 			  uint32_t length)
 {
 	unsigned second;
 
+	note_quiet(&all->quiet, w->utc_us);
 	if (bytes.len < 12 || (unsigned char)bytes.p[0] >> 6 != 2) {
 		other_packet(all, w, bytes);
 		return;

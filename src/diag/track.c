@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #define DUPLICATE_WITHIN (5 * MSEC)
+#define SEEN_AGAIN_WITHIN                                                                          \
+	(400 * MSEC) /* at another place of its way; less than T1, when it would be sent anew */
 #define COPIES_COMPARED 64
 #define ANEW_AFTER (3ull * 3600 * SEC) /* the same Call-ID after so long is another call */
 
@@ -161,8 +163,8 @@ static bool is_same_packet(const struct message *a, const struct message *b)
 	uint64_t apart = a->where.utc_us > b->where.utc_us ? a->where.utc_us - b->where.utc_us
 							   : b->where.utc_us - a->where.utc_us;
 
-	if (apart > DUPLICATE_WITHIN || !span_eq(a->bytes, b->bytes) ||
-	    !net_addr_eq(&a->where.src, &b->where.src) ||
+	if (apart > (a->where.ip_id ? SEEN_AGAIN_WITHIN : DUPLICATE_WITHIN) ||
+	    !span_eq(a->bytes, b->bytes) || !net_addr_eq(&a->where.src, &b->where.src) ||
 	    !net_addr_eq(&a->where.dst, &b->where.dst) || a->transport != b->transport)
 		return false;
 	return a->where.ip_id == b->where.ip_id &&
@@ -174,7 +176,7 @@ static void mark_duplicate(const struct leg *leg, struct message *m)
 	for (unsigned i = leg->n_messages; i-- > 0;) {
 		const struct message *before = leg->messages[i];
 
-		if (m->where.utc_us > before->where.utc_us + DUPLICATE_WITHIN)
+		if (m->where.utc_us > before->where.utc_us + SEEN_AGAIN_WITHIN)
 			return;
 		if (is_same_packet(before, m)) {
 			m->duplicate = true;

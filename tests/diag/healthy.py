@@ -818,3 +818,373 @@ def diallers_refusals(rng, tap):
             rows += row(call, "NORMAL", "", "SIP_SCAN,TOLL_FRAUD")
         t += rng.uniform(0.3, 2)
     return rows
+
+
+# ---- what the tap does not show ---------------------------------------------------------------------------------------------
+def seen_from(tap, host):
+    """A tap that has one direction alone: what this host sends."""
+    tap.frames = [f for f in tap.frames if source_of(tap, f[1]) == host]
+
+
+def source_of(tap, frame):
+    head = {"ethernet": 14, "vlan": 18, "cooked": 16, "cooked2": 20, "raw": 0, "loopback": 4}[tap.link]
+    ip = frame[head:]
+    return ip[8:24] if ip[0] >> 4 == 6 else ip[12:16]
+
+
+@case
+def one_direction_seen(rng, tap):
+    call = new_call(rng, tap, proxy=False, nat=False)
+    media = rng.random() < 0.6
+    call.set_up()
+    if media:
+        call.talk(rng.uniform(4, 10))
+    else:
+        call.t += rng.uniform(2, 40)
+    call.bye()
+    later(call, rng.choice((1, 40)))
+    seen_from(tap, tap.host((call.a if rng.random() < 0.5 else call.b).wire[0]))
+    if rng.random() < 0.5:
+        later(call, 41)
+    return row(call, "NORMAL", "CAPTURE_INCOMPLETE,UNKNOWN", NOTHING + ",NO_RESPONSE,BYE_UNDELIVERED")
+
+
+@case
+def one_direction_of_a_registration(rng, tap):
+    r = Registration(rng, tap)
+    r.call.transport = "UDP"
+    r.send()
+    given = r.challenged(realm="pbx", proxy=False)
+    r.with_credentials(given)
+    r.answer(200)
+    seen_from(tap, tap.host(r.call.a.wire[0]))
+    later(r.call, rng.choice((1, 40)))
+    return row(r, "NORMAL", "CAPTURE_INCOMPLETE,UNKNOWN", "REG_NO_RESPONSE,WRONG_PASSWORD,NO_CREDENTIALS")
+
+
+@case
+def tap_loses(rng, tap):
+    """Some packets never got into the file, in both directions at once; sometimes requests among them."""
+    calls = [new_call(rng, tap, t=rng.uniform(0, 2), proxy=False) for _ in range(4)]
+    for call in calls:
+        call.set_up()
+        call.talk(rng.uniform(8, 12))
+        call.bye()
+    share = rng.uniform(0.02, 0.2)
+    tap.alone = True
+    tap.frames = [f for f in tap.frames if rng.random() > share]
+    return [r for call in calls for r in row(call, "NORMAL", "CAPTURE_INCOMPLETE,UNKNOWN", "NO_ACK_FOR_2XX,NO_RESPONSE,MEDIA_LOSS,MEDIA_LOSS_BURST,BYE_UNDELIVERED")]
+
+
+@case
+def tap_pauses(rng, tap):
+    """For a moment nothing at all was written."""
+    call = new_call(rng, tap, proxy=False)
+    call.set_up()
+    start = call.t
+    call.talk(rng.uniform(9, 14))
+    call.bye()
+    holes = [(h, h + rng.uniform(0.1, 0.6)) for h in (start + rng.uniform(1, 8) for _ in range(3))]
+    tap.frames = [f for f in tap.frames if not any(a < f[0] < b for a, b in holes)]
+    return row(call, "NORMAL", "CAPTURE_INCOMPLETE", "MEDIA_JITTER")
+
+
+@case
+def cut_short(rng, tap):
+    """Each packet is cut at some length."""
+    call = new_call(rng, tap)
+    call.set_up()
+    call.talk(rng.uniform(2, 5))
+    call.bye()
+    tap.snap = rng.choice((68, 96, 128, 256, 512))
+    return row(call, "NORMAL", "CAPTURE_INCOMPLETE,NO_CALLS,UNKNOWN", NOTHING + ",MALFORMED_MESSAGE,BODY_LENGTH_MISMATCH")
+
+
+@case
+def seen_at_two_places(rng, tap):
+    """The same packets before and behind a router, some time apart."""
+    call = new_call(rng, tap, proxy=False)
+    call.set_up()
+    call.talk(rng.uniform(3, 6))
+    call.bye()
+    apart = rng.choice((0.0004, 0.003, 0.02, 0.08))
+    tap.frames += [(t + apart + rng.random() * 0.0002, f) for t, f in tap.frames]
+    return row(call, "NORMAL", "", NOTHING + ",MEDIA_REORDER_DUPLICATE")
+
+
+@case
+def begun_within_set_up(rng, tap):
+    """The file begins after the INVITE."""
+    call = new_call(rng, tap)
+    call.invite()
+    tap.begins = call.t + 0.0001
+    call.trying()
+    call.ring()
+    if rng.random() < 0.5:
+        tap.begins = call.t + 0.01
+    call.answer()
+    call.ack()
+    call.talk(rng.uniform(3, 8))
+    call.bye()
+    later(call, 40)
+    return row(call, "NORMAL", "CAPTURE_INCOMPLETE,UNKNOWN", NOTHING)
+
+
+@case
+def segment_not_seen(rng, tap):
+    """A TCP segment is missing from the file."""
+    call = new_call(rng, tap, proxy=False, nat=False, transport="TCP")
+    call.set_up()
+    call.t += rng.uniform(2, 40)
+    call.bye()
+    data = [n for n, f in enumerate(tap.frames) if len(f[1]) > 300]
+    del tap.frames[rng.choice(data)]
+    later(call, 40)
+    return row(call, "NORMAL", "CAPTURE_INCOMPLETE,UNKNOWN", "MALFORMED_MESSAGE,BODY_LENGTH_MISMATCH,NO_ACK_FOR_2XX,NO_RESPONSE,BYE_UNDELIVERED")
+
+
+@case
+def proxy_steps_aside(rng, tap):
+    """No Record-Route: ACK and BYE go past the proxy, where the tap may be."""
+    call = new_call(rng, tap, proxy=True, nat=False, transport="UDP", links=rng.choice(([0], [1], [0, 1])))
+    call.record_route = False
+    call.set_up()
+    if 0 in call.links:
+        call.talk(rng.uniform(3, 6))
+    call.bye()
+    later(call, rng.choice((1, 50)))
+    return row(call, "NORMAL", "CAPTURE_INCOMPLETE", NOTHING)
+
+
+@case
+def registered_with_an_old_nonce(rng, tap):
+    """The file begins with credentials from before; the nonce is new by now, and the file may end there."""
+    r = Registration(rng, tap)
+    old = challenge(rng, "pbx", False)
+    r.send([credentials(rng, old, r.call.a.user, "sip:pbx")])
+    given = r.challenged(realm="pbx", proxy=False, stale=rng.random() < 0.3)
+    if rng.random() < 0.6:
+        r.with_credentials(given)
+        r.answer(200)
+        later(r.call, 30)
+        return row(r, "NORMAL")
+    return row(r, "NORMAL", "CAPTURE_INCOMPLETE,UNKNOWN", "WRONG_PASSWORD,NO_CREDENTIALS,AUTH_REALM_MISMATCH")
+
+
+# ---- further manners ------------------------------------------------------------------------------------------------------------
+@case
+def fragments(rng, tap):
+    """A large INVITE in pieces, all of which come."""
+    call = new_call(rng, tap, proxy=False, nat=False, six=False, transport="UDP")
+    call.offer.more += ["a=candidate:%d 1 UDP %d 10.0.0.%d %d typ host" % (n, rng.randrange(2 ** 31), n, rng.randrange(1024, 65000)) for n in range(1, 40)]
+    call.set_up()
+    call.talk(rng.uniform(2, 5))
+    call.bye()
+    return well(call)
+
+
+@case
+def second_server(rng, tap):
+    """The first server is silent; the second one, of the same name, takes the call."""
+    call = new_call(rng, tap, proxy=False, nat=False, six=False, transport="UDP")
+    call.where = 0.02
+    second = call.b.wire
+    dead = (public(rng), second[1])
+    sent = call.invite(drop=0, dst=dead)
+    for step in (0.5, 1.5, 3.5):
+        call.again(call.t + step, sent)
+    call.t += 4
+    call.a.cseq -= rng.randrange(2)
+    call.set_up()
+    call.talk(3)
+    call.bye()
+    return row(call, "NORMAL", "NO_RESPONSE")
+
+
+@case
+def keepalives(rng, tap):
+    """Line ends and zeros on the SIP port, STUN and empty RTP on the media ports, OPTIONS in the call."""
+    call = new_call(rng, tap, proxy=False, transport="UDP")
+    call.set_up()
+    start = call.t
+    call.talk(6)
+    for k in range(5):
+        tap.udp(start + k, call.a.wire, call.b.wire, rng.choice((b"\r\n\r\n", b"\0\0\0\0", b"jaK")))
+        tap.udp(start + k + 0.3, call.a.rtp_wire, call.b.rtp_wire, struct.pack("!HHI", 1, 0, 0x2112a442) + bytes(12))
+        tap.udp(start + k + 0.4, call.b.rtp_wire, call.a.rtp_wire, struct.pack("!BBHII", 0x80, 20, k, 0, 77))
+    if rng.random() < 0.5:
+        call.exchange(rng.random() < 0.5, "OPTIONS")
+    call.bye()
+    return well(call)
+
+
+@case
+def quiet_at_first(rng, tap):
+    """Silence is left out from the beginning: the first audio comes with the first word."""
+    call = new_call(rng, tap)
+    call.codec, call.ptime = "G729", 20
+    call.offer, call.answer_sdp = Sdp(rng, call.a, ["G729"], 101), Sdp(rng, call.b, ["G729"], 101)
+    call.set_up()
+    start = call.t
+    call.audio(True, start, start + 15, dtx=True)
+    call.audio(False, start + rng.uniform(1.2, 4), start + 15, dtx=True)
+    call.t = start + 15
+    call.bye()
+    return row(call, "NORMAL", "", "NO_INBOUND_MEDIA,MEDIA_LOST_MIDCALL")
+
+
+@case
+def moved(rng, tap):
+    """A re-INVITE takes one side's media elsewhere, and both follow."""
+    call = new_call(rng, tap, proxy=False, nat=False)
+    call.set_up()
+    call.talk(rng.uniform(2, 4))
+    by_a = rng.random() < 0.5
+    party, sdp, other = (call.a, call.offer, call.answer_sdp) if by_a else (call.b, call.answer_sdp, call.offer)
+    host = public(rng, ":" in party.local[0]) if rng.random() < 0.6 else party.local[0]
+    party.rtp_local = party.rtp_wire = (host, rng.randrange(5000, 30000) * 2)
+    sdp.host, sdp.port = party.rtp_local
+    party.ssrc, party.sent_until = rng.randrange(1, 2 ** 32), None
+    party.version += 1
+    other.party.version += 1
+    call.exchange(by_a, "INVITE", body=sdp.text(), answer_body=other.text())
+    call.talk(rng.uniform(3, 6))
+    call.bye()
+    return well(call)
+
+
+@case
+def refresh_by_other_method(rng, tap):
+    """UPDATE is not taken; a re-INVITE refreshes the session instead."""
+    call = new_call(rng, tap, proxy=False)
+    s = timer(call, rng)
+    call.set_up()
+    call.t += s["seconds"] / 2
+    extra = [("Session-Expires", s["refresh"])]
+    call.exchange(s["by_a"], "UPDATE", *rng.choice(((405, "Method Not Allowed"), (501, "Not Implemented"))), extra=extra)
+    sdp, other = (call.offer, call.answer_sdp) if s["by_a"] else (call.answer_sdp, call.offer)
+    call.exchange(s["by_a"], "INVITE", extra=extra, body=sdp.text(), answer_extra=extra, answer_body=other.text())
+    call.t += rng.uniform(1, 30)
+    call.bye()
+    return well(call)
+
+
+@case
+def hung_up_by_the_refresher(rng, tap):
+    """With a session timer, by hand and long before it."""
+    call = new_call(rng, tap)
+    timer(call, rng, 1800)
+    call.set_up()
+    call.t = call.answered + rng.choice((30, 32, 60, 148)) + rng.uniform(-0.5, 0.5)
+    call.bye()
+    return well(call)
+
+
+@case
+def change_refused_and_kept(rng, tap):
+    """Video is asked for, refused, and they talk on."""
+    call = new_call(rng, tap, proxy=False)
+    call.set_up()
+    call.talk(3)
+    by_a = rng.random() < 0.5
+    call.exchange(by_a, "INVITE", 488, "Not Acceptable Here", body=reoffer(call, by_a).replace("m=audio", "m=video 5000 RTP/AVP 99\r\nm=audio", 1))
+    call.talk(rng.uniform(7, 12))
+    call.bye()
+    return well(call)
+
+
+@case
+def fork_rings_twice(rng, tap):
+    """Several 18x with tags of their own; one of them answers."""
+    call = new_call(rng, tap)
+    call.invite()
+    call.trying()
+    for _ in range(rng.randrange(1, 4)):
+        call.ring(rng.choice((180, 183)), "Ringing", call.answer_sdp.text() if rng.random() < 0.3 else "", to_tag=call.b.make_tag(rng))
+    call.ring()
+    call.answer()
+    call.ack()
+    call.talk(rng.uniform(3, 6))
+    call.bye()
+    return well(call)
+
+
+@case
+def icmp_of_another_time(rng, tap):
+    """The called side was down before, and takes the call now; or it is down after the call."""
+    call = new_call(rng, tap, proxy=False, nat=False, transport="UDP")
+    six = ":" in call.a.local[0]
+    before = rng.random() < 0.5
+    if before:
+        tap.icmp(-20, call.b.wire[0], call.a.asks_from, call.b.wire, *((1, 4) if six else (3, 3)))
+    call.set_up()
+    call.talk(3)
+    call.bye()
+    if not before:
+        tap.icmp(call.t + 1, call.b.wire[0], call.a.asks_from, call.b.wire, *((1, 4) if six else (3, 3)))
+    return well(call)
+
+
+@case
+def nothing_but_comfort(rng, tap):
+    """A muted participant of a conference sends comfort noise now and then."""
+    call = new_call(rng, tap)
+    call.codec, call.ptime = "PCMU", 20
+    call.offer, call.answer_sdp = Sdp(rng, call.a, ["PCMU"], 101), Sdp(rng, call.b, ["PCMU"], 101)
+    call.set_up()
+    start = call.t
+    call.audio(False, start, start + 20)
+    call.audio(True, start, start + 1)
+    for k in range(18):
+        call.rest_until(call.a, start + 1 + k)
+        call.rtp_packet(start + 1 + k, call.delay * call.where, call.a.rtp_wire, call.b.rtp_wire, 13, call.a, call.a.ssrc, False, b"\x40", 0.001, None, 0, 1)
+    call.t = start + 20
+    call.bye()
+    return well(call)
+
+
+@case
+def routed_privately(rng, tap):
+    """Two private nets with a route between them: addresses look unreachable and are not."""
+    a, b = Party(rng, "10.1.%d.5" % rng.randrange(250)), Party(rng, "192.168.%d.7" % rng.randrange(250))
+    call = Call(rng, tap, 0, a, b)
+    a.rtp_local = a.rtp_wire = ("10.9.9.%d" % rng.randrange(2, 250), a.rtp_local[1])
+    call.offer.host = a.rtp_local[0]
+    call.set_up()
+    call.talk(rng.uniform(3, 8))
+    call.bye()
+    return well(call)
+
+
+@case
+def media_gateway_apart(rng, tap):
+    """Signalling and media of the called side have addresses of their own, one of them private and reached by a tunnel."""
+    call = new_call(rng, tap, proxy=False, nat=False, six=False)
+    call.b.rtp_local = call.b.rtp_wire = (rng.choice((public(rng), private(rng))), call.b.rtp_local[1])
+    call.answer_sdp.host = call.b.rtp_local[0]
+    call.set_up()
+    call.talk(rng.uniform(3, 8))
+    call.bye()
+    return well(call)
+
+
+@case
+def office_dials(rng, tap):
+    """One PBX, many calls at once to several carriers, most of them fine."""
+    a = Party(rng, public(rng))
+    carriers = [Party(rng, public(rng)) for _ in range(6)]
+    rows, t = [], 0
+    for n in range(rng.randrange(8, 14)):
+        call = Call(rng, tap, t, a, rng.choice(carriers), transport="UDP")
+        call.anew()
+        call.request_user = "00" + str(rng.randrange(10 ** 9, 10 ** 11))
+        if rng.random() < 0.3:
+            call.fail(486, "Busy Here")
+            rows += row(call, "USER_BUSY", "", "SIP_SCAN,TOLL_FRAUD,ROUTES_EXHAUSTED")
+        else:
+            call.set_up()
+            call.talk(2)
+            call.bye()
+            rows += row(call, "NORMAL", "", "SIP_SCAN,TOLL_FRAUD")
+        t += rng.uniform(0.1, 3)
+    return rows

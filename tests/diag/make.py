@@ -11,13 +11,26 @@ import random
 
 import failures
 import healthy
+from parties import new_call
 from wire import Tap
 
 
 def make_one(make, seed, kind):
     rng = random.Random("%d %s %s" % (seed, kind, make.__name__))
     tap = Tap(rng, mirrored=rng.random() < 0.12)
-    return tap, make(rng, tap)
+    rows = make(rng, tap)
+    if rng.random() < 0.25 and tap.begins is None and tap.snap > 65535 and not tap.alone:
+        rows += another_call(rng, tap)
+    return tap, rows
+
+
+def another_call(rng, tap):
+    """Of other people, before all the rest."""
+    call = new_call(rng, tap, t=rng.uniform(-60, -30))
+    call.set_up()
+    call.talk(rng.uniform(2, 8))
+    call.bye()
+    return failures.row(call, "NORMAL")
 
 
 def main():

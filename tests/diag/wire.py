@@ -27,6 +27,7 @@ class Tap:
         self.packed = {}
         self.snap = 262144
         self.begins, self.ends = None, None
+        self.alone = False      # no other people's calls beside it
 
     # ---- layers -----------------------------------------------------------------------------------------
     def host(self, host):
