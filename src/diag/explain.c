@@ -156,7 +156,8 @@ static void judge(struct diag *d, const struct trace_reading *r, const struct tr
 	if (seen && seen->code != own)
 		v->code = seen->code;
 	info = diag_code_info(v->code);
-	v->side = side_named(trace_entry_field(end, "end_side"));
+	/* Who hung up is no fault where nothing is wrong. */
+	v->side = info->side ? side_named(trace_entry_field(end, "end_side")) : DIAG_NOBODY;
 	if (!v->side)
 		v->side = info->side;
 	v->sentence =
