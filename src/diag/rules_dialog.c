@@ -393,8 +393,10 @@ static bool reinvite(struct diag *d, struct leg *leg, struct diag_verdict *v)
 		unsigned status = final ? final->sip->status : 0;
 		bool ended, refresh;
 
+		/* What was asked before the answer, the answer has settled. */
 		if (!leg->answer || !is_refresh_method(tx) || is_peers_end(leg, tx) ||
-		    was_repeated_well(leg, tx) || offers_fax(tx->requests[0]) || is_astray(status))
+		    tx->first_us < leg->answer->where.utc_us || was_repeated_well(leg, tx) ||
+		    offers_fax(tx->requests[0]) || is_astray(status))
 			continue;
 		ended = leg->bye && leg->bye->first_us >= tx->first_us &&
 			leg->bye->first_us <= tx->last_us + SOON;
@@ -520,6 +522,7 @@ static bool several_answered(const struct leg *leg)
 static bool early_bye(struct diag *d, struct leg *leg, struct diag_verdict *v)
 {
 	const struct message *bye = leg->bye ? first_request(leg->bye) : NULL;
+	struct span reason = bye ? sip_header(bye->sip, SIP_H_REASON) : SPAN_NONE;
 	uint64_t talked;
 
 	if (!leg->answer || !bye || bye->where.utc_us < leg->answer->where.utc_us)
@@ -532,8 +535,12 @@ static bool early_bye(struct diag *d, struct leg *leg, struct diag_verdict *v)
 	v->code = VERDICT_EARLY_BYE;
 	v->confidence = 0.7;
 	v->side = leg->bye_by_caller ? DIAG_CALLER : DIAG_CALLEE;
-	v->sentence = say(d, "%s hung up %s after the answer, without giving a reason.",
-			  say_addr(d, &bye->where.src), say_time(d, talked));
+	v->sentence = reason.len
+			      ? say(d, "%s hung up %s after the answer; its reason: %.*s.",
+				    say_addr(d, &bye->where.src), say_time(d, talked),
+				    SPAN_ARG(span_head(reason, 160)))
+			      : say(d, "%s hung up %s after the answer, without giving a reason.",
+				    say_addr(d, &bye->where.src), say_time(d, talked));
 	evidence(d, v, leg->answer, "the answer");
 	evidence(d, v, bye, "BYE");
 	return true;

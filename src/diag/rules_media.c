@@ -553,6 +553,15 @@ static bool skew(struct diag *d, struct leg *leg, struct diag_verdict *v)
 
 /* ---- DTMF ------------------------------------------------------------------------------------------------------------------- */
 
+/* RFC 6665 8.2.1: parameters may follow its name. */
+static bool is_event_package(const struct message *m)
+{
+	struct span name, rest;
+
+	span_cut(sip_header(m->sip, SIP_H_EVENT), ';', &name, &rest);
+	return span_ieq(span_trim(name), SPAN("telephone-event"));
+}
+
 static bool events_not_negotiated(struct diag *d, struct leg *leg, struct diag_verdict *v)
 {
 	for (const struct stream *s = leg->answer ? leg->streams : NULL; s; s = s->leg_next) {
@@ -562,9 +571,7 @@ static bool events_not_negotiated(struct diag *d, struct leg *leg, struct diag_v
 		    line_maps(s->line, "telephone-event", NULL))
 			continue;
 		for (const struct tx *tx = leg->txs; tx; tx = tx->next)
-			notified |= tx->method == SIP_NOTIFY &&
-				    span_ieq(sip_header(tx->requests[0]->sip, SIP_H_EVENT),
-					     SPAN("telephone-event"));
+			notified |= tx->method == SIP_NOTIFY && is_event_package(tx->requests[0]);
 		v->code = notified ? VERDICT_DTMF_DOUBLED : VERDICT_DTMF_TE_NOT_NEGOTIATED;
 		v->confidence = 0.8;
 		v->side = side_of(!s->to_caller);

@@ -157,7 +157,7 @@ static struct sdp_view *read_sdp(struct diag *d, struct message *m)
 	return view;
 }
 
-/* The very same packet: by IPv4's identification, and where there is none (IPv6, or 0) by another way through the tap. */
+/* The very same packet: by IPv4's identification; where there is none (IPv6, or 0) by the time alone, as nothing is sent anew so soon. */
 static bool is_same_packet(const struct message *a, const struct message *b)
 {
 	uint64_t apart = a->where.utc_us > b->where.utc_us ? a->where.utc_us - b->where.utc_us
@@ -167,8 +167,7 @@ static bool is_same_packet(const struct message *a, const struct message *b)
 	    !span_eq(a->bytes, b->bytes) || !net_addr_eq(&a->where.src, &b->where.src) ||
 	    !net_addr_eq(&a->where.dst, &b->where.dst) || a->transport != b->transport)
 		return false;
-	return a->where.ip_id == b->where.ip_id &&
-	       (a->where.ip_id || a->where.path != b->where.path);
+	return a->where.ip_id == b->where.ip_id;
 }
 
 static void mark_duplicate(const struct leg *leg, struct message *m)

@@ -834,6 +834,105 @@ def early_bye(rng, tap):
     return row(call, "EARLY_BYE", "", "CANCEL_ANSWER_RACE,NO_INBOUND_MEDIA")
 
 
+@case
+def hung_up_at_once_with_cause(rng, tap):
+    call = new_call(rng, tap)
+    call.set_up()
+    call.step(0.05, 0.6)
+    call.bye(extra=q850(rng.choice((47, 65, 79, 127))))
+    return row(call, "EARLY_BYE", "PEER_HANGUP_WITH_CAUSE", "CANCEL_ANSWER_RACE")
+
+
+def bridge(rng, tap):
+    """Both legs of a B2BUA, set up as far as its second INVITE."""
+    left = new_call(rng, tap, proxy=False, six=False, transport="UDP")
+    left.invite()
+    left.trying()
+    middle = Party(rng, left.b.local[0], port=left.b.local[1])
+    middle.user = left.a.user
+    right = Call(rng, tap, left.t + 0.01, middle, Party(rng, public(rng)), transport="UDP")
+    right.request_user = rng.choice((left.request_user, "00" + left.request_user, left.request_user[1:]))
+    return left, right
+
+
+@case
+def refused_behind_b2bua(rng, tap):
+    left, right = bridge(rng, tap)
+    status, phrase, code = rng.choice(((486, "Busy Here", "USER_BUSY"), (404, "Not Found", "NUMBER_UNALLOCATED"), (503, "Service Unavailable", "PEER_CONGESTION"),
+                                       (488, "Not Acceptable Here", "CODEC_MISMATCH"), (603, "Decline", "USER_DECLINED"), (484, "Address Incomplete", "ADDRESS_INCOMPLETE")))
+    right.fail(status, phrase)
+    left.t = right.t + 0.002
+    left.t = left.response(left.t, left.invite_message, status, phrase)
+    left.ack_error()
+    later(left, rng.choice((1, 40)))
+    return row(left, code, "", "ROUTES_EXHAUSTED") + row(right, code, "", "ROUTES_EXHAUSTED")
+
+
+@case
+def silence_behind_b2bua(rng, tap):
+    left, right = bridge(rng, tap)
+    right.where = 0.02
+    sent = right.invite(drop=0)
+    stop = rng.choice((8, 16, 40))
+    right.t = right.repeat(right.t, sent, LADDER_INVITE, until=stop) + 0.5
+    left.t = right.t
+    left.t = left.response(left.t, left.invite_message, rng.choice((408, 503, 480)), "Timeout")
+    left.ack_error()
+    later(left, rng.choice((1, 40)))
+    return row(right, "NO_RESPONSE", "", "PEER_ICMP_UNREACHABLE") + \
+        row(left, "PEER_408", "PEER_CONGESTION,USER_UNAVAILABLE,NO_RESPONSE", "ROUTES_EXHAUSTED,CALLER_CANCELLED")
+
+
+@case
+def no_ack_behind_b2bua(rng, tap):
+    """The called side's answer is acknowledged, the B2BUA's is not."""
+    left, right = bridge(rng, tap)
+    left.where = 0.98
+    right.invite()
+    right.trying()
+    right.ring()
+    right.answer()
+    right.ack()
+    left.t = right.t
+    left.answer()
+    repeat_answer(left)
+    left.t = left.answered + 32
+    left.bye(False, answered=rng.random() < 0.5)
+    right.t = left.t
+    right.bye(True)
+    return row(left, "NO_ACK_FOR_2XX", "", "SESSION_TIMER_EXPIRED") + row(right, "NORMAL", "", "NO_ACK_FOR_2XX")
+
+
+@case
+def no_ack_and_the_file_ends(rng, tap):
+    call = new_call(rng, tap, proxy=False, transport="UDP")
+    call.where = 0.98
+    call.invite()
+    call.trying()
+    call.ring()
+    call.answer()
+    repeat_answer(call, until=rng.choice((12, 16, 24)))
+    return row(call, "NO_ACK_FOR_2XX", "CAPTURE_INCOMPLETE,ANSWER_LOST", "ACK_MISROUTED")
+
+
+@case
+def alg_mangled(rng, tap):
+    """A router wrote its address into c= and some headers, and left o= and Content-Length."""
+    call = new_call(rng, tap, proxy=False, nat=True, six=False, transport="UDP")
+    call.where = 0.98
+    body = call.offer.text()
+    sent = call.invite()
+    tap.frames.clear()
+    new = body.replace("c=IN IP4 " + call.a.local[0], "c=IN IP4 " + call.a.wire[0])
+    if len(new) == len(body):
+        new += "a=alg\r\n"
+    text = call.render(call.a, sent["start"], [call.via_of(call.a, sent["branch"])], sent["headers"], body).decode()
+    call.tap.udp(call.invited + call.delay, call.a.wire, call.b.wire, text.replace(body, new).encode())
+    call.t = call.response(call.invited + call.delay + 0.01, sent, 400, "Bad Request")
+    call.ack_error()
+    return row(call, "ALG_MANGLED", "BODY_LENGTH_MISMATCH,PEER_400", "NO_RESPONSE")
+
+
 # ---- media ---------------------------------------------------------------------------------------------------------------
 def media_call(rng, tap, **more):
     more.setdefault("proxy", False)
@@ -1116,13 +1215,12 @@ def dtmf_doubled(rng, tap):
     call.set_up()
     call.talk(3)
     for digit in (rng.randrange(10), rng.randrange(10)):
-        body = struct.pack("!BBH", digit, 0x8a, 800).decode("latin-1")
         t = call.t
         call.digits(True, t, [digit], pt=101)
-        call.exchange(True, "NOTIFY", extra=[("Event", "telephone-event;rate=1000"), ("Content-Type", "audio/telephone-event"), ("Subscription-State", "active")], body="")
+        call.exchange(True, "NOTIFY", extra=[("Event", rng.choice(("telephone-event", "telephone-event;rate=1000"))), ("Content-Type", "audio/telephone-event"), ("Subscription-State", "active")], body="")
         call.t = t + 0.6
     call.bye()
-    return row(call, "DTMF_DOUBLED", "DTMF_TE_NOT_NEGOTIATED")
+    return row(call, "DTMF_DOUBLED", "", "MEDIA_PT_NOT_NEGOTIATED")
 
 
 @case

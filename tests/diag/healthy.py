@@ -619,7 +619,7 @@ def small_impairments(rng, tap):
     how = rng.choice(("few", "uneven", "pairs", "order"))
     for by_a in (True, False):
         if how == "few":
-            call.audio(by_a, start, start + seconds, lose=lambda n, at: rng.random() < 0.003)
+            call.audio(by_a, start, start + seconds, lose=lambda n, at: n % 337 == 5)
         elif how == "uneven":
             call.audio(by_a, start, start + seconds, jitter=0.015)
         elif how == "pairs":
@@ -1188,3 +1188,101 @@ def office_dials(rng, tap):
             rows += row(call, "NORMAL", "", "SIP_SCAN,TOLL_FRAUD")
         t += rng.uniform(0.1, 3)
     return rows
+
+
+@case
+def extended_packets(rng, tap):
+    """RTP with header extensions, RTCP on the media's own port (RFC 5761), sequence numbers that wrap."""
+    call = new_call(rng, tap)
+    call.a.sequence, call.b.sequence = 65535 - rng.randrange(100), 65535 - rng.randrange(100)
+    call.a.timestamp = 2 ** 32 - rng.randrange(100000)
+    call.offer.more, call.answer_sdp.more = ["a=rtcp-mux"], ["a=rtcp-mux"]
+    call.set_up()
+    start = call.t
+    call.talk(rng.uniform(5, 9))
+    for k in range(3):
+        call.rtcp(True, start + 1 + k, 50 * k, src=call.a.rtp_wire, dst=call.b.rtp_wire)
+        call.rtcp(False, start + 1.3 + k, 50 * k, src=call.b.rtp_wire, dst=call.a.rtp_wire)
+    call.bye()
+    return well(call)
+
+
+@case
+def early_media_then_cancelled(rng, tap):
+    call = new_call(rng, tap)
+    call.invite()
+    call.trying()
+    call.ring(183, "Session Progress", call.answer_sdp.text())
+    call.audio(False, call.t, call.t + 6)
+    call.t += rng.uniform(3, 6)
+    cancel(call)
+    return row(call, "CALLER_CANCELLED", "", "NO_INBOUND_MEDIA,MEDIA_LOST_MIDCALL,PROGRESS_TIMEOUT,NO_ANSWER")
+
+
+@case
+def asks_for_events(rng, tap):
+    """SUBSCRIBE and MESSAGE refused for other reasons than a secret; a second try is taken."""
+    a, b = pair(rng)
+    call = Call(rng, tap, 0, a, b)
+    method = rng.choice(("SUBSCRIBE", "MESSAGE"))
+    t, sent = call.request(0, True, method, to_tag=False, extra=[("Event", "presence")])
+    given = challenge(rng)
+    t = call.response(t, sent, given[0], given[1], [(given[2], given[6])])
+    t, sent = call.request(t + 0.01, True, method, to_tag=False, extra=[("Event", "presence"), credentials(rng, given, a.user, "sip:x@y")])
+    call.response(t, sent, 200)
+    after = Call(rng, tap, 2, a, b)
+    after.set_up()
+    after.talk(2)
+    after.bye()
+    return well(after)
+
+
+@case
+def updated_before_answer(rng, tap):
+    """UPDATE in the early dialog, refused or taken (RFC 3311)."""
+    call = new_call(rng, tap)
+    call.extra_invite.append(("Supported", "100rel"))
+    call.invite()
+    call.trying()
+    call.ring(183, "Session Progress", call.answer_sdp.text(), [("Require", "100rel"), ("RSeq", "7")])
+    call.exchange(True, "PRACK", extra=[("RAck", "7 %d INVITE" % call.invite_message["cseq"])])
+    taken = rng.random() < 0.5
+    call.exchange(True, "UPDATE", *((200, "OK") if taken else (rng.choice((488, 500, 504)), "No")), body=call.offer.text(), answer_body=call.answer_sdp.text() if taken else "")
+    call.answer(body="")
+    call.ack()
+    call.talk(rng.uniform(3, 8))
+    call.bye()
+    return well(call)
+
+
+@case
+def not_acknowledged_here(rng, tap):
+    """A tap that began to see the caller's packets only after the ACK; the answer is not repeated, and they talk for 32 s."""
+    call = new_call(rng, tap, proxy=False, nat=False)
+    call.invite()
+    call.trying()
+    call.ring()
+    call.answer()
+    call.ack()
+    tap.frames.pop()
+    if call.transport == "TCP":
+        return []
+    call.talk(32, ptime=40 if call.codec in ("PCMU", "PCMA", "G729", "G722") else 20)
+    call.bye()
+    return well(call, "CAPTURE_INCOMPLETE,UNKNOWN")
+
+
+@case
+def called_at_the_source(rng, tap):
+    """A registered phone behind a NAT is called where its packets come from, though its Contact is private."""
+    r = Registration(rng, tap, nat=True)
+    r.call.transport, r.call.where = "UDP", 0.98
+    r.send()
+    r.answer(200)
+    server = Party(rng, r.call.b.local[0], port=r.call.b.local[1])
+    phone = r.call.a
+    call = Call(rng, tap, r.call.t + rng.uniform(2, 20), server, phone, transport="UDP")
+    call.set_up()
+    call.talk(rng.uniform(3, 8))
+    call.bye()
+    return row(r, "NORMAL") + well(call)
