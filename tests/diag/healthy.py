@@ -1257,16 +1257,14 @@ def updated_before_answer(rng, tap):
 
 @case
 def not_acknowledged_here(rng, tap):
-    """A tap that began to see the caller's packets only after the ACK; the answer is not repeated, and they talk for 32 s."""
-    call = new_call(rng, tap, proxy=False, nat=False)
+    """The tap lost the ACK alone; the answer is not repeated, and they talk for 32 s."""
+    call = new_call(rng, tap, proxy=False, nat=False, transport="UDP")
     call.invite()
     call.trying()
     call.ring()
     call.answer()
     call.ack()
-    tap.frames.pop()
-    if call.transport == "TCP":
-        return []
+    tap.frames = [f for f in tap.frames if b" ACK" not in f[1]]
     call.talk(32, ptime=40 if call.codec in ("PCMU", "PCMA", "G729", "G722") else 20)
     call.bye()
     return well(call, "CAPTURE_INCOMPLETE,UNKNOWN")
@@ -1286,3 +1284,79 @@ def called_at_the_source(rng, tap):
     call.talk(rng.uniform(3, 8))
     call.bye()
     return row(r, "NORMAL") + well(call)
+
+
+@case
+def rebound(rng, tap):
+    """A NAT gives the caller's media another port in the middle of the call; the other side follows."""
+    call = new_call(rng, tap, nat=True, proxy=False)
+    call.set_up()
+    call.talk(rng.uniform(4, 8))
+    call.a.rtp_wire = (call.a.rtp_wire[0], rng.randrange(1024, 65000))
+    call.talk(rng.uniform(4, 8))
+    call.bye()
+    return well(call)
+
+
+@case
+def held_by_both(rng, tap):
+    """One holds, then the other holds as well; each takes his hold back."""
+    call = new_call(rng, tap, nat=False)
+    call.set_up()
+    call.talk(rng.uniform(2, 4))
+    for by_a, mine, theirs in ((True, "sendonly", "recvonly"), (False, "inactive", "inactive"), (True, "recvonly", "sendonly"), (False, None, None)):
+        call.offer.way, call.answer_sdp.way = (mine, theirs) if by_a else (theirs, mine)
+        call.a.version += 1
+        call.b.version += 1
+        bodies = (call.offer.text(), call.answer_sdp.text())
+        call.exchange(by_a, "INVITE", body=bodies[not by_a], answer_body=bodies[by_a])
+        call.t += rng.uniform(1, 6)
+    call.talk(rng.uniform(2, 5))
+    call.bye()
+    return well(call)
+
+
+@case
+def quiet_at_last(rng, tap):
+    """Both leave silence out and say nothing for a while before one hangs up; one word is said in between."""
+    call = new_call(rng, tap)
+    call.codec, call.ptime = "G729", 20
+    call.offer, call.answer_sdp = Sdp(rng, call.a, ["G729"], 101), Sdp(rng, call.b, ["G729"], 101)
+    call.set_up()
+    start = call.t
+    for by_a in (True, False):
+        call.audio(by_a, start, start + 12, dtx=True)
+    call.audio(rng.random() < 0.5, start + 19, start + 20)
+    call.t = start + rng.uniform(22, 28)
+    call.bye()
+    return well(call)
+
+
+@case
+def serial_fork(rng, tap):
+    """A proxy tries one phone, which is busy, and then another, which answers."""
+    call = new_call(rng, tap, proxy=True, transport="UDP", links=[0, 1], nat=False)
+    busy = Party(rng, public(rng, ":" in call.a.local[0]))
+    proxy = call.chain[1]
+    sent = call.invite()
+    via, branch, tag = call.via_of(call.a, sent["branch"]), word(rng, 12), word(rng, 8)
+    kept, tap.frames[:] = list(tap.frames), [f for f in tap.frames if f[0] < call.invited + call.delay * 0.9]
+    ident = dict(sent["headers"][:2])
+
+    def text(start, method, to=ident["To"]):
+        return call.render(call.a, start, [call.via_of(proxy, branch)] + ([via] if method != "ACK" else []),
+                           [("From", ident["From"]), ("To", to), ("Call-ID", call.call_id), ("CSeq", "%d %s" % (sent["cseq"], method)), ("Max-Forwards", "69")], "")
+    at = call.invited + call.delay + 0.01
+    uri = "sip:%s@%s" % (busy.user, bracket(busy.local[0]))
+    tap.udp(at, proxy.wire, busy.wire, text("INVITE %s SIP/2.0" % uri, "INVITE"))
+    tap.udp(at + 0.05, busy.wire, proxy.wire, text("SIP/2.0 486 Busy Here", "INVITE", ident["To"] + ";tag=" + tag))
+    tap.udp(at + 0.06, proxy.wire, busy.wire, text("ACK %s SIP/2.0" % uri, "ACK", ident["To"] + ";tag=" + tag))
+    tap.frames += [(f[0] + 0.1, f[1]) for f in kept if f not in tap.frames]
+    call.t += 0.2
+    call.trying()
+    call.ring()
+    call.answer()
+    call.ack()
+    call.talk(rng.uniform(2, 5))
+    call.bye()
+    return well(call)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes captures of calls whose truth is known, and their expected.tsv: make.py FOLDER [--seed N] [--rounds N] [NAME...]
+"""Makes captures of calls whose truth is known, and their expected.tsv: make.py FOLDER [NAME...] [--seed N] [--rounds N]
 
 Each round makes one capture of every case in failures.py and of every one in healthy.py; products, addresses, NATs, transports, link
 layers, timings, codecs and the place of the tap are drawn anew. The same seed makes the same files. score.py --captures FOLDER holds the
