@@ -1264,7 +1264,7 @@ def not_acknowledged_here(rng, tap):
     call.ring()
     call.answer()
     call.ack()
-    tap.frames = [f for f in tap.frames if b" ACK" not in f[1]]
+    tap.frames = [f for f in tap.frames if b"ACK sip:" not in f[1]]
     call.talk(32, ptime=40 if call.codec in ("PCMU", "PCMA", "G729", "G722") else 20)
     call.bye()
     return well(call, "CAPTURE_INCOMPLETE,UNKNOWN")
