@@ -606,12 +606,14 @@ static const struct {
 	{ "maxCallRate", "rate_limit" },   { "cps", "rate_limit" },	       { "remoteIps", "addresses" },
 	{ "remoteIp", "address" },	   { "ip", "address" },		       { "host", "address" },
 	{ "prefix", "prefixes" },	   { "e164", "number" },
-	{ "customerPassword", "password" }, { "clearingAccount", "account" },  { "sipTimer", "session_timer" },
-	{ "sip100Rel", "rel100" },	   { "sipCodecs", "codecs" },	       { "protocol", "transport" },
+	{ "clearingAccount", "account" },  { "sipTimer", "session_timer" },
+	{ "sip100Rel", "rel100" },	   { "sipCodecs", "codecs" },
 	{ "localIp", "local_address" },	   { "displayNumber", "display" },     { "money", "balance" },
 	{ "scheduledcapacity", "scheduled_line_limits" }, { "maxCallRateUnit", "rate_period" },
 	{ "lineCallIn", "lines_in" },	   { "lineCallOut", "lines_out" },
 	{ "rewriteRulesOutCaller", "caller_rules" }, { "rewriteRulesOutCallee", "callee_rules" },
+	/* Of a phone, into it. */
+	{ "rewriteRulesInCaller", "to_caller_rules" }, { "rewriteRulesInCallee", "to_callee_rules" },
 	{ "rewriteRulesInCaller", "caller_rules" }, { "rewriteRulesInCallee", "callee_rules" },
 	{ "rewriteRulesInCallerUseE164Group", "caller_pool" }, { "rewriteRulesInCallerUseE164GroupLine", "caller_pool_reuse" },
 	{ "scheduledrewriterulesin", "scheduled_rules" }, { "scheduledrewriterulesout", "scheduled_rules" },
@@ -657,10 +659,10 @@ static const struct {
 	{ "callDurationLimit", "max_duration" },
 };
 
-const char *foreign_key(struct span key)
+const char *foreign_key(struct span key, unsigned nth)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
-		if (span_ieq(key, span_of(foreign[i].theirs)))
+		if (span_ieq(key, span_of(foreign[i].theirs)) && nth-- == 0)
 			return foreign[i].ours;
 	return NULL;
 }

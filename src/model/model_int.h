@@ -52,8 +52,8 @@ struct kind_info {
 };
 extern const struct kind_info kinds[KINDS_ALL];
 
-/* What people coming from elsewhere write: our key for it, or NULL. */
-const char *foreign_key(struct span key);
+/* What people coming from elsewhere write: our nth key for it (of several the kind at hand has one), or NULL. */
+const char *foreign_key(struct span key, unsigned nth);
 /* Our name of a key that VOS3000 fills with numbers, and what they mean: "none|outbound", "" between = nothing. NULL. */
 const char *numbered_key(enum kind kind, struct span key, const char **values_out);
 

@@ -78,11 +78,14 @@ static const struct model_field_info *find_numbered(enum kind kind, const char *
 static void complain_field(struct reader *r, const struct kind_info *kind, const char *key)
 {
 	struct field_walk walk = { kind, 0 };
-	const char *nearest = foreign_key(span_of(key));
+	const char *nearest;
 	char remedy[160] = "known keys: ";
 	size_t len = strlen(remedy);
+	unsigned nth = 0;
 
-	if (!nearest || !find_field(kind, nearest))
+	while ((nearest = foreign_key(span_of(key), nth++)) && !find_field(kind, nearest))
+		;
+	if (!nearest)
 		nearest = nearest_word(span_of(key), next_field, &walk);
 	for (size_t i = 0; i < kind->n_fields && len < sizeof(remedy); i++)
 		len += (size_t)snprintf(remedy + len, sizeof(remedy) - len, "%s%s", i ? ", " : "",
