@@ -30,9 +30,9 @@ enum reason_code {
 	REASON_SAME_CITY, REASON_SAME_CITY_NOT_ALLOWED,
 	/* Two rows of the same order. */
 	REASON_CALLER_FORBIDDEN, REASON_CALLER_NOT_ALLOWED, REASON_CALLER_LENGTH, REASON_CALLER_KIND, REASON_CALLER_GROUP,
-	REASON_CALLER_NO_GROUP, REASON_CALLER_BLACKLISTED,
+	REASON_CALLER_NO_GROUP, REASON_CALLER_TIME, REASON_CALLER_BLACKLISTED,
 	REASON_CALLEE_FORBIDDEN, REASON_CALLEE_NOT_ALLOWED, REASON_CALLEE_LENGTH, REASON_CALLEE_KIND, REASON_CALLEE_GROUP,
-	REASON_CALLEE_NO_GROUP, REASON_CALLEE_BLACKLISTED,
+	REASON_CALLEE_NO_GROUP, REASON_CALLEE_TIME, REASON_CALLEE_BLACKLISTED,
 	REASON_MOBILE_AREA, REASON_MOBILE_AREA_NOT_ALLOWED,
 	REASON_CALLER_REWRITE, REASON_CALLEE_REWRITE, REASON_CALLER_POOL,
 	REASON_TRYING, REASON_DOWN, REASON_RESTING, REASON_LAST_RESORT,
@@ -86,6 +86,11 @@ bool admit_address(const struct model_fence *fence, const char *who, const struc
 
 /* The phone whose settings hold for the call, or NULL. */
 const struct model_phone *admit_phone(const struct admit_result *from);
+
+/* What a gateway's schedule says of the numbers at a time in its zone: of the windows that are open none may forbid the call, and
+ * where some allow numbers of a side, one of them must allow this one. REASON_CHOSEN, or REASON_CALLER_TIME or _CALLEE_TIME. */
+enum reason_code admit_schedule(const struct model_prefix_window *windows, unsigned n, const struct zone *zone,
+				struct span caller, struct span callee, uint64_t utc_us);
 
 /* REASON_CHOSEN when these numbers are permitted, else why not; the object is left to the caller. */
 struct reason admit_numbers(const struct model *m, const struct model_numbers *numbers, struct span caller,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which numbers a gateway or phone, and the system, permit. In this order: what is forbidden by its
  * beginning, what is not among the beginnings allowed, lengths, kinds, groups forbidden, groups allowed; then both
- * numbers together, by their areas. */
+ * numbers together, by their areas; then the gateway's schedule. */
 #include "admit/admit_int.h"
 
 /* Reasons come in two rows of the same order, for callers and for callees. */
@@ -114,6 +114,37 @@ struct reason admit_numbers(const struct model *m, const struct model_numbers *n
 	return reason;
 }
 
+static bool window_fits(const struct model_prefix_window *window, struct span caller,
+			struct span callee)
+{
+	for (unsigned i = 0; i < window->n_prefixes; i++)
+		if (span_starts(window->of_caller ? caller : callee, span_of(window->prefixes[i])))
+			return true;
+	return false;
+}
+
+enum reason_code admit_schedule(const struct model_prefix_window *windows, unsigned n,
+				const struct zone *zone, struct span caller, struct span callee,
+				uint64_t utc_us)
+{
+	bool asked[2] = { false, false }, allowed[2] = { false, false };
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct model_prefix_window *window = &windows[i];
+		bool fits = window_fits(window, caller, callee);
+
+		if ((!window->allow && !fits) || !model_window_holds(&window->when, zone, utc_us))
+			continue;
+		if (!window->allow)
+			return of(REASON_CALLER_TIME, !window->of_caller);
+		asked[window->of_caller] = true;
+		allowed[window->of_caller] = allowed[window->of_caller] || fits;
+	}
+	if (asked[true] != allowed[true])
+		return REASON_CALLER_TIME;
+	return asked[false] == allowed[false] ? REASON_CHOSEN : REASON_CALLEE_TIME;
+}
+
 bool rewrite_area_code(const struct model *m, const struct model_area_choice *choice,
 		       struct rewritten *out)
 {
@@ -152,6 +183,7 @@ static const enum end_code ends[REASONS] = {
 	[REASON_CALLER_KIND] = END_CALLER_KIND_FORBIDDEN,
 	[REASON_CALLER_GROUP] = END_CALLER_GROUP_FORBIDDEN,
 	[REASON_CALLER_NO_GROUP] = END_CALLER_GROUP_FORBIDDEN,
+	[REASON_CALLER_TIME] = END_CALLER_PREFIX_FORBIDDEN,
 	[REASON_CALLER_BLACKLISTED] = END_CALLER_BLACKLISTED,
 	[REASON_CALLEE_FORBIDDEN] = END_CALLEE_PREFIX_FORBIDDEN,
 	[REASON_CALLEE_NOT_ALLOWED] = END_CALLEE_PREFIX_FORBIDDEN,
@@ -159,6 +191,7 @@ static const enum end_code ends[REASONS] = {
 	[REASON_CALLEE_KIND] = END_CALLEE_KIND_FORBIDDEN,
 	[REASON_CALLEE_GROUP] = END_CALLEE_GROUP_FORBIDDEN,
 	[REASON_CALLEE_NO_GROUP] = END_CALLEE_GROUP_FORBIDDEN,
+	[REASON_CALLEE_TIME] = END_CALLEE_PREFIX_FORBIDDEN,
 	[REASON_CALLEE_BLACKLISTED] = END_CALLEE_BLACKLISTED,
 	[REASON_SAME_CITY] = END_SAME_CITY_FORBIDDEN,
 	[REASON_SAME_CITY_NOT_ALLOWED] = END_SAME_CITY_FORBIDDEN,
@@ -192,6 +225,11 @@ void admit_check_numbers(const struct model *m, const struct call_request *req,
 	struct reason reason = admit_numbers(m, numbers, req->caller, req->callee);
 	const char *name = out->mapping ? out->mapping->name : out->phone->number;
 
+	if (reason.code == REASON_CHOSEN && out->mapping && out->mapping->n_scheduled_prefixes)
+		reason.code = admit_schedule(out->mapping->scheduled_prefixes,
+					     out->mapping->n_scheduled_prefixes,
+					     model_zone(m, out->mapping->account), req->caller,
+					     req->callee, req->utc_us);
 	if (reason.code == REASON_CHOSEN && out->behind) {
 		name = out->behind->number;
 		reason = admit_numbers(m, &out->behind->numbers, req->caller, req->callee);

@@ -64,6 +64,8 @@ static const struct {
 						  "caller_groups_forbidden lists" },
 	[REASON_CALLER_NO_GROUP] = { "caller_no_group", "caller is in none of the groups that "
 							"caller_groups_allowed lists" },
+	[REASON_CALLER_TIME] = { "caller_time", "caller is not among the numbers that "
+						"scheduled_prefixes permits at this time" },
 	[REASON_CALLER_BLACKLISTED] = { "caller_blacklisted", "caller is in number group %D, which "
 							      "blacklist_callers names" },
 	[REASON_CALLEE_FORBIDDEN] = { "callee_forbidden",
@@ -99,6 +101,8 @@ static const struct {
 	[REASON_DO_NOT_DISTURB] = { "do_not_disturb", "does not want to be disturbed" },
 	[REASON_CALLER_POOL] = { "caller_pool",
 				 "each number of its caller pool %D is used by %L calls already" },
+	[REASON_CALLEE_TIME] = { "callee_time", "callee is not among the numbers that "
+						"scheduled_prefixes permits at this time" },
 	[REASON_CALLEE_BLACKLISTED] = { "callee_blacklisted", "callee is in number group %D, which "
 							      "blacklist_callees names" },
 	[REASON_GROUP_LINES] = { "group_lines", "line limit of group %D reached, %V of %L in use" },

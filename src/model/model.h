@@ -440,7 +440,7 @@ struct model_pair {
 	const char *caller, *callee;
 };
 
-/* While the window is open: which callers' or called numbers a routing gateway takes, or does not. */
+/* While the window is open: which callers' or called numbers a gateway takes, or does not. */
 struct model_prefix_window {
 	struct model_window when;
 	int allow;			/* 0 = not those that one of the prefixes begins, 1 = only those */
@@ -484,6 +484,8 @@ struct model_mapping {			/* mapping gateway: where calls come in */
 	int reserved_lines;		/* of each of its groups must be free, else it takes no call */
 	struct model_fence fence;
 	struct model_numbers numbers;
+	unsigned n_scheduled_prefixes;
+	struct model_prefix_window *scheduled_prefixes;	/* numbers permitted at certain times */
 	unsigned n_shares;
 	struct model_share *shares;	/* route prefixes for the callee */
 	struct model_sip sip;
@@ -569,6 +571,7 @@ struct model_phone {
 	const struct model_account *account;
 	int locked;			/* enum phone_lock; 0 = not */
 	bool do_not_disturb;		/* calls to it are told that it is busy */
+	const char *memo;
 	bool offline_to_gateways;	/* while it is not registered, gateways may take calls to its number */
 	const char *password;
 	const char *display;

@@ -26,39 +26,6 @@ static bool pair_fits(const struct call_request *req, const struct model_routing
 	return false;
 }
 
-static bool window_fits(const struct call_request *req, const struct model_prefix_window *window)
-{
-	struct span number = window->of_caller ? req->caller : req->callee;
-
-	for (unsigned i = 0; i < window->n_prefixes; i++)
-		if (span_starts(number, span_of(window->prefixes[i])))
-			return true;
-	return false;
-}
-
-/* Of the windows that are open now none may forbid the call, and where some allow numbers of a side, one of them must
- * allow this one. */
-static bool schedule_permits(const struct model *m, const struct call_request *req,
-			     const struct model_routing *gw)
-{
-	const struct zone *zone = model_zone(m, gw->account);
-	bool asked[2] = { false, false }, allowed[2] = { false, false };
-
-	for (unsigned i = 0; i < gw->n_scheduled_prefixes; i++) {
-		const struct model_prefix_window *window = &gw->scheduled_prefixes[i];
-		bool fits = window_fits(req, window);
-
-		if ((!window->allow && !fits) ||
-		    !model_window_holds(&window->when, zone, req->utc_us))
-			continue;
-		if (!window->allow)
-			return false;
-		asked[window->of_caller] = true;
-		allowed[window->of_caller] = allowed[window->of_caller] || fits;
-	}
-	return asked[0] == allowed[0] && asked[1] == allowed[1];
-}
-
 /* What keeps it may be: its node, pairs, schedule or numbers. */
 static struct reason restriction(const struct model *m, const struct call_request *req,
 				 const struct model_routing *gw)
@@ -67,7 +34,10 @@ static struct reason restriction(const struct model *m, const struct call_reques
 		return (struct reason){ .code = REASON_NODE };
 	if (gw->n_pairs && pair_fits(req, gw) != gw->pairs_allow)
 		return (struct reason){ .code = REASON_PAIR };
-	if (gw->n_scheduled_prefixes && !schedule_permits(m, req, gw))
+	if (gw->n_scheduled_prefixes &&
+	    admit_schedule(gw->scheduled_prefixes, gw->n_scheduled_prefixes,
+			   model_zone(m, gw->account), req->caller, req->callee,
+			   req->utc_us) != REASON_CHOSEN)
 		return (struct reason){ .code = REASON_TIME };
 	return admit_numbers(m, &gw->numbers, req->caller, req->callee);
 }
