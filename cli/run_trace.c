@@ -116,7 +116,7 @@ int trace_find_call(struct cli *cli, char *id, size_t size)
 static int start_url(struct cli *cli, struct url *url)
 {
 	const char *object = cli_value(cli, "object");
-	char id[32];
+	char id[32] = ""; /* stays so where the call is not found */
 	int code = EXIT_DONE;
 
 	if ((cli->n_args != 0) + (object != NULL) + (cli_value(cli, "number") != NULL) != 1) {
