@@ -101,9 +101,6 @@ struct leg {
 
 enum stream_clock { CLOCK_8000, CLOCK_16000, CLOCK_48000, CLOCK_90000, STREAM_CLOCKS };
 
-struct stream_second {
-	uint16_t packets, lost;
-};
 struct stream {				/* one SSRC on one 5-tuple */
 	struct stream *next;		/* by first packet */
 	union net_addr src, dst;
@@ -122,19 +119,16 @@ struct stream {				/* one SSRC on one 5-tuple */
 	double earliest_us[STREAM_CLOCKS];	/* of the quickest since the last pause */
 	uint64_t late[STREAM_CLOCKS];	/* packets later than that by more than a usual buffer holds */
 	double timestamps;		/* advance of the timestamp since the first packet, wraps undone */
-	uint64_t longest_gap_us, gap_at_us;	/* between packets, where the timestamp did not rest in between */
+	uint64_t longest_gap_us;	/* between packets, where the timestamp did not rest in between */
 	uint64_t pauses;		/* silence left out: number goes on, timestamp jumps */
 	uint64_t silent_packets;	/* payload of one value that G.711 plays as silence */
 	uint64_t events;		/* RFC 4733: begun */
 	uint64_t event_packets;
 	uint32_t n_bytes_seen, distinct[8];	/* of the first payloads: how many bytes, and which values came */
-	struct stream_second *seconds;
-	unsigned n_seconds;
 	/* what the sequence is at */
 	uint16_t sequence;
 	uint32_t timestamp, event_timestamp, arrival_timestamp;
 	uint64_t arrival_us;
-	uint32_t cycles;
 	uint16_t last_ip_id;
 	uint64_t window;		/* of the last 64 numbers those that came, newest in bit 0 */
 	/* joined (join.c) */
@@ -225,6 +219,8 @@ unsigned h323_finish(struct diag *d, const struct diag_case **cases);
 unsigned connect_finish(struct diag *d, const struct diag_case **cases);
 /* hosts.c. NULL: it sent nothing. host_legs_from: index of its first leg at that time or later. */
 void hosts_finish(struct diag *d);
+/* One more in an array of pointers in the arena; false without memory. */
+bool diag_push(struct diag *d, void ***array, unsigned *n, void *what);
 const struct host *host_find(const struct diag *d, const union net_addr *a);
 unsigned host_legs_from(const struct host *host, uint64_t utc_us);
 /* leg.c */

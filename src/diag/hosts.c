@@ -51,7 +51,7 @@ static struct host *host_of(struct diag *d, const union net_addr *a)
 }
 
 /* Arrays grow by doubling; what they leave behind goes with the arena. */
-static bool push(struct diag *d, void ***array, unsigned *n, void *what)
+bool diag_push(struct diag *d, void ***array, unsigned *n, void *what)
 {
 	if ((*n & (*n - 1)) == 0) {
 		void **more = arena_alloc(d->arena, (*n ? *n * 2 : 1) * sizeof(**array));
@@ -75,14 +75,14 @@ void hosts_finish(struct diag *d)
 			continue;
 		host = host_of(d, &leg->messages[0]->where.src);
 		if (host)
-			push(d, (void ***)&host->legs, &host->n_legs, leg);
+			diag_push(d, (void ***)&host->legs, &host->n_legs, leg);
 		for (unsigned i = 0; i < leg->n_messages; i++) {
 			host = host_of(d, &leg->messages[i]->where.src);
 			if (!host)
 				continue;
 			if (!host->first_us || leg->messages[i]->where.utc_us < host->first_us)
 				host->first_us = leg->messages[i]->where.utc_us;
-			push(d, (void ***)&host->heard, &host->n_heard, leg->messages[i]);
+			diag_push(d, (void ***)&host->heard, &host->n_heard, leg->messages[i]);
 		}
 	}
 }

@@ -7,7 +7,6 @@
 
 #define STREAMS_MAX 200000
 #define LOOKED_AT 8192 /* bytes of payload whose values are noted */
-#define SECONDS_MAX 36000
 #define DUPLICATE_WITHIN (5 * MSEC)
 #define GAP (200 * MSEC)
 #define MIN_PACKETS 4
@@ -65,8 +64,6 @@ void rtp_streams_free(struct rtp_streams **streams)
 
 	if (!all)
 		return;
-	for (struct stream *s = all->first; s; s = s->next)
-		free(s->seconds);
 	hash_table_free(&all->by_ssrc);
 	hash_table_free(&all->others);
 	hash_table_free(&all->reports);
@@ -149,28 +146,6 @@ static bool rtp_read(struct span bytes, struct rtp *out)
 	return true;
 }
 
-static struct stream_second *second_of(struct stream *s, uint64_t utc_us)
-{
-	uint64_t at = utc_us > s->first_us ? (utc_us - s->first_us) / SEC : 0;
-
-	if (at >= SECONDS_MAX)
-		return NULL;
-	if (at >= s->n_seconds) {
-		unsigned n = s->n_seconds ? s->n_seconds : 16;
-		struct stream_second *more;
-
-		while (n <= at)
-			n *= 2;
-		more = realloc(s->seconds, n * sizeof(*more));
-		if (!more)
-			return NULL;
-		memset(more + s->n_seconds, 0, (n - s->n_seconds) * sizeof(*more));
-		s->seconds = more;
-		s->n_seconds = n;
-	}
-	return &s->seconds[at];
-}
-
 /* All of one value, and one that a G.711 decoder turns into next to nothing. */
 static bool is_silent(const struct rtp *rtp)
 {
@@ -241,18 +216,13 @@ static void gap(struct stream *s, const struct rtp *rtp, uint64_t utc_us)
 		s->pauses++;
 	else if (apart > s->longest_gap_us) {
 		s->longest_gap_us = apart;
-		s->gap_at_us = s->last_us;
 	}
 }
 
-static void missing(struct stream *s, unsigned n, uint64_t utc_us)
+static void missing(struct stream *s, unsigned n)
 {
-	struct stream_second *second = second_of(s, utc_us);
-
 	if (n >= 3)
 		s->lost_in_bursts += n;
-	if (second)
-		second->lost = (uint16_t)(second->lost + n < 65535 ? second->lost + n : 65535);
 }
 
 static void content(struct stream *s, const struct rtp *rtp)
@@ -316,7 +286,7 @@ static bool in_sequence(struct stream *s, const struct capture_where *w, const s
 	}
 	gap(s, rtp, w->utc_us > s->last_us ? w->utc_us : s->last_us);
 	if (ahead > 1)
-		missing(s, ahead - 1u, w->utc_us);
+		missing(s, ahead - 1u);
 	s->expected += ahead;
 	s->window = ahead < 64 ? s->window << ahead | 1 : 1;
 	if (rtp->payload.len != 4) {
@@ -329,11 +299,7 @@ static bool in_sequence(struct stream *s, const struct capture_where *w, const s
 
 static void count(struct stream *s, const struct capture_where *w, const struct rtp *rtp)
 {
-	struct stream_second *second = second_of(s, w->utc_us);
-
 	s->packets++;
-	if (second && second->packets < 65535)
-		second->packets++;
 	if (!s->by_pt[rtp->pt]++)
 		s->first_us_by_pt[rtp->pt] = w->utc_us;
 	content(s, rtp);
@@ -574,13 +540,10 @@ struct stream *rtp_streams_first(struct rtp_streams *all)
 		struct stream *s = *at;
 
 		s->lost = s->expected > s->packets ? s->expected - s->packets : 0;
-		if (!is_stream(s)) {
-			free(s->seconds);
-			s->seconds = NULL;
-			*at = s->next;
-		} else {
+		if (is_stream(s))
 			at = &s->next;
-		}
+		else
+			*at = s->next;
 	}
 	return all->first;
 }

@@ -63,22 +63,6 @@ static struct leg *leg_of(struct diag *d, struct span call_id, uint64_t utc_us)
 
 /* ---- messages ------------------------------------------------------------------------------------- */
 
-/* Arrays in the arena grow by doubling; what they leave behind goes with the arena. */
-static bool push(struct diag *d, struct message ***array, unsigned *n, struct message *m)
-{
-	if ((*n & (*n - 1)) == 0) {
-		struct message **more = arena_alloc(d->arena, (*n ? *n * 2 : 1) * sizeof(**array));
-
-		if (!more)
-			return false;
-		if (*n)
-			memcpy(more, *array, *n * sizeof(**array));
-		*array = more;
-	}
-	(*array)[(*n)++] = m;
-	return true;
-}
-
 /* The index is cut to the size that it needs; the bytes stay in a buffer of their own. */
 static const struct sip_msg *keep_index(struct diag *d, const struct sip_msg *msg,
 					struct net_buf *buf)
@@ -203,7 +187,7 @@ void track_sip(struct diag *d, const struct capture_where *where, enum capture_t
 	if (!leg)
 		return;
 	mark_duplicate(leg, m);
-	if (!push(d, &leg->messages, &leg->n_messages, m))
+	if (!diag_push(d, (void ***)&leg->messages, &leg->n_messages, m))
 		return;
 	if (where->utc_us < leg->first_us)
 		leg->first_us = where->utc_us;
@@ -319,13 +303,13 @@ static void sort_into_tx(struct diag *d, struct leg *leg, struct message *m)
 	tx->last_us = m->where.utc_us;
 	if (ack) {
 		m->repeats = first_copy(tx->acks, tx->n_acks, m);
-		push(d, &tx->acks, &tx->n_acks, m);
+		diag_push(d, (void ***)&tx->acks, &tx->n_acks, m);
 	} else if (response) {
 		m->repeats = first_copy(tx->responses, tx->n_responses, m);
-		push(d, &tx->responses, &tx->n_responses, m);
+		diag_push(d, (void ***)&tx->responses, &tx->n_responses, m);
 	} else {
 		m->repeats = first_copy(tx->requests, tx->n_requests, m);
-		push(d, &tx->requests, &tx->n_requests, m);
+		diag_push(d, (void ***)&tx->requests, &tx->n_requests, m);
 	}
 }
 

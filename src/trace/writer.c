@@ -44,8 +44,7 @@ static void show(struct trace *t, const void *bytes, size_t len)
 	struct trace_entry entry;
 	enum block_is is;
 
-	if (!atomic_load_explicit(&t->n_taps, memory_order_acquire) ||
-	    !block_read(bytes, len, &entry, &is))
+	if (!is_tapped(t) || !block_read(bytes, len, &entry, &is))
 		return;
 	if (is == BLOCK_ENTRY)
 		trace_show_taps(t, &entry);
